@@ -1,0 +1,136 @@
+# Chorus.  `make help` lists the targets; everything built lands in build/.
+#
+#   make BUILD=build/asan SANITIZE=address,undefined   an instrumented build
+#   make CC=clang BUILD=build/clang                    with another compiler
+
+BUILD     ?= build
+OPT       ?= -O2 -g
+SANITIZE  ?=
+NGINX_SRC ?= /usr/share/nginx/src
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+ifneq ($(SANITIZE),)
+sanitize := -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined \
+            -fno-omit-frame-pointer
+endif
+
+libraries := libcurl hiredis libcrypto jansson libpcre2-8 expat
+
+cflags  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
+          -Wmissing-prototypes -Werror -D_GNU_SOURCE -pthread \
+          $(OPT) $(sanitize) -Ishared -I$(BUILD) -MMD -MP $(CFLAGS)
+ldflags = -pthread $(sanitize) $(LDFLAGS)
+# one lookup, and only when something is compiled: `make help` needs nothing
+libs    = $(shell pkg-config --libs $(libraries))
+
+shared_src := $(addprefix shared/,$(shell sed -e '/^\#/d' shared/SOURCES))
+shared_obj := $(shared_src:%.c=$(BUILD)/obj/%.o) \
+              $(BUILD)/obj/chorus_library.o
+worker_obj := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard chorus-worker/*.c))
+ctl_obj    := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard chorusctl/*.c))
+unit_prog  := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
+
+module := $(BUILD)/ngx_http_chorus_module.so
+worker := $(BUILD)/chorus-worker
+ctl    := $(BUILD)/chorusctl
+
+.PHONY: all module worker ctl unit demo demo-stop check lint clean help
+.DELETE_ON_ERROR:
+
+all: module worker ctl      ## build the module, the worker and chorusctl
+
+module: $(module)           ## build/ngx_http_chorus_module.so
+worker: $(worker)           ## build/chorus-worker
+ctl: $(ctl)                 ## build/chorusctl
+unit: $(unit_prog)          ## the unit test programs (build/unit/)
+
+demo:                       ## install, build, start everything, replicate
+	@tools/install-packages demo
+	@$(MAKE) --no-print-directory all
+	@demo/start
+
+demo-stop:                  ## end everything that `make demo` started
+	@demo/stop
+
+check:                      ## install, build, run all tests
+	@tools/install-packages check
+	@t/run
+
+lint:                       ## static analysis
+	@tools/install-packages lint
+	@tools/lint
+
+clean:                      ## remove what was built (stop the demo first)
+	@[ ! -e build/demo/env ] || demo/stop
+	rm -rf build
+
+help:                       ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' Makefile \
+	    | column -t -s '#'
+
+
+# ---- the library that all three share ----
+
+$(BUILD)/libchorus.a: $(shared_obj)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/chorus_library.c: shared/lua/chorus.lua tools/embed
+	@mkdir -p $(@D)
+	tools/embed $< > $@
+
+$(BUILD)/obj/chorus_library.o: $(BUILD)/chorus_library.c
+	@mkdir -p $(@D)
+	$(CC) $(cflags) -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(cflags) -c -o $@ $<
+
+
+# ---- programs ----
+
+$(worker): $(worker_obj) $(BUILD)/libchorus.a
+	$(CC) $(ldflags) -o $@ $^ $(libs)
+
+$(ctl): $(ctl_obj) $(BUILD)/libchorus.a
+	$(CC) $(ldflags) -o $@ $^ $(libs)
+
+$(BUILD)/unit/%: t/unit/%.c $(BUILD)/libchorus.a
+	@mkdir -p $(@D)
+	$(CC) $(cflags) $(ldflags) -o $@ $< $(BUILD)/libchorus.a -lcmocka $(libs)
+
+
+# ---- the nginx module, against the tree that Debian's nginx-dev installs ----
+
+nginx_tree   := $(BUILD)/nginx
+module_deps  := config tools/embed shared/SOURCES shared/lua/chorus.lua
+module_files := $(wildcard ngx_chorus_module/*.[ch] shared/*.[ch])
+
+$(nginx_tree)/objs/Makefile: $(module_deps)
+	@[ -x $(NGINX_SRC)/configure ] || { \
+	    echo "no nginx sources in $(NGINX_SRC): tools/install-packages build," \
+	         "or make NGINX_SRC=/path/to/nginx-x.y.z" >&2; exit 1; }
+	@rm -rf $(nginx_tree)
+	@mkdir -p $(nginx_tree)
+	@cp -r $(NGINX_SRC)/. $(nginx_tree)/
+	cd $(nginx_tree) && ./configure --with-compat --with-cc="$(CC)" \
+	    --with-cc-opt="-D_GNU_SOURCE $(OPT) $(sanitize)" \
+	    --with-ld-opt="$(sanitize)" \
+	    --with-http_ssl_module --with-http_v2_module --with-threads \
+	    --add-dynamic-module="$(CURDIR)" > configure.log \
+	    || { tail -n 20 configure.log >&2; exit 1; }
+
+$(module): $(nginx_tree)/objs/Makefile $(module_files)
+	@$(MAKE) --no-print-directory -C $(nginx_tree) -f objs/Makefile modules \
+	    > $(nginx_tree)/make.log 2>&1 \
+	    || { grep -E -B2 -A6 'error|warning' $(nginx_tree)/make.log >&2 \
+	         || tail -n 20 $(nginx_tree)/make.log >&2; exit 1; }
+	@cp $(nginx_tree)/objs/ngx_http_chorus_module.so $@
+	@echo "built $@"
+
+
+-include $(shell find $(BUILD)/obj $(BUILD)/unit -name '*.d' 2>/dev/null)

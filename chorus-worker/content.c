@@ -1,0 +1,262 @@
+/*
+ * A small object costs two requests.  Of a large one the follower is asked
+ * first, while main's GET waits with a full ring.
+ */
+
+#include <string.h>
+
+#include "compare.h"
+#include "content.h"
+#include "multipart.h"
+#include "reconcile.h"
+#include "tags.h"
+#include "transfer.h"
+
+
+static work_rc_t
+content_delete(work_t *work, task_outcome_t *outcome)
+{
+    s3_request_t          request;
+    const s3_response_t  *response;
+
+    request = work_request(work, FAILURE_SIDE_FOLLOWER, "DELETE", NULL);
+    response = s3_client_call(work->client, S3_LANE_SIDE, &request);
+
+    if (!s3_response_is_success(response)
+        && !s3_response_is_gone(response))
+    {
+        return work_fail(work, FAILURE_SIDE_FOLLOWER, "DELETE object",
+                         response);
+    }
+
+    *outcome = TASK_DELETED;
+
+    return WORK_DONE;
+}
+
+
+work_rc_t
+content_refused(work_t *work, const s3_response_t *answer)
+{
+    if (answer == NULL) {
+        return WORK_FAILED;
+    }
+
+    if (s3_response_has_code(answer, "NoSuchBucket")) {
+        if (reconcile_bucket_create(work) == WORK_DONE) {
+            work->failure.kind = FAILURE_AGAIN;
+        }
+
+    } else if (s3_response_has_code(answer, "InvalidStorageClass")
+               && !work->without_storage_class)
+    {
+        work_log(work, LOG_WARN, "the follower does not have the storage "
+                 "class, leaving it out");
+        work->without_storage_class = true;
+        work->failure.kind = FAILURE_AGAIN;
+    }
+
+    return WORK_FAILED;
+}
+
+
+work_rc_t
+content_put_tags_left(work_t *work, const headers_t *headers,
+    const chorus_tagging_t *tags)
+{
+    s3_request_t  subject;
+
+    if (!headers->are_tags_left) {
+        return WORK_DONE;
+    }
+
+    subject = work_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
+
+    return tags_put(work, &subject, tags);
+}
+
+
+/*
+ * What the MD5 of the bytes must be: main's ETag, where that is an MD5.  An
+ * ETag that turned out to be none (two readings gave the same other MD5: keys
+ * of the storage's own, a gateway that makes up ETags) is not asked again.
+ */
+
+static void
+content_expect_md5(work_t *work, object_t *object, transfer_md5_t *md5)
+{
+    md5->is_known = object->is_md5;
+    memcpy(md5->md5, object->md5, CHORUS_MD5_LEN);
+
+    if (object->is_md5 && work->has_seen_md5
+        && chorus_str_eq(work->seen_etag, object->etag))
+    {
+        object->is_md5 = false;
+        memcpy(md5->md5, work->seen_md5, CHORUS_MD5_LEN);
+    }
+}
+
+
+/* The follower's ETag is what it stored. */
+
+static work_rc_t
+content_verify(work_t *work, const object_t *object,
+    const s3_response_t *answer)
+{
+    chorus_str_t   etag;
+    unsigned char  md5[CHORUS_MD5_LEN];
+
+    etag = s3_response_etag(answer);
+
+    if (object->is_md5 && chorus_str_eq(etag, object->etag)) {
+        return WORK_DONE;
+    }
+
+    if (object_is_sealed(answer)
+        || (object_etag_is_md5(etag, md5)
+            && memcmp(md5, work->stream->md5, CHORUS_MD5_LEN) == 0))
+    {
+        return WORK_DONE;
+    }
+
+    failure_set(&work->failure, FAILURE_SOON, FAILURE_SIDE_FOLLOWER,
+                "EtagMismatch", "PUT object on follower: its ETag is "
+                "\"%.*s\", main's \"%.*s\"", chorus_fmt(etag),
+                chorus_fmt(object->etag));
+
+    return WORK_FAILED;
+}
+
+
+static work_rc_t
+content_put(work_t *work, const s3_response_t *source, object_t *object,
+    const chorus_tagging_t *tags)
+{
+    headers_t             headers;
+    s3_request_t          put;
+    transfer_md5_t        md5;
+    const s3_response_t  *answer;
+
+    if (headers_of_object(work, &headers, object, tags) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    content_expect_md5(work, object, &md5);
+
+    if (md5.is_known) {
+        /* the follower verifies what it gets */
+        headers_add(&headers, "Content-MD5",
+                    chorus_base64(work->mem, md5.md5, CHORUS_MD5_LEN));
+    }
+
+    put = work_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
+    put.headers = headers.list;
+    put.nheaders = headers.n;
+
+    if (transfer_send(work, source, &md5, &put, "PUT object", &answer)
+        != WORK_DONE)
+    {
+        return content_refused(work, answer);
+    }
+
+    work->bytes = object->size;
+
+    if (content_verify(work, object, answer) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    return content_put_tags_left(work, &headers, tags);
+}
+
+
+static work_rc_t
+content_tags(work_t *work, const object_t *object, chorus_tagging_t *tags)
+{
+    s3_request_t  subject;
+
+    tags->tags = NULL;
+    tags->ntags = 0;
+
+    if (object->ntags == 0) {
+        return WORK_DONE;
+    }
+
+    subject = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+
+    return tags_get(work, FAILURE_SIDE_MAIN, &subject, tags);
+}
+
+
+/* Main has the object; its body is on the way. */
+
+static work_rc_t
+content_copy(work_t *work, const s3_response_t *source,
+    task_outcome_t *outcome)
+{
+    bool              is_equal;
+    object_t          object;
+    chorus_tagging_t  tags;
+
+    if (!object_read(&object, work->mem, source)) {
+        failure_set(&work->failure, FAILURE_SLOW, FAILURE_SIDE_MAIN,
+                    "BadAnswer", "GET object on main: no ETag or length");
+        return WORK_FAILED;
+    }
+
+    if (object.nparts != 0) {
+        transfer_close(work);
+
+    } else {
+        transfer_fill(work, source);
+    }
+
+    if (content_tags(work, &object, &tags) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (object.size > CONTENT_LARGE) {
+        if (compare_large(work, &object, &tags, outcome, &is_equal)
+            != WORK_DONE)
+        {
+            return WORK_FAILED;
+        }
+
+        if (is_equal) {
+            return WORK_DONE;
+        }
+    }
+
+    *outcome = TASK_SYNCED;
+
+    return object.nparts != 0 ? multipart_copy(work, &object, &tags)
+                              : content_put(work, source, &object, &tags);
+}
+
+
+work_rc_t
+content_sync(work_t *work, task_outcome_t *outcome)
+{
+    work_rc_t             rc;
+    s3_request_t          get;
+    const s3_response_t  *source;
+
+    if (!stream_begin(work->stream, work->task)) {
+        return work_fail_here(work, "MD5 failed");
+    }
+
+    get = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+    source = transfer_open(work, &get);
+
+    if (s3_response_is_gone(source)) {
+        return content_delete(work, outcome);
+    }
+
+    if (source->status != 200 || !source->has_headers) {
+        return work_fail(work, FAILURE_SIDE_MAIN, "GET object", source);
+    }
+
+    rc = content_copy(work, source, outcome);
+    transfer_close(work);
+
+    return rc;
+}

@@ -1,0 +1,29 @@
+/*
+ * An object's content, with all that travels on the same request.
+ */
+
+#ifndef CONTENT_H
+#define CONTENT_H
+
+#include "chorus_s3_xml.h"
+#include "headers.h"
+#include "work.h"
+
+/* Below it a GET and a PUT cost less than looking first. */
+#define CONTENT_LARGE  (8 * 1024 * 1024)
+
+
+/* GET main; 200: follower gets it, 404: follower loses it, else: doubt. */
+work_rc_t content_sync(work_t *work, task_outcome_t *outcome);
+
+/* What the follower's refusal of a write asks for: its bucket is made, the
+ * storage class is left out next time.  Changes work->failure accordingly;
+ * returns WORK_FAILED. */
+work_rc_t content_refused(work_t *work, const s3_response_t *answer);
+
+/* The tags that were too long for a header. */
+work_rc_t content_put_tags_left(work_t *work, const headers_t *headers,
+    const chorus_tagging_t *tags);
+
+
+#endif

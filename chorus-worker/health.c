@@ -1,0 +1,219 @@
+/*
+ * A table of a fixed size: there are a handful of storages.  When it is full
+ * (names of storages that left the configuration stay), further storages just
+ * count as well.
+ */
+
+#include <pthread.h>
+#include <string.h>
+
+#include "clock.h"
+#include "health.h"
+#include "log.h"
+
+#define HEALTH_STORAGES       64
+#define HEALTH_NAME_SIZE      128
+#define HEALTH_PROBE_MIN_MS   500
+#define HEALTH_PROBE_MAX_MS   5000
+
+
+typedef struct {
+    char      name[HEALTH_NAME_SIZE];
+    size_t    name_len;
+    int64_t   skew;                 /* seconds */
+    uint32_t  failures;             /* in a row */
+    int64_t   probe_at_ms;          /* of a sick one */
+    int64_t   probe_delay_ms;
+    uint32_t  in_flight;
+} health_t;
+
+static health_t         health_table[HEALTH_STORAGES];
+static size_t           health_n;
+static pthread_mutex_t  health_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+
+static health_t *
+health_find(chorus_str_t storage)
+{
+    size_t     i;
+    health_t  *h;
+
+    for (i = 0; i < health_n; i++) {
+        h = &health_table[i];
+        if (h->name_len == storage.len
+            && memcmp(h->name, storage.data, storage.len) == 0)
+        {
+            return h;
+        }
+    }
+
+    if (health_n == HEALTH_STORAGES || storage.len == 0
+        || storage.len >= HEALTH_NAME_SIZE)
+    {
+        return NULL;
+    }
+
+    h = &health_table[health_n++];
+    memset(h, 0, sizeof(health_t));
+    memcpy(h->name, storage.data, storage.len);
+    h->name_len = storage.len;
+
+    return h;
+}
+
+
+int64_t
+health_skew(chorus_str_t storage)
+{
+    int64_t    skew;
+    health_t  *h;
+
+    (void) pthread_mutex_lock(&health_mutex);
+    h = health_find(storage);
+    skew = h == NULL ? 0 : h->skew;
+    (void) pthread_mutex_unlock(&health_mutex);
+
+    return skew;
+}
+
+
+void
+health_skew_set(chorus_str_t storage, int64_t seconds)
+{
+    health_t  *h;
+
+    (void) pthread_mutex_lock(&health_mutex);
+
+    h = health_find(storage);
+    if (h != NULL && h->skew != seconds) {
+        h->skew = seconds;
+        log_write(LOG_WARN, "storage=%.*s its clock differs from ours by "
+                  "%lld s, requests are dated accordingly",
+                  chorus_fmt(storage), (long long) seconds);
+    }
+
+    (void) pthread_mutex_unlock(&health_mutex);
+}
+
+
+static void
+health_fell_sick(health_t *h)
+{
+    int64_t  now;
+
+    now = clock_ms();
+
+    if (h->failures == HEALTH_SICK_AFTER) {
+        h->probe_delay_ms = HEALTH_PROBE_MIN_MS;
+        log_write(LOG_WARN, "storage=%.*s does not answer, working for it "
+                  "with few slots until it does", (int) h->name_len, h->name);
+
+    } else if (now < h->probe_at_ms) {
+        /* began before the last failure: says nothing new */
+        return;
+
+    } else if (h->probe_delay_ms < HEALTH_PROBE_MAX_MS) {
+        h->probe_delay_ms *= 2;
+    }
+
+    h->probe_at_ms = now + h->probe_delay_ms / 2
+                     + (int64_t) clock_dice((uint64_t) h->probe_delay_ms);
+}
+
+
+void
+health_report(chorus_str_t storage, bool has_answered)
+{
+    health_t  *h;
+
+    (void) pthread_mutex_lock(&health_mutex);
+
+    h = health_find(storage);
+
+    if (h == NULL) {
+        /* counts as well */
+
+    } else if (has_answered) {
+        if (h->failures >= HEALTH_SICK_AFTER) {
+            log_write(LOG_INFO, "storage=%.*s answers again",
+                      chorus_fmt(storage));
+        }
+        h->failures = 0;
+
+    } else if (++h->failures >= HEALTH_SICK_AFTER) {
+        health_fell_sick(h);
+    }
+
+    (void) pthread_mutex_unlock(&health_mutex);
+}
+
+
+void
+health_in_flight(chorus_str_t storage, int change)
+{
+    health_t  *h;
+
+    (void) pthread_mutex_lock(&health_mutex);
+
+    h = health_find(storage);
+    if (h != NULL) {
+        h->in_flight = (uint32_t) ((int64_t) h->in_flight + change);
+    }
+
+    (void) pthread_mutex_unlock(&health_mutex);
+}
+
+
+static uint32_t
+health_room_of(const health_t *h, uint32_t few, int64_t now)
+{
+    if (h->failures < HEALTH_SICK_AFTER) {
+        return HEALTH_ROOM_ANY;
+    }
+
+    if (now < h->probe_at_ms || h->in_flight >= few) {
+        return 0;
+    }
+
+    return few - h->in_flight;
+}
+
+
+uint32_t
+health_room(chorus_str_t storage, uint32_t few)
+{
+    uint32_t   room;
+    health_t  *h;
+
+    (void) pthread_mutex_lock(&health_mutex);
+    h = health_find(storage);
+    room = h == NULL ? HEALTH_ROOM_ANY : health_room_of(h, few, clock_ms());
+    (void) pthread_mutex_unlock(&health_mutex);
+
+    return room;
+}
+
+
+size_t
+health_excluded(chorus_str_t *names, size_t max, uint32_t few)
+{
+    size_t     i, n;
+    int64_t    now;
+    health_t  *h;
+
+    n = 0;
+    now = clock_ms();
+
+    (void) pthread_mutex_lock(&health_mutex);
+
+    for (i = 0; i < health_n && n < max; i++) {
+        h = &health_table[i];
+        if (health_room_of(h, few, now) == 0) {
+            names[n++] = (chorus_str_t) { h->name, h->name_len };
+        }
+    }
+
+    (void) pthread_mutex_unlock(&health_mutex);
+
+    return n;
+}

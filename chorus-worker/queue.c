@@ -1,0 +1,526 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "chorus_library.h"
+#include "clock.h"
+#include "log.h"
+#include "queue.h"
+#include "queue_connection.h"
+
+#define QUEUE_CLAIM_FIELDS  7
+#define QUEUE_GROUP_ARGS    6           /* of one key, at most */
+
+
+struct queue_s {
+    queue_connection_t   connection;
+    chorus_arena_t      *forever;       /* strings of the URL */
+    chorus_mem_t         forever_mem;
+    chorus_arena_t      *arena;         /* of one call */
+    chorus_mem_t         mem;
+    const char          *worker_id;
+};
+
+/* Functions by which results are told. */
+typedef enum {
+    QUEUE_DONE = 0,
+    QUEUE_FAIL,
+    QUEUE_RELEASE
+} queue_settlement_t;
+
+static const char *const  queue_settlements[] = {
+    "chorus_done", "chorus_fail", "chorus_release"
+};
+
+
+static chorus_redis_url_t
+queue_copy_url(chorus_mem_t *mem, const chorus_redis_url_t *url)
+{
+    chorus_redis_url_t  copy;
+
+    copy = *url;
+    copy.host = chorus_str_dup(mem, url->host);
+    copy.unix_path = chorus_str_dup(mem, url->unix_path);
+    copy.user = chorus_str_dup(mem, url->user);
+    copy.password = chorus_str_dup(mem, url->password);
+
+    return copy;
+}
+
+
+queue_t *
+queue_create(const chorus_redis_url_t *url, const char *worker_id)
+{
+    queue_t  *queue;
+
+    queue = calloc(1, sizeof(queue_t));
+    if (queue == NULL) {
+        return NULL;
+    }
+
+    queue->forever = chorus_arena_create();
+    queue->arena = chorus_arena_create();
+
+    if (queue->forever == NULL || queue->arena == NULL) {
+        queue_destroy(queue);
+        return NULL;
+    }
+
+    queue->forever_mem = chorus_arena_mem(queue->forever);
+    queue->mem = chorus_arena_mem(queue->arena);
+    queue->connection.mem = &queue->mem;
+    queue->connection.url = queue_copy_url(&queue->forever_mem, url);
+    queue->worker_id = worker_id;
+
+    return queue;
+}
+
+
+void
+queue_destroy(queue_t *queue)
+{
+    chorus_str_t  password;
+
+    queue_connection_close(&queue->connection);
+
+    password = queue->connection.url.password;
+    if (password.len != 0) {
+        chorus_secret_wipe((void *) (uintptr_t) password.data, password.len);
+    }
+
+    chorus_arena_destroy(queue->arena);
+    chorus_arena_destroy(queue->forever);
+    free(queue);
+}
+
+
+bool
+queue_ready(queue_t *queue)
+{
+    bool  is_ready;
+
+    is_ready = queue_connection_ready(&queue->connection);
+    chorus_arena_reset(queue->arena);
+
+    return is_ready;
+}
+
+
+int64_t
+queue_retry_ms(const queue_t *queue)
+{
+    return queue->connection.retry_ms;
+}
+
+
+int
+queue_wake_fd(const queue_t *queue)
+{
+    return queue->connection.wake == NULL ? -1 : queue->connection.wake->fd;
+}
+
+
+void
+queue_drain_wake(queue_t *queue)
+{
+    void          *reply;
+    redisContext  *wake;
+
+    wake = queue->connection.wake;
+
+    if (redisBufferRead(wake) != REDIS_OK) {
+        queue_connection_lost(&queue->connection, wake->errstr);
+        return;
+    }
+
+    /* what the messages say does not matter: claim looks at everything */
+    while (redisGetReplyFromReader(wake, &reply) == REDIS_OK
+           && reply != NULL)
+    {
+        freeReplyObject(reply);
+    }
+}
+
+
+int64_t
+queue_deadline_ms(int64_t asked_ms, int64_t lease_ms)
+{
+    int64_t  margin;
+
+    margin = lease_ms / 10;
+
+    return asked_ms + lease_ms - (margin < 2000 ? margin : 2000);
+}
+
+
+/* "FCALL name nkeys": the keys are to follow */
+
+static void
+queue_fcall(queue_t *queue, queue_command_t *command, const char *name,
+    unsigned nkeys, size_t nargs)
+{
+    queue_command_begin(command, &queue->mem, 3 + nkeys + nargs);
+    queue_command_text(command, "FCALL");
+    queue_command_text(command, name);
+    queue_command_i64(command, nkeys);
+}
+
+
+/* [R, key, token, facets, attempts, since_age_ms, source] */
+
+static bool
+queue_task_read(task_t *task, const redisReply *item)
+{
+    int64_t          facets, attempts, age;
+    chorus_str_t     source;
+    chorus_error_t   error;
+
+    if (item->type != REDIS_REPLY_ARRAY
+        || item->elements < QUEUE_CLAIM_FIELDS
+        || !queue_reply_i64(item->element[3], &facets)
+        || !queue_reply_i64(item->element[4], &attempts)
+        || !queue_reply_i64(item->element[5], &age))
+    {
+        return false;
+    }
+
+    task->replication = queue_reply_str(&task->mem, item->element[0]);
+    task->key = queue_reply_str(&task->mem, item->element[1]);
+    task->token = queue_reply_str(&task->mem, item->element[2]);
+    source = queue_reply_str(&task->mem, item->element[6]);
+
+    if (task->replication.data == NULL || task->key.data == NULL
+        || task->token.data == NULL)
+    {
+        return false;
+    }
+
+    task->facets = (unsigned) facets;
+    task->attempts = (uint64_t) attempts;
+    task->is_scan = chorus_str_eq(source, chorus_str("scan"));
+    task->since_ms = task->claimed_ms - age;
+
+    if (chorus_replication_parse(&task->mem, task->replication, &task->parts,
+                                 &error) != CHORUS_OK)
+    {
+        memset(&task->parts, 0, sizeof(task->parts));
+    }
+
+    return true;
+}
+
+
+static void
+queue_read_claims(const redisReply *reply, int64_t asked_ms,
+    int64_t lease_ms, task_t **list)
+{
+    size_t    i;
+    task_t   *task, **last;
+
+    last = list;
+
+    for (i = 0; i < reply->elements; i++) {
+        task = task_create();
+        if (task == NULL) {
+            /* its lease runs out and somebody else gets it */
+            continue;
+        }
+
+        task->claimed_ms = asked_ms;
+        atomic_store(&task->deadline_ms,
+                     queue_deadline_ms(asked_ms, lease_ms));
+
+        if (!queue_task_read(task, reply->element[i])) {
+            log_write(LOG_ERROR, "redis: chorus_claim: malformed item");
+            task_free(task);
+            continue;
+        }
+
+        *last = task;
+        last = &task->next;
+    }
+}
+
+
+bool
+queue_claim(queue_t *queue, int64_t lease_ms, size_t max,
+    const chorus_str_t *excluded, size_t nexcluded, task_t **list)
+{
+    bool              is_taken;
+    size_t            i;
+    int64_t           asked_ms;
+    redisReply       *reply;
+    queue_command_t   command;
+
+    *list = NULL;
+    chorus_arena_reset(queue->arena);
+
+    queue_fcall(queue, &command, "chorus_claim", 1, 4 + nexcluded);
+    queue_command_text(&command, CHORUS_REDIS_SCHEDULE);
+    queue_command_text(&command, queue->worker_id);
+    queue_command_i64(&command, lease_ms);
+    queue_command_i64(&command, max < QUEUE_CLAIM_MAX
+                                ? (int64_t) max : QUEUE_CLAIM_MAX);
+
+    for (i = 0; i < nexcluded; i++) {
+        queue_command_add(&command, excluded[i]);
+    }
+
+    asked_ms = clock_ms();
+    reply = queue_command_call(&command, queue->connection.redis);
+    is_taken = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
+
+    if (is_taken) {
+        queue_read_claims(reply, asked_ms, lease_ms, list);
+
+    } else {
+        queue_connection_error(&queue->connection, reply, "chorus_claim");
+    }
+
+    freeReplyObject(reply);
+
+    return is_taken;
+}
+
+
+static void
+queue_read_renewals(const redisReply *reply, int64_t deadline_ms,
+    task_t **tasks, size_t ntasks)
+{
+    size_t   i;
+    int64_t  is_held;
+
+    for (i = 0; i < ntasks && i < reply->elements; i++) {
+
+        if (!queue_reply_i64(reply->element[i], &is_held)) {
+            continue;
+        }
+
+        if (is_held) {
+            atomic_store(&tasks[i]->deadline_ms, deadline_ms);
+
+        } else {
+            atomic_store(&tasks[i]->stop, TASK_LOST);
+        }
+    }
+}
+
+
+bool
+queue_renew(queue_t *queue, int64_t lease_ms, task_t **tasks, size_t ntasks)
+{
+    bool              is_taken;
+    size_t            i;
+    int64_t           asked_ms;
+    redisReply       *reply;
+    queue_command_t   command;
+
+    chorus_arena_reset(queue->arena);
+
+    queue_fcall(queue, &command, "chorus_renew", 1,
+                2 + ntasks * QUEUE_GROUP_ARGS);
+    queue_command_text(&command, CHORUS_REDIS_SCHEDULE);
+    queue_command_i64(&command, lease_ms);
+
+    for (i = 0; i < ntasks; i++) {
+        queue_command_add(&command, tasks[i]->replication);
+        queue_command_add(&command, tasks[i]->key);
+        queue_command_add(&command, tasks[i]->token);
+    }
+
+    asked_ms = clock_ms();
+    reply = queue_command_call(&command, queue->connection.redis);
+    is_taken = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
+
+    if (is_taken) {
+        queue_read_renewals(reply, queue_deadline_ms(asked_ms, lease_ms),
+                            tasks, ntasks);
+
+    } else {
+        queue_connection_error(&queue->connection, reply, "chorus_renew");
+    }
+
+    freeReplyObject(reply);
+
+    return is_taken;
+}
+
+
+static queue_settlement_t
+queue_settlement_of(const task_t *task)
+{
+    switch (task->result.outcome) {
+
+    case TASK_FAILED:
+        return QUEUE_FAIL;
+
+    case TASK_RELEASED:
+        return QUEUE_RELEASE;
+
+    default:
+        return QUEUE_DONE;
+    }
+}
+
+
+static int
+queue_compare_settlements(const void *one, const void *two)
+{
+    const task_t        *a, *b;
+    queue_settlement_t   first, second;
+
+    a = *(task_t *const *) one;
+    b = *(task_t *const *) two;
+    first = queue_settlement_of(a);
+    second = queue_settlement_of(b);
+
+    if (first != second) {
+        return first < second ? -1 : 1;
+    }
+
+    return chorus_str_cmp(a->replication, b->replication);
+}
+
+
+/* how many from the first on go into one call */
+
+static size_t
+queue_group_len(task_t **tasks, size_t ntasks)
+{
+    size_t  n;
+
+    for (n = 1; n < ntasks; n++) {
+        if (queue_compare_settlements(&tasks[0], &tasks[n]) != 0) {
+            break;
+        }
+    }
+
+    return n;
+}
+
+
+static void
+queue_settle_args(queue_command_t *command, const task_t *task)
+{
+    const task_result_t  *result;
+
+    static const char *const  outcomes[] = { "synced", "deleted", "equal" };
+
+    result = &task->result;
+
+    queue_command_add(command, task->key);
+    queue_command_add(command, task->token);
+
+    switch (queue_settlement_of(task)) {
+
+    case QUEUE_DONE:
+        queue_command_text(command, outcomes[result->outcome]);
+        queue_command_i64(command, (int64_t) result->bytes);
+        break;
+
+    case QUEUE_FAIL:
+        queue_command_i64(command, result->delay_ms);
+        queue_command_text(command, result->code);
+        queue_command_text(command, result->reason);
+        break;
+
+    case QUEUE_RELEASE:
+        break;
+    }
+}
+
+
+static bool
+queue_settle_append(queue_t *queue, task_t **tasks, size_t ntasks)
+{
+    size_t            i;
+    chorus_buf_t      buf;
+    queue_command_t   command;
+
+    buf = chorus_buf(&queue->mem, tasks[0]->replication.len + 16);
+    chorus_buf_text(&buf, "chorus:{");
+    chorus_buf_add(&buf, tasks[0]->replication);
+    chorus_buf_char(&buf, '}');
+
+    queue_fcall(queue, &command,
+                queue_settlements[queue_settlement_of(tasks[0])], 3,
+                ntasks * QUEUE_GROUP_ARGS);
+    queue_command_add(&command, chorus_buf_str(&buf));
+    queue_command_text(&command, CHORUS_REDIS_SCHEDULE);
+    queue_command_text(&command, CHORUS_REDIS_REPLICATIONS);
+
+    for (i = 0; i < ntasks; i++) {
+        queue_settle_args(&command, tasks[i]);
+    }
+
+    return queue_command_append(&command, queue->connection.redis);
+}
+
+
+/* one reply a group, in the order they were sent */
+
+static bool
+queue_settle_reply(queue_t *queue, task_t **tasks, size_t ntasks,
+    bool *is_told)
+{
+    bool         is_taken;
+    void        *answer;
+    size_t       i;
+    redisReply  *reply;
+
+    answer = NULL;
+
+    if (queue->connection.redis == NULL) {
+        return false;
+    }
+
+    if (redisGetReply(queue->connection.redis, &answer) != REDIS_OK) {
+        answer = NULL;
+    }
+
+    reply = answer;
+    is_taken = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
+
+    if (!is_taken) {
+        queue_connection_error(&queue->connection, reply,
+                               queue_settlements[
+                                   queue_settlement_of(tasks[0])]);
+    }
+
+    for (i = 0; i < ntasks; i++) {
+        is_told[i] = is_taken;
+    }
+
+    freeReplyObject(reply);
+
+    return is_taken;
+}
+
+
+bool
+queue_settle(queue_t *queue, task_t **tasks, size_t ntasks, bool *is_told)
+{
+    bool    is_taken;
+    size_t  i, n;
+
+    chorus_arena_reset(queue->arena);
+    memset(is_told, 0, ntasks * sizeof(bool));
+    qsort(tasks, ntasks, sizeof(task_t *), queue_compare_settlements);
+
+    for (i = 0; i < ntasks; i += n) {
+        n = queue_group_len(tasks + i, ntasks - i);
+        if (!queue_settle_append(queue, tasks + i, n)) {
+            queue_connection_lost(&queue->connection, "out of memory");
+            return false;
+        }
+    }
+
+    is_taken = true;
+
+    for (i = 0; i < ntasks; i += n) {
+        n = queue_group_len(tasks + i, ntasks - i);
+        is_taken = queue_settle_reply(queue, tasks + i, n, is_told + i)
+                   && is_taken;
+    }
+
+    return is_taken;
+}

@@ -1,0 +1,57 @@
+/*
+ * The work queue in Redis, as the functions of the library "chorus" give it
+ * to a worker.  Used by one thread.  A Redis that is away fails calls and is
+ * connected to again; it never ends the worker.
+ */
+
+#ifndef QUEUE_H
+#define QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "chorus_config.h"
+#include "task.h"
+
+/* What chorus_claim gives at once at most. */
+#define QUEUE_CLAIM_MAX  1000
+
+
+typedef struct queue_s  queue_t;
+
+/* `url` is copied.  NULL when out of memory. */
+queue_t *queue_create(const chorus_redis_url_t *url, const char *worker_id);
+void queue_destroy(queue_t *queue);
+
+/* Connects if need be and if the back-off allows, with the library loaded;
+ * false: not now. */
+bool queue_ready(queue_t *queue);
+/* clock_ms() at which queue_ready() is worth another call. */
+int64_t queue_retry_ms(const queue_t *queue);
+
+/* Readable when there may be something to claim; -1 while unconnected. */
+int queue_wake_fd(const queue_t *queue);
+void queue_drain_wake(queue_t *queue);
+
+/* All return false when Redis did not take the call. */
+
+/* A list of at most `max` tasks with their lease. */
+bool queue_claim(queue_t *queue, int64_t lease_ms, size_t max,
+    const chorus_str_t *excluded, size_t nexcluded, task_t **list);
+
+/* Tasks that are held on get a later deadline, the others are stopped. */
+bool queue_renew(queue_t *queue, int64_t lease_ms, task_t **tasks,
+    size_t ntasks);
+
+/* Tells Redis the results; `tasks` is sorted by the way.  is_told[i] for each
+ * task in the new order; those not told are to be told again. */
+bool queue_settle(queue_t *queue, task_t **tasks, size_t ntasks,
+    bool *is_told);
+
+/* The local deadline of a lease that was asked for at `asked_ms`: before the
+ * one in Redis, to leave time for what is on its way to the follower. */
+int64_t queue_deadline_ms(int64_t asked_ms, int64_t lease_ms);
+
+
+#endif

@@ -1,0 +1,276 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chorus_s3_request.h"
+#include "clock.h"
+#include "compare.h"
+#include "content.h"
+#include "health.h"
+#include "reconcile.h"
+#include "tags.h"
+
+/* A key that keeps changing under us is given back between two tries. */
+#define RECONCILE_TRIES  4
+
+
+/*
+ * Only tags changed.  That the content is the same was settled when it was
+ * last synced; if either side has no such object, or the follower's is not
+ * there yet, everything is looked at.
+ */
+
+static work_rc_t
+reconcile_tags(work_t *work, task_outcome_t *outcome)
+{
+    s3_request_t      ours, theirs;
+    chorus_tagging_t  tags;
+
+    ours = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+    theirs = work_request(work, FAILURE_SIDE_FOLLOWER, "GET", NULL);
+
+    if (tags_get(work, FAILURE_SIDE_MAIN, &ours, &tags) == WORK_DONE
+        && tags_put(work, &theirs, &tags) == WORK_DONE)
+    {
+        *outcome = TASK_SYNCED;
+        return WORK_DONE;
+    }
+
+    if (strcmp(work->failure.code, "NoSuchKey") == 0
+        || strcmp(work->failure.code, "NoSuchBucket") == 0)
+    {
+        return content_sync(work, outcome);
+    }
+
+    return WORK_FAILED;
+}
+
+
+/*
+ * Only the ACL changed.  ACLs are not replicated yet: what can be said is
+ * whether the object is there and equal otherwise.
+ */
+
+static work_rc_t
+reconcile_acl(work_t *work, task_outcome_t *outcome)
+{
+    bool  is_equal;
+
+    if (compare_heads(work, &is_equal) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (is_equal) {
+        *outcome = TASK_EQUAL;
+        return WORK_DONE;
+    }
+
+    return content_sync(work, outcome);
+}
+
+
+work_rc_t
+reconcile_object(work_t *work, task_outcome_t *outcome)
+{
+    unsigned  facets;
+
+    facets = work->task->facets;
+
+    if (facets == CHORUS_FACET_ACL) {
+        return reconcile_acl(work, outcome);
+    }
+
+    if (facets == CHORUS_FACET_TAGS
+        || facets == (CHORUS_FACET_TAGS | CHORUS_FACET_ACL))
+    {
+        return reconcile_tags(work, outcome);
+    }
+
+    return content_sync(work, outcome);
+}
+
+
+static work_rc_t
+reconcile_once(work_t *work, task_outcome_t *outcome)
+{
+    return work->task->key.len == 0 ? reconcile_bucket(work, outcome)
+                                    : reconcile_object(work, outcome);
+}
+
+
+static work_rc_t
+reconcile_tries(work_t *work, task_outcome_t *outcome)
+{
+    unsigned  tries;
+
+    for (tries = 1; reconcile_once(work, outcome) != WORK_DONE; tries++) {
+
+        if (work->failure.kind != FAILURE_AGAIN) {
+            return WORK_FAILED;
+        }
+
+        if (tries == RECONCILE_TRIES) {
+            work->failure.kind = FAILURE_SOON;
+            return WORK_FAILED;
+        }
+
+        work_log(work, LOG_DEBUG, "again: %s", work->failure.reason);
+    }
+
+    return WORK_DONE;
+}
+
+
+/* What the task says about the health of both storages. */
+
+static void
+reconcile_report(const work_t *work, work_rc_t rc)
+{
+    bool              is_trouble;
+    const failure_t  *failure;
+
+    failure = &work->failure;
+
+    if (rc == WORK_DONE) {
+        health_report(work->main->name, true);
+        health_report(work->follower->name, true);
+        return;
+    }
+
+    if (failure->kind == FAILURE_STOPPED) {
+        return;
+    }
+
+    is_trouble = failure->is_transport;
+
+    if (failure->side == FAILURE_SIDE_MAIN) {
+        health_report(work->main->name, !is_trouble);
+
+    } else if (failure->side == FAILURE_SIDE_FOLLOWER) {
+        health_report(work->main->name, true);
+        health_report(work->follower->name, !is_trouble);
+    }
+}
+
+
+static void
+reconcile_failed(work_t *work)
+{
+    int64_t              delay;
+    uint64_t             attempts;
+    log_level_t          level;
+    task_result_t       *result;
+    const failure_t     *failure;
+
+    failure = &work->failure;
+    result = &work->task->result;
+
+    if (failure->kind == FAILURE_STOPPED) {
+        result->outcome = TASK_RELEASED;
+        work_log(work, LOG_INFO, "given back: %s", failure->reason);
+        return;
+    }
+
+    attempts = work->task->attempts;
+    delay = failure_delay_ms(failure, attempts,
+                             work->config->worker.retry_max_seconds);
+
+    if (failure->kind == FAILURE_PARK
+        || (work->config->worker.max_attempts != 0
+            && attempts + 1 >= work->config->worker.max_attempts))
+    {
+        delay = -1;
+    }
+
+    result->outcome = TASK_FAILED;
+    result->delay_ms = delay;
+    memcpy(result->code, failure->code, sizeof(result->code));
+    memcpy(result->reason, failure->reason, sizeof(result->reason));
+
+    level = failure->kind == FAILURE_SOON && delay >= 0 ? LOG_INFO : LOG_WARN;
+
+    if (delay < 0) {
+        work_log(work, level, "parked code=%s: %s", failure->code,
+                 failure->reason);
+
+    } else {
+        work_log(work, level, "failed code=%s retry_in_ms=%" PRId64 ": %s",
+                 failure->code, delay, failure->reason);
+    }
+}
+
+
+static void
+reconcile_succeeded(work_t *work, task_outcome_t outcome)
+{
+    int64_t         now;
+    task_result_t  *result;
+
+    static const char *const  names[] = { "synced", "deleted", "equal" };
+
+    result = &work->task->result;
+    result->outcome = outcome;
+    result->bytes = work->bytes;
+
+    now = clock_ms();
+
+    work_log(work, LOG_DEBUG, "%s bytes=%" PRIu64 " took_ms=%" PRId64
+             " lag_ms=%" PRId64, names[outcome], work->bytes,
+             now - work->task->claimed_ms, now - work->task->since_ms);
+}
+
+
+/* Not in the configuration (any more): kept, retried slowly, told once a
+ * minute. */
+
+static void
+reconcile_unresolved(work_t *work)
+{
+    task_result_t    *result;
+    const failure_t  *failure;
+
+    failure = &work->failure;
+    result = &work->task->result;
+
+    if (work->follower == NULL) {
+        health_report(work->task->parts.follower, false);
+    }
+
+    result->outcome = TASK_FAILED;
+    result->delay_ms = failure_delay_ms(failure, work->task->attempts,
+                                        work->config->worker
+                                            .retry_max_seconds);
+    memcpy(result->code, failure->code, sizeof(result->code));
+    memcpy(result->reason, failure->reason, sizeof(result->reason));
+
+    work_log(work, log_once_a_minute(work->task->replication)
+                   ? LOG_WARN : LOG_DEBUG,
+             "failed code=%s: %s", failure->code, failure->reason);
+}
+
+
+void
+reconcile(work_t *work)
+{
+    work_rc_t       rc;
+    task_outcome_t  outcome;
+
+    if (work_resolve(work) != WORK_DONE) {
+        reconcile_unresolved(work);
+        return;
+    }
+
+    work_watch(work);
+    outcome = TASK_SYNCED;
+    rc = reconcile_tries(work, &outcome);
+    s3_client_watch(work->client, NULL, NULL);
+
+    reconcile_report(work, rc);
+
+    if (rc == WORK_DONE) {
+        reconcile_succeeded(work, outcome);
+
+    } else {
+        reconcile_failed(work);
+    }
+}

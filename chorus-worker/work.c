@@ -1,0 +1,183 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "chorus_policy.h"
+#include "work.h"
+
+
+static work_rc_t
+work_misconfigured(work_t *work, const char *code, const char *what,
+    chorus_str_t name)
+{
+    failure_set(&work->failure, FAILURE_SLOW, FAILURE_SIDE_WORKER, code,
+                "%s \"%.*s\"", what, (int) (name.len < 128 ? name.len : 128),
+                name.data);
+
+    return WORK_FAILED;
+}
+
+
+static work_rc_t
+work_resolve_credentials(work_t *work)
+{
+    chorus_str_t  user;
+
+    user = work->task->parts.user;
+    work->main_credential = chorus_storage_credential(work->main, user);
+    work->follower_credential = chorus_storage_credential(work->follower,
+                                                          user);
+
+    if (work->main_credential == NULL) {
+        return work_misconfigured(work, "UnknownUser",
+                                  "main has no user", user);
+    }
+
+    if (work->follower_credential == NULL) {
+        return work_misconfigured(work, "UnknownUser",
+                                  "the follower has no user", user);
+    }
+
+    return WORK_DONE;
+}
+
+
+work_rc_t
+work_resolve(work_t *work)
+{
+    const chorus_replication_t  *parts;
+
+    parts = &work->task->parts;
+
+    if (parts->follower.len == 0) {
+        return work_misconfigured(work, "BadReplication",
+                                  "malformed name of a replication",
+                                  work->task->replication);
+    }
+
+    /* a routed bucket has its truth where it is routed to */
+    work->main = chorus_policy_route(work->config, parts->user,
+                                     parts->bucket);
+    work->follower = chorus_config_storage(work->config, parts->follower);
+    work->bucket = parts->bucket;
+    work->target = parts->target.len != 0 ? parts->target : parts->bucket;
+
+    if (work->follower == NULL) {
+        return work_misconfigured(work, "UnknownFollower",
+                                  "the configuration has no storage",
+                                  parts->follower);
+    }
+
+    if (work->follower == work->main) {
+        return work_misconfigured(work, "FollowerIsMain",
+                                  "the bucket is served by its follower",
+                                  parts->follower);
+    }
+
+    return work_resolve_credentials(work);
+}
+
+
+static bool
+work_is_alive(void *data)
+{
+    return task_is_alive(data);
+}
+
+
+void
+work_watch(work_t *work)
+{
+    s3_client_watch(work->client, work_is_alive, work->task);
+}
+
+
+s3_request_t
+work_request(const work_t *work, failure_side_t side, const char *method,
+    const char *query)
+{
+    s3_request_t  request;
+
+    request = work_bucket_request(work, side, method, query);
+    request.key = work->task->key;
+
+    return request;
+}
+
+
+s3_request_t
+work_bucket_request(const work_t *work, failure_side_t side,
+    const char *method, const char *query)
+{
+    bool          on_main;
+    s3_request_t  request;
+
+    on_main = side == FAILURE_SIDE_MAIN;
+
+    memset(&request, 0, sizeof(s3_request_t));
+
+    request.method = method;
+    request.query = query;
+    request.storage = on_main ? work->main : work->follower;
+    request.credential = on_main ? work->main_credential
+                                 : work->follower_credential;
+    request.bucket = on_main ? work->bucket : work->target;
+
+    return request;
+}
+
+
+work_rc_t
+work_fail(work_t *work, failure_side_t side, const char *what,
+    const s3_response_t *response)
+{
+    failure_from_response(&work->failure, side, what, response);
+
+    /* whatever curl made of it: we ended it */
+    if (!task_is_alive(work->task)) {
+        work->failure.kind = FAILURE_STOPPED;
+    }
+
+    return WORK_FAILED;
+}
+
+
+work_rc_t
+work_fail_here(work_t *work, const char *what)
+{
+    failure_set(&work->failure, FAILURE_SOON, FAILURE_SIDE_WORKER,
+                "WorkerError", "%s", what);
+
+    return WORK_FAILED;
+}
+
+
+void
+work_log_task(const task_t *task, log_level_t level, const char *text)
+{
+    char  key[LOG_KEY_SIZE];
+
+    if (level > log_level()) {
+        return;
+    }
+
+    (void) log_escape(key, sizeof(key), task->key);
+
+    log_write(level, "R=%.*s bucket=%.*s key=\"%s\" attempt=%llu %s",
+              chorus_fmt(task->replication), chorus_fmt(task->parts.bucket),
+              key, (unsigned long long) task->attempts + 1, text);
+}
+
+
+void
+work_log(const work_t *work, log_level_t level, const char *format, ...)
+{
+    char     text[1024];
+    va_list  args;
+
+    va_start(args, format);
+    (void) vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+
+    work_log_task(work->task, level, text);
+}

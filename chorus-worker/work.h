@@ -1,0 +1,76 @@
+/*
+ * One task in the hands of one slot: all that reconciling a key needs.
+ */
+
+#ifndef WORK_H
+#define WORK_H
+
+#include <stdbool.h>
+
+#include "chorus_config.h"
+#include "failure.h"
+#include "log.h"
+#include "object.h"
+#include "s3_client.h"
+#include "stream.h"
+#include "task.h"
+
+
+typedef struct {
+    s3_client_t                *client;
+    stream_t                   *stream;
+    layout_probe_t             *probe;
+    chorus_mem_t               *mem;        /* until the task is done */
+    task_t                     *task;
+    const chorus_config_t      *config;
+
+    const chorus_storage_t     *main;       /* where the truth is */
+    const chorus_credential_t  *main_credential;
+    chorus_str_t                bucket;     /* there */
+    const chorus_storage_t     *follower;
+    const chorus_credential_t  *follower_credential;
+    chorus_str_t                target;     /* the bucket there */
+
+    failure_t                   failure;
+    uint64_t                    bytes;      /* written to the follower */
+
+    /* learned in one attempt for the next on the same task */
+    bool                        without_storage_class;
+    bool                        has_seen_md5;
+    unsigned char               seen_md5[CHORUS_MD5_LEN];
+    chorus_str_t                seen_etag;
+} work_t;
+
+typedef enum {
+    WORK_DONE = 0,
+    WORK_FAILED         /* work->failure says why */
+} work_rc_t;
+
+
+/* Looks up storages and credentials of the task's replication; WORK_FAILED
+ * when the configuration does not have them (any more). */
+work_rc_t work_resolve(work_t *work);
+
+/* All requests end when the task is no longer ours. */
+void work_watch(work_t *work);
+
+/* The request for the task's key (or bucket) on one side. */
+s3_request_t work_request(const work_t *work, failure_side_t side,
+    const char *method, const char *query);
+/* The same for the bucket, whatever the key is. */
+s3_request_t work_bucket_request(const work_t *work, failure_side_t side,
+    const char *method, const char *query);
+
+/* Notes what the response means; returns WORK_FAILED. */
+work_rc_t work_fail(work_t *work, failure_side_t side, const char *what,
+    const s3_response_t *response);
+/* Out of memory, or OpenSSL failed; returns WORK_FAILED. */
+work_rc_t work_fail_here(work_t *work, const char *what);
+
+/* A log line about the task, with its replication, bucket and key. */
+void work_log(const work_t *work, log_level_t level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void work_log_task(const task_t *task, log_level_t level, const char *text);
+
+
+#endif

@@ -1,0 +1,186 @@
+/*
+ * chorusctl: the command line client of the control API.  A command is a row
+ * of the table below.
+ */
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "chorus_config.h"
+#include "status.h"
+
+
+/* exit codes: 0 done, 1 it failed, 2 the command line is wrong */
+#define EXIT_USAGE  2
+
+
+typedef struct {
+    const char  *group;         /* "config check": group and verb */
+    const char  *verb;          /* NULL when the group is the command */
+    int          nargs;         /* words behind the command */
+    int        (*run)(const ctl_options_t *options, char **args);
+    const char  *help;
+} command_t;
+
+
+static int config_check(const ctl_options_t *options, char **args);
+
+
+static const command_t  commands[] = {
+
+    { "status", NULL, 0, status_run,
+      "status               replications: state, lag, what waits" },
+
+    { "config", "check", 1, config_check,
+      "config check FILE    is this chorus.json right?" },
+
+    { NULL, NULL, 0, NULL, NULL }
+};
+
+
+static void
+usage(FILE *out)
+{
+    const command_t  *command;
+
+    fputs("usage: chorusctl [-u URL] [-t TOKEN_FILE] [-o json] COMMAND\n\n",
+          out);
+
+    for (command = commands; command->group; command++) {
+        fprintf(out, "  %s\n", command->help);
+    }
+
+    fputs("\n"
+          "  -u URL         the control API (default $ADMIN_URL, else "
+          CTL_DEFAULT_URL ")\n"
+          "  -t TOKEN_FILE  its token (default $ADMIN_TOKEN_FILE, else "
+          CTL_DEFAULT_TOKEN_FILE ")\n"
+          "  -o json        the API's own answer, for programs\n"
+          "  -h             this help\n\n"
+          "example: chorusctl -u http://127.0.0.1:9671 -t api.token status\n",
+          out);
+}
+
+
+static int
+config_check(const ctl_options_t *options, char **args)
+{
+    chorus_mem_t     mem;
+    chorus_rc_t      rc;
+    chorus_arena_t  *arena;
+    chorus_error_t   error;
+    chorus_config_t  config;
+
+    (void) options;
+
+    arena = chorus_arena_create();
+    if (arena == NULL) {
+        fputs("chorusctl: out of memory\n", stderr);
+        return EXIT_FAILURE;
+    }
+
+    mem = chorus_arena_mem(arena);
+    rc = chorus_config_load(&mem, args[0], &config, &error);
+
+    if (rc == CHORUS_OK) {
+        printf("%s: good: %zu storages, main is \"%.*s\", %zu users, "
+               "%zu replication rules\n", args[0], config.nstorages,
+               chorus_fmt(config.main->name), config.nusers,
+               config.nreplications);
+
+        if (config.warning.text[0] != '\0') {
+            printf("%s: warning: %s\n", args[0], config.warning.text);
+        }
+
+        chorus_config_close(&config);
+
+    } else {
+        fprintf(stderr, "chorusctl: %s: %s\n", args[0],
+                rc == CHORUS_NOMEM ? "out of memory" : error.text);
+    }
+
+    chorus_arena_destroy(arena);
+
+    return rc == CHORUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+
+static const char *
+from_environment(const char *name, const char *otherwise)
+{
+    const char  *value = getenv(name);
+
+    return value != NULL && value[0] != '\0' ? value : otherwise;
+}
+
+
+static const command_t *
+command_find(int argc, char **argv, char ***args)
+{
+    int               words;
+    const command_t  *command;
+
+    for (command = commands; command->group; command++) {
+        words = command->verb ? 2 : 1;
+
+        if (argc == words + command->nargs
+            && strcmp(argv[0], command->group) == 0
+            && (command->verb == NULL || strcmp(argv[1], command->verb) == 0))
+        {
+            *args = argv + words;
+            return command;
+        }
+    }
+
+    return NULL;
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int               c;
+    char            **args;
+    ctl_options_t     options;
+    const command_t  *command;
+
+    options.url = from_environment("ADMIN_URL", CTL_DEFAULT_URL);
+    options.token_file = from_environment("ADMIN_TOKEN_FILE",
+                                          CTL_DEFAULT_TOKEN_FILE);
+    options.json = false;
+
+    while ((c = getopt(argc, argv, "+u:t:o:h")) != -1) {
+
+        if (c == 'u') {
+            options.url = optarg;
+
+        } else if (c == 't') {
+            options.token_file = optarg;
+
+        } else if (c == 'o' && strcmp(optarg, "json") == 0) {
+            options.json = true;
+
+        } else if (c == 'h') {
+            usage(stdout);
+            return EXIT_SUCCESS;
+
+        } else {
+            usage(stderr);
+            return EXIT_USAGE;
+        }
+    }
+
+    command = argc > optind
+              ? command_find(argc - optind, argv + optind, &args) : NULL;
+
+    if (command == NULL) {
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+
+    return command->run(&options, args);
+}

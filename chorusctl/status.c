@@ -1,0 +1,152 @@
+#include "status.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATUS_NAME_WIDTH  44
+
+
+static json_int_t
+status_number(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+
+static void
+status_print_text(const json_t *row, const char *name, int width)
+{
+    int          n;
+    const char  *s;
+
+    s = json_string_value(json_object_get(row, name));
+    n = 0;
+
+    /* names come from requests: no control byte reaches the terminal */
+    for (s = s ? s : "-"; *s != '\0'; s++) {
+        n += printf("%c", iscntrl((unsigned char) *s) ? '?' : *s);
+    }
+
+    printf("%*s", n < width ? width - n : 1, "");
+}
+
+
+static void
+status_print_lag(json_int_t ms)
+{
+    if (ms < 10000) {
+        printf("%8lld ms", (long long) ms);
+
+    } else if (ms < 600000) {
+        printf("%8lld s ", (long long) (ms / 1000));
+
+    } else {
+        printf("%8lld min", (long long) (ms / 60000));
+    }
+}
+
+
+static void
+status_print_row(const json_t *row)
+{
+    const json_t  *counters = json_object_get(row, "counters");
+
+    status_print_text(row, "replication", STATUS_NAME_WIDTH);
+    status_print_text(row, "state", 8);
+    status_print_lag(status_number(row, "lag_ms"));
+
+    printf("%9lld %7lld %7lld %7lld %10lld\n",
+           (long long) (status_number(row, "dirty")
+                        + status_number(row, "bulk")),
+           (long long) status_number(row, "busy"),
+           (long long) status_number(row, "retry"),
+           (long long) status_number(row, "failed"),
+           (long long) (status_number(counters, "synced")
+                        + status_number(counters, "deleted")
+                        + status_number(counters, "equal")));
+}
+
+
+static void
+status_print_proxy(const json_t *proxy)
+{
+    printf("proxy: %lld requests, %lld refused, %lld changes marked, "
+           "%lld not yet in Redis, %lld lost\n",
+           (long long) status_number(proxy, "requests"),
+           (long long) status_number(proxy, "refused"),
+           (long long) status_number(proxy, "marked"),
+           (long long) (status_number(proxy, "marked")
+                        - status_number(proxy, "acknowledged")),
+           (long long) status_number(proxy, "lost"));
+}
+
+
+/* The replications come in pages; the cursor is Redis' and "0" at the end. */
+
+static int
+status_page(const ctl_options_t *options, char *cursor, size_t size,
+    bool is_first)
+{
+    char           path[128];
+    json_t        *root, *queue, *row, *next;
+    size_t         i;
+
+    snprintf(path, sizeof(path), "/api/v1/status?cursor=%s", cursor);
+
+    root = api_get(options, path);
+    if (root == NULL) {
+        return EXIT_FAILURE;
+    }
+
+    queue = json_object_get(root, "queue");
+
+    if (options->json) {
+        json_dumpf(root, stdout, JSON_COMPACT);
+        putchar('\n');
+
+    } else {
+        if (is_first) {
+            status_print_proxy(json_object_get(root, "proxy"));
+            printf("\n%-*s%-8s%11s%9s %7s %7s %7s %10s\n",
+                   STATUS_NAME_WIDTH, "REPLICATION", "STATE", "LAG",
+                   "WAITING", "BUSY", "RETRY", "PARKED", "DONE");
+        }
+
+        json_array_foreach(json_object_get(queue, "replications"), i, row) {
+            status_print_row(row);
+        }
+    }
+
+    next = json_object_get(queue, "cursor");
+
+    if (json_is_string(next)) {
+        snprintf(cursor, size, "%s", json_string_value(next));
+
+    } else {
+        snprintf(cursor, size, "%lld", (long long) json_integer_value(next));
+    }
+
+    json_decref(root);
+
+    return EXIT_SUCCESS;
+}
+
+
+int
+status_run(const ctl_options_t *options, char **args)
+{
+    int   rc;
+    bool  is_first = true;
+    char  cursor[32] = "0";
+
+    (void) args;
+
+    do {
+        rc = status_page(options, cursor, sizeof(cursor), is_first);
+        is_first = false;
+    } while (rc == EXIT_SUCCESS && strcmp(cursor, "0") != 0);
+
+    return rc;
+}

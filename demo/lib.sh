@@ -1,0 +1,63 @@
+# Shared by demo/start and demo/stop: where things are, and how a process of
+# ours is ended: by its pid, and only if it is still the program we started.
+
+demo_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+demo_dir=$demo_root/build/demo
+
+demo_s3_port=${CHORUS_DEMO_S3_PORT:-9669}
+demo_admin_port=${CHORUS_DEMO_ADMIN_PORT:-9671}
+demo_main_port=${CHORUS_DEMO_MAIN_PORT:-9001}
+demo_follower_port=${CHORUS_DEMO_FOLLOWER_PORT:-9002}
+demo_redis_port=${CHORUS_DEMO_REDIS_PORT:-9670}
+
+
+say()
+{
+    printf '%s\n' "$*"
+}
+
+
+die()
+{
+    printf 'demo: %s\n' "$*" >&2
+    exit 1
+}
+
+
+# pid_is PID NAME: that process runs and is called NAME
+pid_is()
+{
+    [[ $1 =~ ^[0-9]+$ ]] || return 1
+    [[ $(cat "/proc/$1/comm" 2>/dev/null) == "$2" ]]
+}
+
+
+# end_process NAME PIDFILE SIGNAL SECONDS
+end_process()
+{
+    local name=$1 file=$2 signal=$3 pid n
+
+    [[ -r $file ]] || return 0
+    pid=$(<"$file")
+
+    # comm has 15 characters
+    if pid_is "$pid" "${name:0:15}"; then
+        kill "-$signal" "$pid" 2>/dev/null
+
+        for ((n = $4 * 10; n > 0; n--)); do
+            pid_is "$pid" "${name:0:15}" || break
+            sleep 0.1
+        done
+
+        pid_is "$pid" "${name:0:15}" && kill -KILL "$pid" 2>/dev/null
+    fi
+
+    rm -f "$file"
+}
+
+
+# port_is_free PORT: nobody listens there on loopback
+port_is_free()
+{
+    ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}

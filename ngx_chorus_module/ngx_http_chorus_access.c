@@ -1,0 +1,399 @@
+/*
+ * Access phase: take the raw request apart, authenticate it, decide which
+ * storage serves it and which followers it concerns, and prepare the request
+ * that the proxy module sends.
+ */
+
+#include "ngx_http_chorus_module.h"
+
+
+static ngx_http_chorus_ctx_t *ngx_http_chorus_create_ctx(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_chorus_collect_headers(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+static ngx_int_t ngx_http_chorus_parse(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal);
+static ngx_uint_t ngx_http_chorus_same_bucket(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+static ngx_int_t ngx_http_chorus_authenticate(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal);
+static chorus_str_t ngx_http_chorus_secret_of(void *data,
+    chorus_str_t access_key);
+static void ngx_http_chorus_decide(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+static chorus_storage_t *ngx_http_chorus_route(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, chorus_str_t bucket);
+static ngx_uint_t ngx_http_chorus_copies_across(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_chorus_access_handler(ngx_http_request_t *r)
+{
+    ngx_http_chorus_ctx_t        *ctx;
+    chorus_s3_refusal_t           refusal;
+    ngx_http_chorus_loc_conf_t   *clcf;
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_chorus_module);
+
+    if (!clcf->enable) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
+
+    if (ctx) {
+        /* here again: its body has been read */
+        return ctx->ready ? NGX_OK : NGX_DONE;
+    }
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+    ngx_http_chorus_count(cmcf, requests);
+
+    ctx = ngx_http_chorus_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(&refusal, sizeof(chorus_s3_refusal_t));
+
+    if (ngx_http_chorus_parse(r, ctx, &refusal) != NGX_OK
+        || ngx_http_chorus_authenticate(r, ctx, &refusal) != NGX_OK)
+    {
+        return ngx_http_chorus_refuse(r, ctx, &refusal);
+    }
+
+    ngx_http_chorus_decide(r, ctx);
+
+    if (ngx_http_chorus_copies_across(r, ctx)) {
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_NOT_IMPLEMENTED,
+                     "Copying between buckets that are routed to different "
+                     "storages is not possible. Download and upload instead.");
+    }
+
+    if (ctx->operation->touch == CHORUS_TOUCH_KEYS_IN_BODY
+        && ctx->nfollowers)
+    {
+        ctx->waiting = 1;
+        return ngx_http_chorus_body_read(r, ctx);
+    }
+
+    return ngx_http_chorus_access_ready(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_chorus_access_ready(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx)
+{
+    if (chorus_storage_credential(ctx->storage, ctx->user) == NULL) {
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "chorus: user \"%*s\" has no credentials on storage "
+                      "\"%*s\"", ctx->user.len, ctx->user.data,
+                      ctx->storage->name.len, ctx->storage->name.data);
+
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_ACCESS_DENIED,
+                     "This user has no access to the storage that serves "
+                     "this bucket.");
+    }
+
+    if (ngx_http_chorus_sign(r, ctx) != NGX_OK) {
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_INTERNAL_ERROR,
+                                           NULL);
+    }
+
+    ctx->ready = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_http_chorus_ctx_t *
+ngx_http_chorus_create_ctx(ngx_http_request_t *r)
+{
+    ngx_http_chorus_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_chorus_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ctx->request = r;
+    ngx_http_set_ctx(r, ctx, ngx_http_chorus_module);
+
+    if (ngx_http_chorus_watch(r, ctx) != NGX_OK) {
+        return NULL;
+    }
+
+    return ctx;
+}
+
+
+static ngx_int_t
+ngx_http_chorus_collect_headers(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx)
+{
+    size_t            n;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    n = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        n += part->nelts;
+    }
+
+    if (n > NGX_HTTP_CHORUS_MAX_HEADERS) {
+        return NGX_DECLINED;
+    }
+
+    ctx->headers = ngx_palloc(r->pool, (n + 1) * sizeof(chorus_header_t));
+    if (ctx->headers == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (header[i].hash == 0) {
+                continue;
+            }
+
+            ctx->headers[ctx->nheaders].name =
+                                        ngx_http_chorus_view(&header[i].key);
+            ctx->headers[ctx->nheaders].value =
+                                        ngx_http_chorus_view(&header[i].value);
+            ctx->nheaders++;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_chorus_parse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    chorus_s3_refusal_t *refusal)
+{
+    ngx_int_t       rc;
+    chorus_mem_t    mem;
+    chorus_rc_t     parsed;
+    chorus_error_t  error;
+
+    rc = ngx_http_chorus_collect_headers(r, ctx);
+
+    if (rc != NGX_OK) {
+        refusal->code = rc == NGX_DECLINED ? CHORUS_S3_INVALID_REQUEST
+                                           : CHORUS_S3_INTERNAL_ERROR;
+        return NGX_ERROR;
+    }
+
+    mem = ngx_http_chorus_mem(r->pool);
+
+    parsed = chorus_uri_parse(&mem, ngx_http_chorus_view(&r->unparsed_uri),
+                              &ctx->uri, &error);
+
+    if (parsed == CHORUS_NOMEM) {
+        refusal->code = CHORUS_S3_INTERNAL_ERROR;
+        return NGX_ERROR;
+    }
+
+    if (parsed != CHORUS_OK || !ngx_http_chorus_same_bucket(r, ctx)) {
+        refusal->code = CHORUS_S3_INVALID_URI;
+        return NGX_ERROR;
+    }
+
+    ctx->operation = chorus_s3_operation(ngx_http_chorus_view(&r->method_name),
+                                         &ctx->uri, ctx->headers,
+                                         ctx->nheaders);
+
+    return NGX_OK;
+}
+
+
+/*
+ * The location was chosen by nginx's normalised URI, the storage sees the raw
+ * one: they must name the same bucket, or "/public/../private/key" would be
+ * judged by the rules of another bucket.
+ */
+
+static ngx_uint_t
+ngx_http_chorus_same_bucket(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    chorus_str_t  rest, bucket;
+
+    if (ctx->uri.bucket.len == 0 && ctx->uri.key.len != 0) {
+        return 0;
+    }
+
+    rest = ngx_http_chorus_view(&r->uri);
+
+    if (rest.len == 0 || rest.data[0] != '/') {
+        return 0;
+    }
+
+    rest = chorus_str_sub(rest, 1);
+    bucket = chorus_str_cut(&rest, '/');
+
+    return chorus_str_eq(bucket, ctx->uri.bucket);
+}
+
+
+static ngx_int_t
+ngx_http_chorus_authenticate(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal)
+{
+    chorus_mem_t                  mem;
+    const chorus_user_t          *user;
+    chorus_sigv4_request_t        request;
+    const chorus_credential_t    *credential;
+    chorus_sigv4_verifier_t       verifier;
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+    mem = ngx_http_chorus_mem(r->pool);
+
+    ngx_memzero(&request, sizeof(chorus_sigv4_request_t));
+    request.method = ngx_http_chorus_view(&r->method_name);
+    request.uri = &ctx->uri;
+    request.headers = ctx->headers;
+    request.nheaders = ctx->nheaders;
+
+    verifier.mem = &mem;
+    verifier.crypto = cmcf->crypto;
+    verifier.keys = cmcf->keys;
+    verifier.now = ngx_time();
+    verifier.region = cmcf->config->region;
+    verifier.secret_of = ngx_http_chorus_secret_of;
+    verifier.data = cmcf->config;
+
+    if (chorus_sigv4_verify(&verifier, &request, &ctx->auth, refusal)
+        != CHORUS_OK)
+    {
+        if (refusal->code == CHORUS_S3_OK) {
+            refusal->code = CHORUS_S3_INTERNAL_ERROR;
+        }
+
+        return NGX_ERROR;
+    }
+
+    user = chorus_config_user_of(cmcf->config, ctx->auth.access_key,
+                                 &credential);
+    if (user == NULL) {
+        refusal->code = CHORUS_S3_INVALID_ACCESS_KEY_ID;
+        return NGX_ERROR;
+    }
+
+    ctx->user = user->name;
+    ctx->content_sha256 = ngx_http_chorus_ngx_str(request.payload);
+
+    return NGX_OK;
+}
+
+
+static chorus_str_t
+ngx_http_chorus_secret_of(void *data, chorus_str_t access_key)
+{
+    const chorus_credential_t  *credential;
+
+    if (chorus_config_user_of(data, access_key, &credential) == NULL) {
+        return chorus_null_str;
+    }
+
+    return credential->secret_key;
+}
+
+
+/* Location directives stand above chorus.json. */
+
+static void
+ngx_http_chorus_decide(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    ngx_http_chorus_loc_conf_t   *clcf;
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_chorus_module);
+
+    ctx->storage = ngx_http_chorus_route(r, ctx, ctx->uri.bucket);
+
+    if (!ctx->storage->is_main
+        || ctx->uri.bucket.len == 0
+        || ctx->operation->touch == CHORUS_TOUCH_NOTHING)
+    {
+        return;
+    }
+
+    if (clcf->replicate_names) {
+        ctx->nfollowers = clcf->nfollowers;
+        ngx_memcpy(ctx->followers, clcf->followers, sizeof(ctx->followers));
+        return;
+    }
+
+    ctx->nfollowers = chorus_policy_followers(cmcf->config, ctx->user,
+                                              ctx->uri.bucket, ctx->followers,
+                                              NGX_HTTP_CHORUS_MAX_FOLLOWERS);
+
+    ctx->nfollowers = ngx_min(ctx->nfollowers, NGX_HTTP_CHORUS_MAX_FOLLOWERS);
+}
+
+
+static chorus_storage_t *
+ngx_http_chorus_route(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    chorus_str_t bucket)
+{
+    ngx_http_chorus_loc_conf_t   *clcf;
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_chorus_module);
+
+    if (clcf->route) {
+        return clcf->route;
+    }
+
+    if (bucket.len == 0) {
+        return cmcf->config->main;
+    }
+
+    return chorus_policy_route(cmcf->config, ctx->user, bucket);
+}
+
+
+/* "x-amz-copy-source: [/]bucket/key" names a bucket that may be served by
+ * another storage, which the storage of this request cannot reach. */
+
+static ngx_uint_t
+ngx_http_chorus_copies_across(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx)
+{
+    chorus_mem_t            mem;
+    chorus_str_t            source, bucket;
+    const chorus_header_t  *header;
+
+    header = chorus_header(ctx->headers, ctx->nheaders,
+                           chorus_str("x-amz-copy-source"));
+    if (header == NULL) {
+        return 0;
+    }
+
+    mem = ngx_http_chorus_mem(r->pool);
+    source = chorus_str_trim(header->value);
+
+    if (!chorus_uri_decode(&mem, source, &source)) {
+        return 0;
+    }
+
+    if (chorus_str_starts(source, chorus_str("/"))) {
+        source = chorus_str_sub(source, 1);
+    }
+
+    bucket = chorus_str_cut(&source, '/');
+
+    return ngx_http_chorus_route(r, ctx, bucket) != ctx->storage;
+}

@@ -1,0 +1,236 @@
+/*
+ * DeleteObjects names its keys in the body, so the body is read before the
+ * request is forwarded: into memory, bounded, never to disk.  nginx's own
+ * reader would spill a body larger than client_body_buffer_size into a file;
+ * here it is taken piece by piece instead, as the proxy module does for an
+ * unbuffered upload.
+ */
+
+#include "ngx_http_chorus_module.h"
+#include "chorus_s3_xml.h"
+
+
+/* 1,000 keys of 1,024 bytes, each byte escaped in five, and the tags */
+#define NGX_HTTP_CHORUS_MAX_BODY  (6 * 1024 * 1024)
+
+
+static void ngx_http_chorus_body_handler(ngx_http_request_t *r);
+static void ngx_http_chorus_body_event(ngx_http_request_t *r);
+static ngx_int_t ngx_http_chorus_body_collect(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+static ngx_buf_t *ngx_http_chorus_body_join(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+static void ngx_http_chorus_body_done(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_chorus_body_read(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (r->headers_in.content_length_n > NGX_HTTP_CHORUS_MAX_BODY) {
+        return ngx_http_chorus_refuse_code(r, ctx,
+                                           CHORUS_S3_ENTITY_TOO_LARGE, NULL);
+    }
+
+    ctx->body_last = &ctx->body;
+    r->request_body_no_buffering = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_chorus_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_chorus_body_handler(ngx_http_request_t *r)
+{
+    r->read_event_handler = ngx_http_chorus_body_event;
+
+    ngx_http_chorus_body_event(r);
+}
+
+
+static void
+ngx_http_chorus_body_event(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_http_chorus_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
+
+    for ( ;; ) {
+
+        rc = ngx_http_chorus_body_collect(r, ctx);
+
+        if (rc == NGX_DECLINED) {
+            (void) ngx_http_chorus_refuse_code(r, ctx,
+                                            CHORUS_S3_ENTITY_TOO_LARGE, NULL);
+            return;
+        }
+
+        if (rc == NGX_ERROR) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return;
+        }
+
+        if (!r->reading_body) {
+            ngx_http_chorus_body_done(r, ctx);
+            return;
+        }
+
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            ngx_http_finalize_request(r, rc);
+            return;
+        }
+
+        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
+            return;
+        }
+    }
+}
+
+
+/* Copies what has arrived, so that nginx can use its buffer again. */
+
+static ngx_int_t
+ngx_http_chorus_body_collect(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx)
+{
+    size_t        size;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl, *in;
+
+    for (in = r->request_body->bufs; in; in = in->next) {
+
+        size = ngx_buf_size(in->buf);
+
+        if (size == 0) {
+            continue;
+        }
+
+        if (ctx->body_len + size > NGX_HTTP_CHORUS_MAX_BODY) {
+            return NGX_DECLINED;
+        }
+
+        b = ngx_create_temp_buf(r->pool, size);
+        cl = ngx_alloc_chain_link(r->pool);
+        if (b == NULL || cl == NULL) {
+            return NGX_ERROR;
+        }
+
+        b->last = ngx_cpymem(b->pos, in->buf->pos, size);
+        in->buf->pos = in->buf->last;
+
+        cl->buf = b;
+        cl->next = NULL;
+
+        *ctx->body_last = cl;
+        ctx->body_last = &cl->next;
+        ctx->body_len += size;
+    }
+
+    r->request_body->bufs = NULL;
+
+    return NGX_OK;
+}
+
+
+static ngx_buf_t *
+ngx_http_chorus_body_join(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    b = ngx_create_temp_buf(r->pool, ctx->body_len + 1);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    for (cl = ctx->body; cl; cl = cl->next) {
+        b->last = ngx_cpymem(b->last, cl->buf->pos, ngx_buf_size(cl->buf));
+    }
+
+    b->last_buf = 1;
+    ctx->body = NULL;
+
+    return b;
+}
+
+
+/* Gives the whole body back to the request, learns its keys and goes on. */
+
+static void
+ngx_http_chorus_body_done(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    ngx_int_t                 rc;
+    ngx_buf_t                *b;
+    ngx_chain_t              *cl;
+    chorus_mem_t              mem;
+    chorus_str_t              text;
+    chorus_error_t            error;
+    chorus_delete_objects_t   request;
+
+    b = ngx_http_chorus_body_join(r, ctx);
+    cl = ngx_alloc_chain_link(r->pool);
+
+    if (b == NULL || cl == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+    r->request_body->bufs = cl;
+
+    text = (chorus_str_t) { (char *) b->pos, b->last - b->pos };
+    mem = ngx_http_chorus_mem(r->pool);
+
+    /* what cannot be understood is not forwarded: main might apply it, and
+     * nobody would know to which keys */
+
+    switch (chorus_delete_objects_parse(&mem, text, &request, &error)) {
+
+    case CHORUS_OK:
+        break;
+
+    case CHORUS_NOMEM:
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+
+    default:
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "chorus: DeleteObjects: %s", error.text);
+        (void) ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_MALFORMED_XML,
+                                           NULL);
+        return;
+    }
+
+    ctx->keys = request.keys;
+    ctx->nkeys = request.nkeys;
+    ctx->waiting = 0;
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    rc = ngx_http_chorus_access_ready(r, ctx);
+
+    if (rc != NGX_OK) {
+        if (rc != NGX_DONE) {
+            ngx_http_finalize_request(r, rc);
+        }
+
+        return;
+    }
+
+    r->write_event_handler = ngx_http_core_run_phases;
+    ngx_http_core_run_phases(r);
+}

@@ -1,0 +1,548 @@
+/*
+ * Marks on their way to Redis.  A mark waits here, once per (replication,
+ * key) however often the key is written, until Redis has acknowledged it; a
+ * batch whose outcome is unknown waits again, since marking twice is
+ * harmless.  The memory for waiting marks has a ceiling; beyond it marks are
+ * counted as lost and logged.
+ */
+
+#include "ngx_http_chorus_module.h"
+#include "chorus_library.h"
+
+
+#define NGX_HTTP_CHORUS_MARKS_BYTES    (64 * 1024 * 1024)
+#define NGX_HTTP_CHORUS_BATCH_KEYS     128
+#define NGX_HTTP_CHORUS_BATCH_LOOK     512      /* marks looked at for one */
+#define NGX_HTTP_CHORUS_BATCHES        8        /* in flight at once */
+#define NGX_HTTP_CHORUS_BATCH_FIXED    7        /* words before the keys */
+
+#define NGX_HTTP_CHORUS_RETRY_MS       1000     /* after an error reply */
+#define NGX_HTTP_CHORUS_HOLD_MS        100
+#define NGX_HTTP_CHORUS_DRAIN_MS       60000    /* an exiting process waits */
+
+
+typedef struct {
+    ngx_str_node_t            node;     /* str: "chorus:{R}" and the key */
+    ngx_queue_t               queue;
+    size_t                    name_len; /* of "chorus:{R}" */
+    ngx_msec_t                since;
+    unsigned                  facets;
+} ngx_http_chorus_mark_t;
+
+
+typedef struct {
+    ngx_http_chorus_marks_t  *marks;
+    ngx_queue_t               queue;    /* of ngx_http_chorus_mark_t */
+    ngx_uint_t                n;
+} ngx_http_chorus_batch_t;
+
+
+struct ngx_http_chorus_marks_s {
+    ngx_http_chorus_main_conf_t  *cmcf;
+    ngx_log_t                    *log;
+
+    ngx_queue_t                   waiting;      /* oldest first */
+    ngx_rbtree_t                  tree;         /* the waiting, by name */
+    ngx_rbtree_node_t             sentinel;
+    ngx_uint_t                    nwaiting;
+    ngx_uint_t                    nbatches;     /* in flight */
+    size_t                        bytes;        /* waiting and in flight */
+
+    ngx_event_t                   send;         /* posted */
+    ngx_event_t                   retry;
+    ngx_event_t                   hold;         /* keeps the process alive */
+    ngx_msec_t                    exiting_since;
+
+    unsigned                      full:1;
+};
+
+
+static void ngx_http_chorus_marks_post(ngx_http_chorus_marks_t *marks);
+static ngx_http_chorus_mark_t *ngx_http_chorus_mark_create(
+    ngx_http_chorus_marks_t *marks, chorus_str_t replication,
+    chorus_str_t key);
+static void ngx_http_chorus_mark_free(ngx_http_chorus_marks_t *marks,
+    ngx_http_chorus_mark_t *mark);
+static void ngx_http_chorus_mark_wait(ngx_http_chorus_marks_t *marks,
+    ngx_http_chorus_mark_t *mark, ngx_uint_t first);
+static void ngx_http_chorus_marks_send_handler(ngx_event_t *ev);
+static ngx_http_chorus_batch_t *ngx_http_chorus_batch_take(
+    ngx_http_chorus_marks_t *marks);
+static ngx_int_t ngx_http_chorus_batch_send(ngx_http_chorus_batch_t *batch);
+static void ngx_http_chorus_batch_done(void *data,
+    ngx_http_chorus_redis_result_t result, ngx_str_t *text);
+static void ngx_http_chorus_batch_return(ngx_http_chorus_batch_t *batch);
+static void ngx_http_chorus_marks_hold_handler(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_http_chorus_marks_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle)
+{
+    ngx_http_chorus_marks_t  *marks;
+
+    marks = ngx_pcalloc(cycle->pool, sizeof(ngx_http_chorus_marks_t));
+    if (marks == NULL) {
+        return NGX_ERROR;
+    }
+
+    marks->cmcf = cmcf;
+    marks->log = cycle->log;
+
+    ngx_queue_init(&marks->waiting);
+    ngx_rbtree_init(&marks->tree, &marks->sentinel,
+                    ngx_str_rbtree_insert_value);
+
+    marks->send.handler = ngx_http_chorus_marks_send_handler;
+    marks->send.data = marks;
+    marks->send.log = cycle->log;
+
+    marks->retry.handler = ngx_http_chorus_marks_send_handler;
+    marks->retry.data = marks;
+    marks->retry.log = cycle->log;
+    marks->retry.cancelable = 1;
+
+    marks->hold.handler = ngx_http_chorus_marks_hold_handler;
+    marks->hold.data = marks;
+    marks->hold.log = cycle->log;
+
+    cmcf->marks = marks;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_chorus_marks_exit(ngx_http_chorus_main_conf_t *cmcf)
+{
+    ngx_uint_t                n;
+    ngx_queue_t              *q;
+    ngx_http_chorus_mark_t   *mark;
+    ngx_http_chorus_marks_t  *marks;
+
+    marks = cmcf->marks;
+
+    n = marks->nwaiting;
+
+    while (!ngx_queue_empty(&marks->waiting)) {
+        q = ngx_queue_head(&marks->waiting);
+        mark = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
+
+        ngx_queue_remove(q);
+        ngx_http_chorus_mark_free(marks, mark);
+    }
+
+    if (n) {
+        (void) ngx_atomic_fetch_add(&cmcf->counters->lost, n);
+
+        ngx_log_error(NGX_LOG_ALERT, marks->log, 0,
+                      "chorus: this process ends with %ui changed keys that "
+                      "Redis did not take: write them again, or compare main "
+                      "and followers", n);
+    }
+}
+
+
+void
+ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
+    chorus_str_t replication, chorus_str_t key, unsigned facets)
+{
+    ngx_str_node_t          *node;
+    ngx_http_chorus_mark_t  *mark, *old;
+
+    mark = ngx_http_chorus_mark_create(marks, replication, key);
+
+    if (mark == NULL) {
+        ngx_http_chorus_count(marks->cmcf, lost);
+
+        if (!marks->full) {
+            marks->full = 1;
+            ngx_log_error(NGX_LOG_ALERT, marks->log, 0,
+                          "chorus: Redis is away and %uz bytes of changed "
+                          "keys are waiting; further changes are not "
+                          "replicated until it is back", marks->bytes);
+        }
+
+        return;
+    }
+
+    mark->facets = facets;
+    ngx_http_chorus_count(marks->cmcf, marked);
+
+    node = ngx_str_rbtree_lookup(&marks->tree, &mark->node.str,
+                                 mark->node.node.key);
+    if (node) {
+        old = (ngx_http_chorus_mark_t *) node;
+        old->facets |= facets;
+        ngx_http_chorus_count(marks->cmcf, acknowledged);
+        ngx_http_chorus_mark_free(marks, mark);
+
+    } else {
+        ngx_http_chorus_mark_wait(marks, mark, 0);
+    }
+
+    ngx_http_chorus_marks_post(marks);
+}
+
+
+void
+ngx_http_chorus_marks_resume(ngx_http_chorus_marks_t *marks)
+{
+    ngx_http_chorus_marks_post(marks);
+}
+
+
+ngx_uint_t
+ngx_http_chorus_marks_waiting(ngx_http_chorus_marks_t *marks)
+{
+    return marks->nwaiting + marks->nbatches;
+}
+
+
+/* One send for all marks of this turn of the event loop. */
+
+static void
+ngx_http_chorus_marks_post(ngx_http_chorus_marks_t *marks)
+{
+    if (!marks->send.posted) {
+        ngx_post_event(&marks->send, &ngx_posted_events);
+    }
+
+    if (!marks->hold.timer_set && ngx_http_chorus_marks_waiting(marks)) {
+        ngx_add_timer(&marks->hold, NGX_HTTP_CHORUS_HOLD_MS);
+    }
+}
+
+
+static ngx_http_chorus_mark_t *
+ngx_http_chorus_mark_create(ngx_http_chorus_marks_t *marks,
+    chorus_str_t replication, chorus_str_t key)
+{
+    u_char                  *p;
+    size_t                   name_len, size;
+    ngx_http_chorus_mark_t  *mark;
+
+    name_len = sizeof("chorus:{}") - 1 + replication.len;
+    size = sizeof(ngx_http_chorus_mark_t) + name_len + key.len;
+
+    if (marks->bytes + size > NGX_HTTP_CHORUS_MARKS_BYTES) {
+        return NULL;
+    }
+
+    mark = ngx_alloc(size, marks->log);
+    if (mark == NULL) {
+        return NULL;
+    }
+
+    p = (u_char *) (mark + 1);
+
+    mark->node.str.data = p;
+    mark->node.str.len = name_len + key.len;
+    mark->name_len = name_len;
+    mark->since = ngx_current_msec;
+
+    p = ngx_cpymem(p, "chorus:{", sizeof("chorus:{") - 1);
+    p = ngx_cpymem(p, replication.data, replication.len);
+    *p++ = '}';
+    ngx_memcpy(p, key.data, key.len);
+
+    mark->node.node.key = ngx_crc32_short(mark->node.str.data,
+                                          mark->node.str.len);
+    marks->bytes += size;
+
+    return mark;
+}
+
+
+static void
+ngx_http_chorus_mark_free(ngx_http_chorus_marks_t *marks,
+    ngx_http_chorus_mark_t *mark)
+{
+    marks->bytes -= sizeof(ngx_http_chorus_mark_t) + mark->node.str.len;
+    marks->full = 0;
+
+    ngx_free(mark);
+}
+
+
+static void
+ngx_http_chorus_mark_wait(ngx_http_chorus_marks_t *marks,
+    ngx_http_chorus_mark_t *mark, ngx_uint_t first)
+{
+    ngx_rbtree_insert(&marks->tree, &mark->node.node);
+
+    if (first) {
+        ngx_queue_insert_head(&marks->waiting, &mark->queue);
+
+    } else {
+        ngx_queue_insert_tail(&marks->waiting, &mark->queue);
+    }
+
+    marks->nwaiting++;
+}
+
+
+static void
+ngx_http_chorus_marks_send_handler(ngx_event_t *ev)
+{
+    ngx_http_chorus_marks_t  *marks = ev->data;
+
+    ngx_http_chorus_batch_t  *batch;
+
+    if (marks->retry.timer_set) {
+        return;
+    }
+
+    while (marks->nbatches < NGX_HTTP_CHORUS_BATCHES
+           && !ngx_queue_empty(&marks->waiting)
+           && ngx_http_chorus_redis_is_ready(marks->cmcf->redis))
+    {
+        batch = ngx_http_chorus_batch_take(marks);
+        if (batch == NULL) {
+            ngx_add_timer(&marks->retry, NGX_HTTP_CHORUS_RETRY_MS);
+            return;
+        }
+
+        marks->nbatches++;
+
+        if (ngx_http_chorus_batch_send(batch) != NGX_OK) {
+            marks->nbatches--;
+            ngx_http_chorus_batch_return(batch);
+            return;
+        }
+    }
+}
+
+
+/* The oldest mark and others of the same replication: one call is about one
+ * replication. */
+
+static ngx_http_chorus_batch_t *
+ngx_http_chorus_batch_take(ngx_http_chorus_marks_t *marks)
+{
+    ngx_uint_t                looked;
+    ngx_queue_t              *q, *next;
+    ngx_http_chorus_mark_t   *mark, *first;
+    ngx_http_chorus_batch_t  *batch;
+
+    batch = ngx_calloc(sizeof(ngx_http_chorus_batch_t), marks->log);
+    if (batch == NULL) {
+        return NULL;
+    }
+
+    batch->marks = marks;
+    ngx_queue_init(&batch->queue);
+
+    q = ngx_queue_head(&marks->waiting);
+    first = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
+    looked = 0;
+
+    for ( /* void */ ;
+         q != ngx_queue_sentinel(&marks->waiting)
+         && batch->n < NGX_HTTP_CHORUS_BATCH_KEYS
+         && looked < NGX_HTTP_CHORUS_BATCH_LOOK;
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        looked++;
+
+        mark = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
+
+        if (mark->name_len != first->name_len
+            || ngx_memcmp(mark->node.str.data, first->node.str.data,
+                          first->name_len) != 0)
+        {
+            continue;
+        }
+
+        ngx_queue_remove(q);
+        ngx_rbtree_delete(&marks->tree, &mark->node.node);
+        marks->nwaiting--;
+
+        ngx_queue_insert_tail(&batch->queue, q);
+        batch->n++;
+    }
+
+    return batch;
+}
+
+
+static ngx_int_t
+ngx_http_chorus_batch_send(ngx_http_chorus_batch_t *batch)
+{
+    int                      argc;
+    u_char                   numbers[NGX_HTTP_CHORUS_BATCH_KEYS]
+                                    [NGX_INT64_LEN + NGX_INT32_LEN];
+    size_t                   lens[NGX_HTTP_CHORUS_BATCH_FIXED
+                                  + 3 * NGX_HTTP_CHORUS_BATCH_KEYS];
+    const char              *argv[NGX_HTTP_CHORUS_BATCH_FIXED
+                                  + 3 * NGX_HTTP_CHORUS_BATCH_KEYS];
+    u_char                  *p, *last;
+    ngx_uint_t               i;
+    ngx_queue_t             *q;
+    ngx_http_chorus_mark_t  *mark;
+
+    static const char  *words[] = {
+        "FCALL", "chorus_mark", "3", NULL, CHORUS_REDIS_SCHEDULE,
+        CHORUS_REDIS_REPLICATIONS, "event"
+    };
+
+    mark = ngx_queue_data(ngx_queue_head(&batch->queue),
+                          ngx_http_chorus_mark_t, queue);
+
+    for (argc = 0; argc < NGX_HTTP_CHORUS_BATCH_FIXED; argc++) {
+
+        if (words[argc]) {
+            argv[argc] = words[argc];
+            lens[argc] = ngx_strlen(words[argc]);
+
+        } else {
+            argv[argc] = (const char *) mark->node.str.data;
+            lens[argc] = mark->name_len;
+        }
+    }
+
+    i = 0;
+
+    for (q = ngx_queue_head(&batch->queue);
+         q != ngx_queue_sentinel(&batch->queue);
+         q = ngx_queue_next(q))
+    {
+        mark = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
+
+        p = numbers[i++];
+        last = ngx_sprintf(p, "%M", ngx_current_msec - mark->since);
+        argv[argc] = (const char *) p;
+        lens[argc++] = last - p;
+
+        p = last;
+        last = ngx_sprintf(p, "%ui", (ngx_uint_t) mark->facets);
+        argv[argc] = (const char *) p;
+        lens[argc++] = last - p;
+
+        argv[argc] = (const char *) mark->node.str.data + mark->name_len;
+        lens[argc++] = mark->node.str.len - mark->name_len;
+    }
+
+    return ngx_http_chorus_redis_call(batch->marks->cmcf->redis, argc, argv,
+                                      lens, ngx_http_chorus_batch_done, batch);
+}
+
+
+static void
+ngx_http_chorus_batch_done(void *data, ngx_http_chorus_redis_result_t result,
+    ngx_str_t *text)
+{
+    ngx_http_chorus_batch_t *batch = data;
+
+    ngx_queue_t              *q;
+    ngx_http_chorus_marks_t  *marks;
+
+    marks = batch->marks;
+    marks->nbatches--;
+
+    if (result != NGX_HTTP_CHORUS_REDIS_REPLY) {
+
+        ngx_http_chorus_batch_return(batch);
+
+        if (result == NGX_HTTP_CHORUS_REDIS_REFUSED
+            && !marks->retry.timer_set)
+        {
+            ngx_add_timer(&marks->retry, NGX_HTTP_CHORUS_RETRY_MS);
+        }
+
+        return;
+    }
+
+    (void) ngx_atomic_fetch_add(&marks->cmcf->counters->acknowledged,
+                                batch->n);
+
+    while (!ngx_queue_empty(&batch->queue)) {
+        q = ngx_queue_head(&batch->queue);
+        ngx_queue_remove(q);
+        ngx_http_chorus_mark_free(marks,
+                            ngx_queue_data(q, ngx_http_chorus_mark_t, queue));
+    }
+
+    ngx_free(batch);
+
+    if (marks->nwaiting) {
+        ngx_http_chorus_marks_post(marks);
+    }
+}
+
+
+/* Back to the front of the queue, in their order; a mark of the same key that
+ * has come meanwhile takes over the age. */
+
+static void
+ngx_http_chorus_batch_return(ngx_http_chorus_batch_t *batch)
+{
+    ngx_queue_t              *q;
+    ngx_str_node_t           *node;
+    ngx_http_chorus_mark_t   *mark, *newer;
+    ngx_http_chorus_marks_t  *marks;
+
+    marks = batch->marks;
+
+    while (!ngx_queue_empty(&batch->queue)) {
+        q = ngx_queue_last(&batch->queue);
+        ngx_queue_remove(q);
+
+        mark = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
+        node = ngx_str_rbtree_lookup(&marks->tree, &mark->node.str,
+                                     mark->node.node.key);
+
+        if (node == NULL) {
+            ngx_http_chorus_mark_wait(marks, mark, 1);
+            continue;
+        }
+
+        newer = (ngx_http_chorus_mark_t *) node;
+        newer->since = mark->since;
+        newer->facets |= mark->facets;
+
+        ngx_http_chorus_count(marks->cmcf, acknowledged);
+        ngx_http_chorus_mark_free(marks, mark);
+    }
+
+    ngx_free(batch);
+}
+
+
+/*
+ * An nginx process that is told to quit leaves when no timer is left that
+ * matters: this one matters while keys wait.  It does not keep a process for
+ * ever that cannot reach Redis.
+ */
+
+static void
+ngx_http_chorus_marks_hold_handler(ngx_event_t *ev)
+{
+    ngx_http_chorus_marks_t *marks = ev->data;
+
+    if (ngx_http_chorus_marks_waiting(marks) == 0) {
+
+        if (ngx_exiting) {
+            ngx_http_chorus_redis_exit(marks->cmcf);
+        }
+
+        return;
+    }
+
+    if (ngx_exiting) {
+
+        if (marks->exiting_since == 0) {
+            marks->exiting_since = ngx_current_msec;
+        }
+
+        if (ngx_current_msec - marks->exiting_since
+            > NGX_HTTP_CHORUS_DRAIN_MS)
+        {
+            ngx_http_chorus_redis_exit(marks->cmcf);
+            return;
+        }
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_CHORUS_HOLD_MS);
+}

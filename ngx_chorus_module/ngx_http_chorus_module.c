@@ -1,0 +1,608 @@
+/*
+ * Directives, configuration, and the start and end of a worker process.
+ */
+
+#include "ngx_http_chorus_module.h"
+
+
+static void *ngx_http_chorus_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_chorus_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_http_chorus_config(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_chorus_names(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static void ngx_http_chorus_config_cleanup(void *data);
+static char *ngx_http_chorus_resolve_route(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf);
+static char *ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf);
+static chorus_storage_t *ngx_http_chorus_resolve_storage(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, const char *directive,
+    ngx_str_t *name);
+static ngx_int_t ngx_http_chorus_check_upstream(ngx_conf_t *cf,
+    chorus_storage_t *storage);
+static ngx_int_t ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
+static ngx_int_t ngx_http_chorus_resolve_redis(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
+static ngx_int_t ngx_http_chorus_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_chorus_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_chorus_init_process(ngx_cycle_t *cycle);
+static void ngx_http_chorus_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_command_t  ngx_http_chorus_commands[] = {
+
+    { ngx_string("chorus_config"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_chorus_config,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chorus_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
+      ngx_http_chorus_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chorus"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+                        |NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chorus_loc_conf_t, enable),
+      NULL },
+
+    { ngx_string("chorus_route"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_chorus_names,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chorus_loc_conf_t, route_name),
+      NULL },
+
+    { ngx_string("chorus_replicate"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_chorus_names,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chorus_loc_conf_t, replicate_names),
+      NULL },
+
+    { ngx_string("chorus_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_chorus_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_chorus_module_ctx = {
+    ngx_http_chorus_preconfiguration,      /* preconfiguration */
+    ngx_http_chorus_postconfiguration,     /* postconfiguration */
+
+    ngx_http_chorus_create_main_conf,      /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_chorus_create_loc_conf,       /* create location configuration */
+    ngx_http_chorus_merge_loc_conf         /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_chorus_module = {
+    NGX_MODULE_V1,
+    &ngx_http_chorus_module_ctx,           /* module context */
+    ngx_http_chorus_commands,              /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_chorus_init_process,          /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_chorus_exit_process,          /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_chorus_create_main_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_chorus_main_conf_t));
+}
+
+
+static void *
+ngx_http_chorus_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_chorus_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_chorus_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->enable = NGX_CONF_UNSET;
+    conf->route_name = NGX_CONF_UNSET_PTR;
+    conf->replicate_names = NGX_CONF_UNSET_PTR;
+
+    return conf;
+}
+
+
+/*
+ * chorus.json is known by now wherever chorus_config stands in http{},
+ * because levels are merged after the whole block has been read.
+ */
+
+static char *
+ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_chorus_loc_conf_t  *prev = parent;
+    ngx_http_chorus_loc_conf_t  *conf = child;
+
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    ngx_conf_merge_value(conf->enable, prev->enable, 0);
+    ngx_conf_merge_ptr_value(conf->route_name, prev->route_name, NULL);
+    ngx_conf_merge_ptr_value(conf->replicate_names, prev->replicate_names,
+                             NULL);
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_chorus_module);
+
+    if (conf->enable) {
+        cmcf->enabled = 1;
+    }
+
+    if (cmcf->config == NULL) {
+
+        if (conf->enable || conf->route_name || conf->replicate_names) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "chorus is used but \"chorus_config\" is missing: "
+                          "add \"chorus_config /etc/chorus/chorus.json;\" "
+                          "to the http block");
+            return NGX_CONF_ERROR;
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_chorus_resolve_route(cf, cmcf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_chorus_resolve_replicate(cf, cmcf, conf);
+}
+
+
+static char *
+ngx_http_chorus_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_chorus_main_conf_t *cmcf = conf;
+
+    ngx_str_t           *value;
+    chorus_mem_t         mem;
+    chorus_error_t       error;
+    chorus_config_t     *config;
+    ngx_pool_cleanup_t  *cln;
+
+    if (cmcf->config) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    cmcf->path = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &cmcf->path, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    config = ngx_pcalloc(cf->pool, sizeof(chorus_config_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (config == NULL || cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    mem = ngx_http_chorus_mem(cf->pool);
+
+    if (chorus_config_load(&mem, (char *) cmcf->path.data, config, &error)
+        != CHORUS_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s",
+                           &cmcf->path, error.text);
+        return NGX_CONF_ERROR;
+    }
+
+    if (config->warning.text[0] != '\0') {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "\"%V\": %s",
+                           &cmcf->path, config->warning.text);
+    }
+
+    cln->handler = ngx_http_chorus_config_cleanup;
+    cln->data = config;
+    cmcf->config = config;
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_chorus_config_cleanup(void *data)
+{
+    chorus_config_close(data);
+}
+
+
+static char *
+ngx_http_chorus_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_array_t  **field = (ngx_array_t **) ((char *) conf + cmd->offset);
+
+    ngx_str_t   *value, *name;
+    ngx_uint_t   i;
+
+    if (*field != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    *field = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
+    if (*field == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        name = ngx_array_push(*field);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_chorus_resolve_route(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf)
+{
+    if (conf->route_name == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    conf->route = ngx_http_chorus_resolve_storage(cf, cmcf, "chorus_route",
+                                                  conf->route_name->elts);
+
+    if (conf->route == NULL
+        || ngx_http_chorus_check_upstream(cf, conf->route) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf)
+{
+    ngx_str_t         *name;
+    ngx_uint_t         i;
+    chorus_storage_t  *follower;
+
+    if (conf->replicate_names == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    name = conf->replicate_names->elts;
+
+    if (conf->replicate_names->nelts == 1
+        && ngx_strcmp(name[0].data, "off") == 0)
+    {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->replicate_names->nelts > NGX_HTTP_CHORUS_MAX_FOLLOWERS) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "chorus_replicate: more than %d followers",
+                      NGX_HTTP_CHORUS_MAX_FOLLOWERS);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->route && !conf->route->is_main) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "chorus_replicate \"%V\": replication is from main, but "
+                      "chorus_route sends this location to \"%*s\"",
+                      &name[0], conf->route->name.len, conf->route->name.data);
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < conf->replicate_names->nelts; i++) {
+
+        follower = ngx_http_chorus_resolve_storage(cf, cmcf,
+                                                   "chorus_replicate",
+                                                   &name[i]);
+        if (follower == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (follower->is_main) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "chorus_replicate \"%V\": this is main itself; "
+                          "name a follower", &name[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        conf->followers[conf->nfollowers++] = follower;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static chorus_storage_t *
+ngx_http_chorus_resolve_storage(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, const char *directive,
+    ngx_str_t *name)
+{
+    size_t             i;
+    chorus_user_t     *user;
+    chorus_storage_t  *storage;
+
+    storage = chorus_config_storage(cmcf->config, ngx_http_chorus_view(name));
+
+    if (storage == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "%s \"%V\": no such storage in \"%V\"",
+                      directive, name, &cmcf->path);
+        return NULL;
+    }
+
+    for (i = 0; i < cmcf->config->nusers; i++) {
+        user = &cmcf->config->users[i];
+
+        if (chorus_storage_credential(storage, user->name) == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "%s \"%V\": \"%V\" has no credentials for "
+                          "\"%*s\": storages.%V.users: no \"%*s\"",
+                          directive, name, &cmcf->path,
+                          user->name.len, user->name.data, name,
+                          user->name.len, user->name.data);
+            return NULL;
+        }
+    }
+
+    return storage;
+}
+
+
+/* proxy_pass with a variable finds an upstream{} by its name at run time; a
+ * missing one would only be noticed by the first request. */
+
+static ngx_int_t
+ngx_http_chorus_check_upstream(ngx_conf_t *cf, chorus_storage_t *storage)
+{
+    ngx_str_t                        name;
+    ngx_uint_t                       i;
+    ngx_http_upstream_srv_conf_t   **uscfp;
+    ngx_http_upstream_main_conf_t   *umcf;
+
+    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+    uscfp = umcf->upstreams.elts;
+    name = ngx_http_chorus_ngx_str(storage->name);
+
+    for (i = 0; i < umcf->upstreams.nelts; i++) {
+
+        if ((uscfp[i]->flags & NGX_HTTP_UPSTREAM_CREATE)
+            && uscfp[i]->host.len == name.len
+            && ngx_strncasecmp(uscfp[i]->host.data, name.data, name.len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "storage \"%V\" has no upstream of its name: add "
+                  "\"upstream %V { server %*s; keepalive 64; }\" "
+                  "to the http block",
+                  &name, &name, storage->host.len, storage->host.data);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf)
+{
+    size_t  i;
+
+    if (ngx_http_chorus_check_upstream(cf, cmcf->config->main) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < cmcf->config->nroutes; i++) {
+
+        if (ngx_http_chorus_check_upstream(cf,
+                                           cmcf->config->routes[i].storage)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* Names are resolved here, where blocking is allowed, as nginx does it for
+ * the servers of an upstream. */
+
+static ngx_int_t
+ngx_http_chorus_resolve_redis(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf)
+{
+    u_char              *p;
+    ngx_url_t            u;
+    chorus_redis_url_t  *redis;
+
+    redis = &cmcf->config->redis;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    u.url.data = ngx_pnalloc(cf->pool, redis->host.len
+                                       + redis->unix_path.len
+                                       + sizeof("unix:[]:65535"));
+    if (u.url.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (redis->unix_path.len) {
+        p = ngx_sprintf(u.url.data, "unix:%*s", redis->unix_path.len,
+                        redis->unix_path.data);
+
+    } else if (ngx_strlchr((u_char *) redis->host.data,
+                           (u_char *) redis->host.data + redis->host.len, ':')
+               && redis->host.data[0] != '[')
+    {
+        p = ngx_sprintf(u.url.data, "[%*s]:%ui", redis->host.len,
+                        redis->host.data, (ngx_uint_t) redis->port);
+
+    } else {
+        p = ngx_sprintf(u.url.data, "%*s:%ui", redis->host.len,
+                        redis->host.data, (ngx_uint_t) redis->port);
+    }
+
+    u.url.len = p - u.url.data;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%V\": redis.url: %s \"%V\"", &cmcf->path,
+                      u.err ? u.err : "no address for", &u.url);
+        return NGX_ERROR;
+    }
+
+    cmcf->redis_addrs = u.addrs;
+    cmcf->nredis_addrs = u.naddrs;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_chorus_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_http_chorus_add_variables(cf);
+}
+
+
+static ngx_int_t
+ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_http_handler_pt          *h;
+    ngx_http_core_main_conf_t    *mcf;
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_chorus_module);
+
+    if (cmcf->config == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_chorus_resolve_redis(cf, cmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (!cmcf->enabled) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_chorus_check_upstreams(cf, cmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&mcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_chorus_access_handler;
+
+    h = ngx_array_push(&mcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_chorus_log_handler;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_chorus_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_chorus_module);
+
+    if (cmcf == NULL || cmcf->config == NULL) {
+        return NGX_OK;
+    }
+
+    cmcf->crypto = chorus_crypto_create();
+    cmcf->keys = chorus_key_cache_create();
+
+    if (cmcf->crypto == NULL || cmcf->keys == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "chorus: OpenSSL has no HMAC-SHA256");
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_chorus_counters_init(cmcf, cycle) != NGX_OK
+        || ngx_http_chorus_marks_init(cmcf, cycle) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_chorus_redis_init(cmcf, cycle);
+}
+
+
+static void
+ngx_http_chorus_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_chorus_module);
+
+    if (cmcf == NULL || cmcf->config == NULL || cmcf->crypto == NULL) {
+        return;
+    }
+
+    ngx_http_chorus_redis_exit(cmcf);
+    ngx_http_chorus_marks_exit(cmcf);
+
+    chorus_key_cache_destroy(cmcf->keys);
+    chorus_crypto_destroy(cmcf->crypto);
+}

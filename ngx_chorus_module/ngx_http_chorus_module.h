@@ -1,0 +1,237 @@
+/*
+ * The shapes that the files of the module share: configuration, the state of
+ * one request, and what each file offers to the others.
+ *
+ *     module.c     directives, configuration, start and end of a process
+ *     access.c     access phase: parse, authenticate, decide, prepare
+ *     body.c       the small bodies whose keys must be known (DeleteObjects)
+ *     sign.c       the request signed again for the storage
+ *     variables.c  $chorus_*
+ *     refuse.c     a refusal as S3 XML
+ *     settle.c     log phase: did it happen?  then mark
+ *     mark.c       marks waiting for Redis
+ *     redis.c      the connection to Redis on nginx's event loop
+ *     status.c     counters and GET /api/v1/status
+ */
+
+#ifndef _NGX_HTTP_CHORUS_MODULE_H_INCLUDED_
+#define _NGX_HTTP_CHORUS_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "chorus_config.h"
+#include "chorus_crypto.h"
+#include "chorus_policy.h"
+#include "chorus_s3_error.h"
+#include "chorus_s3_request.h"
+#include "chorus_sigv4.h"
+#include "chorus_uri.h"
+
+
+#define NGX_HTTP_CHORUS_MAX_FOLLOWERS  16
+#define NGX_HTTP_CHORUS_MAX_HEADERS    512
+
+
+/* in shared memory, one for all worker processes; it survives a reload */
+typedef struct {
+    ngx_atomic_t                requests;
+    ngx_atomic_t                refused;
+    ngx_atomic_t                marked;         /* keys handed to mark.c */
+    ngx_atomic_t                acknowledged;   /* keys Redis has */
+    ngx_atomic_t                lost;           /* dropped: the queue was full */
+    ngx_atomic_t                reconnects;
+} ngx_http_chorus_counters_t;
+
+
+typedef struct ngx_http_chorus_redis_s  ngx_http_chorus_redis_t;
+typedef struct ngx_http_chorus_marks_s  ngx_http_chorus_marks_t;
+
+typedef struct {
+    ngx_str_t                   path;           /* chorus_config */
+    chorus_config_t            *config;         /* NULL: not configured */
+    ngx_addr_t                 *redis_addrs;    /* resolved at start */
+    ngx_uint_t                  nredis_addrs;
+
+    ngx_shm_zone_t             *zone;           /* chorus_zone, or NULL */
+    ngx_str_t                   api_token;      /* wiped with the pool */
+    unsigned                    enabled:1;      /* "chorus on" somewhere */
+
+    /* of this worker process */
+    chorus_crypto_t            *crypto;
+    chorus_key_cache_t         *keys;
+    ngx_http_chorus_redis_t    *redis;
+    ngx_http_chorus_marks_t    *marks;
+    ngx_http_chorus_counters_t *counters;       /* never NULL once started */
+} ngx_http_chorus_main_conf_t;
+
+
+typedef struct {
+    ngx_flag_t                  enable;         /* chorus */
+
+    /* chorus_route and chorus_replicate as written: the names of storages;
+     * NULL when the directive is not there */
+    ngx_array_t                *route_name;         /* of ngx_str_t, one */
+    ngx_array_t                *replicate_names;    /* of ngx_str_t */
+
+    /* what they mean, resolved when chorus.json is known */
+    chorus_storage_t           *route;              /* or NULL */
+    ngx_uint_t                  nfollowers;
+    chorus_storage_t           *followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
+} ngx_http_chorus_loc_conf_t;
+
+
+/* the state of one request; dies with the request's pool */
+typedef struct {
+    ngx_http_request_t          *request;
+    chorus_uri_t                 uri;
+    const chorus_s3_operation_t *operation;
+    chorus_header_t             *headers;       /* of chorus_header_t */
+    size_t                       nheaders;
+
+    chorus_sigv4_auth_t          auth;
+    chorus_str_t                 user;
+    chorus_storage_t            *storage;       /* routed to */
+    size_t                       nfollowers;
+    chorus_storage_t            *followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
+
+    chorus_str_t                *keys;          /* touched, DeleteObjects */
+    size_t                       nkeys;
+
+    /* the request as the storage gets it */
+    ngx_str_t                    pass;
+    ngx_str_t                    host;          /* with its port */
+    ngx_str_t                    tls_name;      /* without */
+    ngx_str_t                    authorization;
+    ngx_str_t                    date;
+    ngx_str_t                    content_sha256;
+
+    /* a body being read into memory */
+    ngx_chain_t                 *body;
+    ngx_chain_t                **body_last;
+    size_t                       body_len;
+
+    const char                  *error;         /* code of our refusal */
+    unsigned                     ready:1;       /* may be proxied */
+    unsigned                     waiting:1;     /* for its body */
+} ngx_http_chorus_ctx_t;
+
+
+extern ngx_module_t  ngx_http_chorus_module;
+
+
+/* access.c */
+ngx_int_t ngx_http_chorus_access_handler(ngx_http_request_t *r);
+/* The second half of the access phase, once the body (if it is needed) is
+ * known: routes, signs, and lets the request go on. */
+ngx_int_t ngx_http_chorus_access_ready(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+
+/* body.c: NGX_OK, NGX_DONE (the request goes on by itself later, or has been
+ * answered). */
+ngx_int_t ngx_http_chorus_body_read(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+
+/* sign.c: fills pass, host, authorization, date, content_sha256. */
+ngx_int_t ngx_http_chorus_sign(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+
+/* variables.c */
+ngx_int_t ngx_http_chorus_add_variables(ngx_conf_t *cf);
+
+/* refuse.c: sends the answer and finalizes; always returns NGX_DONE, after
+ * which r must not be touched. */
+ngx_int_t ngx_http_chorus_refuse(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, const chorus_s3_refusal_t *refusal);
+ngx_int_t ngx_http_chorus_refuse_code(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, chorus_s3_code_t code, const char *message);
+
+/* settle.c */
+ngx_int_t ngx_http_chorus_log_handler(ngx_http_request_t *r);
+/* Ties ctx to the request so that the log phase finds it even after an
+ * internal redirect has cleared the module contexts. */
+ngx_int_t ngx_http_chorus_watch(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+
+/* mark.c */
+ngx_int_t ngx_http_chorus_marks_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle);
+void ngx_http_chorus_marks_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* Remembers that `key` of the replication may differ, and sends it to Redis
+ * soon.  Never blocks, never fails the request. */
+void ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
+    chorus_str_t replication, chorus_str_t key, unsigned facets);
+/* From redis.c: the connection is ready, or is gone. */
+void ngx_http_chorus_marks_resume(ngx_http_chorus_marks_t *marks);
+ngx_uint_t ngx_http_chorus_marks_waiting(ngx_http_chorus_marks_t *marks);
+
+/* redis.c */
+typedef enum {
+    NGX_HTTP_CHORUS_REDIS_REPLY = 0,    /* the value of the function */
+    NGX_HTTP_CHORUS_REDIS_REFUSED,      /* an error reply: try again later */
+    NGX_HTTP_CHORUS_REDIS_GONE          /* no reply: it may have happened */
+} ngx_http_chorus_redis_result_t;
+
+/* `text` is the reply when it is a string, else the null string, valid during
+ * the call.  Called exactly once for each call that was taken, never from
+ * inside ngx_http_chorus_redis_call(). */
+typedef void (*ngx_http_chorus_redis_pt)(void *data,
+    ngx_http_chorus_redis_result_t result, ngx_str_t *text);
+
+ngx_int_t ngx_http_chorus_redis_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle);
+void ngx_http_chorus_redis_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* NGX_DECLINED when the connection is not ready: the caller keeps its data
+ * and is told by ngx_http_chorus_marks_resume(). */
+ngx_int_t ngx_http_chorus_redis_call(ngx_http_chorus_redis_t *redis,
+    int argc, const char **argv, const size_t *lens,
+    ngx_http_chorus_redis_pt done, void *data);
+ngx_uint_t ngx_http_chorus_redis_is_ready(ngx_http_chorus_redis_t *redis);
+
+/* status.c */
+char *ngx_http_chorus_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_chorus_counters_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle);
+#define ngx_http_chorus_count(cmcf, name)                                    \
+    (void) ngx_atomic_fetch_add(&(cmcf)->counters->name, 1)
+
+
+/* nginx's strings and ours are the same two words under other names */
+
+static ngx_inline chorus_str_t
+ngx_http_chorus_view(ngx_str_t *s)
+{
+    return (chorus_str_t) { (const char *) s->data, s->len };
+}
+
+
+static ngx_inline ngx_str_t
+ngx_http_chorus_ngx_str(chorus_str_t s)
+{
+    ngx_str_t  str;
+
+    str.data = (u_char *) s.data;
+    str.len = s.len;
+
+    return str;
+}
+
+
+static ngx_inline void *
+ngx_http_chorus_palloc(void *pool, size_t size)
+{
+    return ngx_palloc(pool, size);
+}
+
+
+static ngx_inline chorus_mem_t
+ngx_http_chorus_mem(ngx_pool_t *pool)
+{
+    return (chorus_mem_t) { ngx_http_chorus_palloc, pool };
+}
+
+
+#endif /* _NGX_HTTP_CHORUS_MODULE_H_INCLUDED_ */

@@ -1,0 +1,795 @@
+/*
+ * The connection to Redis: hiredis on nginx's event loop.
+ *
+ *     AWAY --timer--> CONNECTING --> GREETING --> READY
+ *      ^                  |             |           |
+ *      +------------------+-------------+-----------+   (one teardown path)
+ *
+ * GREETING authenticates, selects the database, and makes sure that the
+ * function library is there.  Rules that keep hiredis and nginx apart:
+ * after any call into hiredis the context may be gone, so only this file's
+ * own structure is touched then; hiredis reads at most 16 KiB a call, so its
+ * events are level-triggered; the descriptor belongs to hiredis, the nginx
+ * connection to ngx_http_chorus_redis_cleanup(); addresses were resolved when
+ * the configuration was read, because hiredis would block in DNS.
+ */
+
+#include "ngx_http_chorus_module.h"
+#include "chorus_library.h"
+
+#include <hiredis/hiredis.h>
+#include <hiredis/async.h>
+
+
+#define NGX_HTTP_CHORUS_REDIS_CONNECT_MS    5000    /* until READY */
+#define NGX_HTTP_CHORUS_REDIS_REPLY_MS      10000   /* no reply at all */
+#define NGX_HTTP_CHORUS_REDIS_BACKOFF_MIN   50
+#define NGX_HTTP_CHORUS_REDIS_BACKOFF_MAX   5000
+
+
+typedef enum {
+    NGX_HTTP_CHORUS_REDIS_AWAY = 0,
+    NGX_HTTP_CHORUS_REDIS_CONNECTING,
+    NGX_HTTP_CHORUS_REDIS_GREETING,
+    NGX_HTTP_CHORUS_REDIS_READY
+} ngx_http_chorus_redis_state_t;
+
+
+struct ngx_http_chorus_redis_s {
+    ngx_http_chorus_main_conf_t    *cmcf;
+    ngx_log_t                      *log;
+
+    ngx_http_chorus_redis_state_t   state;
+    ngx_uint_t                      step;       /* of the greeting */
+    ngx_uint_t                      addr;       /* tried now */
+    ngx_uint_t                      inflight;
+    ngx_msec_t                      backoff;
+
+    redisAsyncContext              *ac;         /* NULL when AWAY */
+    ngx_connection_t               *c;
+
+    ngx_event_t                     reconnect;
+    ngx_event_t                     watchdog;
+
+    unsigned                        complained:1;
+    unsigned                        stopped:1;
+};
+
+
+typedef struct {
+    ngx_http_chorus_redis_t        *redis;
+    ngx_http_chorus_redis_pt        done;
+    void                           *data;
+} ngx_http_chorus_redis_call_t;
+
+
+typedef struct {
+    ngx_uint_t  (*wanted)(ngx_http_chorus_redis_t *redis);
+    int         (*send)(ngx_http_chorus_redis_t *redis);
+    /* NGX_OK: on with the next step; NGX_AGAIN: on with the one after it;
+     * NGX_ERROR: disconnect */
+    ngx_int_t   (*take)(ngx_http_chorus_redis_t *redis, redisReply *reply);
+} ngx_http_chorus_redis_step_t;
+
+
+static void ngx_http_chorus_redis_connect(ngx_http_chorus_redis_t *redis);
+static redisAsyncContext *ngx_http_chorus_redis_open(
+    ngx_http_chorus_redis_t *redis);
+static ngx_int_t ngx_http_chorus_redis_attach(ngx_http_chorus_redis_t *redis,
+    redisAsyncContext *ac);
+static void ngx_http_chorus_redis_connected(const redisAsyncContext *ac,
+    int status);
+static void ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac,
+    int status);
+static void ngx_http_chorus_redis_away(ngx_http_chorus_redis_t *redis);
+static void ngx_http_chorus_redis_complain(ngx_http_chorus_redis_t *redis,
+    const char *what, const char *why);
+
+static void ngx_http_chorus_redis_greet(ngx_http_chorus_redis_t *redis);
+static void ngx_http_chorus_redis_greeted(redisAsyncContext *ac, void *reply,
+    void *data);
+static ngx_uint_t ngx_http_chorus_redis_wants_auth(
+    ngx_http_chorus_redis_t *redis);
+static int ngx_http_chorus_redis_send_auth(ngx_http_chorus_redis_t *redis);
+static ngx_uint_t ngx_http_chorus_redis_wants_select(
+    ngx_http_chorus_redis_t *redis);
+static int ngx_http_chorus_redis_send_select(ngx_http_chorus_redis_t *redis);
+static ngx_uint_t ngx_http_chorus_redis_always(
+    ngx_http_chorus_redis_t *redis);
+static int ngx_http_chorus_redis_send_version(ngx_http_chorus_redis_t *redis);
+static int ngx_http_chorus_redis_send_load(ngx_http_chorus_redis_t *redis);
+static ngx_int_t ngx_http_chorus_redis_take_ok(
+    ngx_http_chorus_redis_t *redis, redisReply *reply);
+static ngx_int_t ngx_http_chorus_redis_take_version(
+    ngx_http_chorus_redis_t *redis, redisReply *reply);
+
+static void ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply,
+    void *data);
+static ngx_uint_t ngx_http_chorus_redis_is_error(redisReply *reply,
+    const char *prefix);
+
+static void ngx_http_chorus_redis_add_read(void *data);
+static void ngx_http_chorus_redis_del_read(void *data);
+static void ngx_http_chorus_redis_add_write(void *data);
+static void ngx_http_chorus_redis_del_write(void *data);
+static void ngx_http_chorus_redis_cleanup(void *data);
+static void ngx_http_chorus_redis_read_handler(ngx_event_t *ev);
+static void ngx_http_chorus_redis_write_handler(ngx_event_t *ev);
+static void ngx_http_chorus_redis_reconnect_handler(ngx_event_t *ev);
+static void ngx_http_chorus_redis_watchdog_handler(ngx_event_t *ev);
+
+
+static ngx_http_chorus_redis_step_t  ngx_http_chorus_redis_steps[] = {
+
+    { ngx_http_chorus_redis_wants_auth,
+      ngx_http_chorus_redis_send_auth,
+      ngx_http_chorus_redis_take_ok },
+
+    { ngx_http_chorus_redis_wants_select,
+      ngx_http_chorus_redis_send_select,
+      ngx_http_chorus_redis_take_ok },
+
+    { ngx_http_chorus_redis_always,
+      ngx_http_chorus_redis_send_version,
+      ngx_http_chorus_redis_take_version },
+
+    { ngx_http_chorus_redis_always,
+      ngx_http_chorus_redis_send_load,
+      ngx_http_chorus_redis_take_ok },
+
+    { NULL, NULL, NULL }
+};
+
+
+ngx_int_t
+ngx_http_chorus_redis_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle)
+{
+    ngx_http_chorus_redis_t  *redis;
+
+    redis = ngx_pcalloc(cycle->pool, sizeof(ngx_http_chorus_redis_t));
+    if (redis == NULL) {
+        return NGX_ERROR;
+    }
+
+    redis->cmcf = cmcf;
+    redis->log = cycle->log;
+    redis->backoff = NGX_HTTP_CHORUS_REDIS_BACKOFF_MIN;
+
+    redis->reconnect.handler = ngx_http_chorus_redis_reconnect_handler;
+    redis->reconnect.data = redis;
+    redis->reconnect.log = cycle->log;
+    redis->reconnect.cancelable = 1;
+
+    redis->watchdog.handler = ngx_http_chorus_redis_watchdog_handler;
+    redis->watchdog.data = redis;
+    redis->watchdog.log = cycle->log;
+    redis->watchdog.cancelable = 1;
+
+    cmcf->redis = redis;
+
+    ngx_add_timer(&redis->reconnect, 1);
+
+    return NGX_OK;
+}
+
+
+/* For good: of an exiting process that has nothing left to say. */
+
+void
+ngx_http_chorus_redis_exit(ngx_http_chorus_main_conf_t *cmcf)
+{
+    ngx_http_chorus_redis_t *redis = cmcf->redis;
+
+    if (redis == NULL) {
+        return;
+    }
+
+    redis->stopped = 1;
+
+    if (redis->reconnect.timer_set) {
+        ngx_del_timer(&redis->reconnect);
+    }
+
+    if (redis->ac) {
+        redisAsyncFree(redis->ac);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_chorus_redis_is_ready(ngx_http_chorus_redis_t *redis)
+{
+    /* a request that ended after the connection of an exiting process had
+     * been closed needs it once more */
+
+    if (redis->stopped && ngx_exiting && redis->ac == NULL
+        && !ngx_terminate)
+    {
+        redis->stopped = 0;
+        ngx_add_timer(&redis->reconnect, 1);
+    }
+
+    return redis->state == NGX_HTTP_CHORUS_REDIS_READY;
+}
+
+
+ngx_int_t
+ngx_http_chorus_redis_call(ngx_http_chorus_redis_t *redis, int argc,
+    const char **argv, const size_t *lens, ngx_http_chorus_redis_pt done,
+    void *data)
+{
+    ngx_http_chorus_redis_call_t  *call;
+
+    if (redis->state != NGX_HTTP_CHORUS_REDIS_READY) {
+        return NGX_DECLINED;
+    }
+
+    call = ngx_alloc(sizeof(ngx_http_chorus_redis_call_t), redis->log);
+    if (call == NULL) {
+        return NGX_DECLINED;
+    }
+
+    call->redis = redis;
+    call->done = done;
+    call->data = data;
+
+    if (redisAsyncCommandArgv(redis->ac, ngx_http_chorus_redis_replied, call,
+                              argc, argv, lens)
+        != REDIS_OK)
+    {
+        ngx_free(call);
+        return NGX_DECLINED;
+    }
+
+    if (redis->inflight++ == 0) {
+        ngx_add_timer(&redis->watchdog, NGX_HTTP_CHORUS_REDIS_REPLY_MS);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply, void *data)
+{
+    ngx_http_chorus_redis_call_t *call = data;
+
+    ngx_str_t                 text;
+    redisReply               *r;
+    ngx_http_chorus_redis_t  *redis;
+
+    r = reply;
+    redis = call->redis;
+    redis->inflight--;
+
+    ngx_str_null(&text);
+
+    if (r == NULL) {
+        /* hiredis is freeing the context and runs all callbacks in a row:
+         * nothing may be sent from here on */
+        redis->state = NGX_HTTP_CHORUS_REDIS_AWAY;
+        call->done(call->data, NGX_HTTP_CHORUS_REDIS_GONE, &text);
+        ngx_free(call);
+        return;
+    }
+
+    if (redis->inflight) {
+        ngx_add_timer(&redis->watchdog, NGX_HTTP_CHORUS_REDIS_REPLY_MS);
+
+    } else if (redis->watchdog.timer_set) {
+        ngx_del_timer(&redis->watchdog);
+    }
+
+    if (r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_ERROR) {
+        text.data = (u_char *) r->str;
+        text.len = r->len;
+    }
+
+    if (r->type != REDIS_REPLY_ERROR) {
+        redis->complained = 0;
+        call->done(call->data, NGX_HTTP_CHORUS_REDIS_REPLY, &text);
+        ngx_free(call);
+        return;
+    }
+
+    ngx_http_chorus_redis_complain(redis, "refuses a call", r->str);
+
+    call->done(call->data, NGX_HTTP_CHORUS_REDIS_REFUSED, &text);
+    ngx_free(call);
+
+    /* greeting again may help: the library is gone, or this is a replica */
+
+    if (ngx_http_chorus_redis_is_error(r, "ERR Function not found")
+        || ngx_http_chorus_redis_is_error(r, "READONLY")
+        || ngx_http_chorus_redis_is_error(r, "NOAUTH"))
+    {
+        redisAsyncFree(ac);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_chorus_redis_is_error(redisReply *reply, const char *prefix)
+{
+    return reply->type == REDIS_REPLY_ERROR
+           && ngx_strncmp(reply->str, prefix, ngx_strlen(prefix)) == 0;
+}
+
+
+static void
+ngx_http_chorus_redis_connect(ngx_http_chorus_redis_t *redis)
+{
+    redisAsyncContext  *ac;
+
+    ac = ngx_http_chorus_redis_open(redis);
+
+    if (ac == NULL) {
+        ngx_http_chorus_redis_complain(redis, "connect", "out of memory");
+        ngx_http_chorus_redis_away(redis);
+        return;
+    }
+
+    if (ac->err || ngx_http_chorus_redis_attach(redis, ac) != NGX_OK) {
+        ngx_http_chorus_redis_complain(redis, "connect",
+                             ac->err ? ac->errstr : "no free connection");
+        redisAsyncFree(ac);
+        ngx_http_chorus_redis_away(redis);
+        return;
+    }
+
+    redis->state = NGX_HTTP_CHORUS_REDIS_CONNECTING;
+
+    ngx_add_timer(&redis->watchdog, NGX_HTTP_CHORUS_REDIS_CONNECT_MS);
+
+    redisAsyncSetDisconnectCallback(ac, ngx_http_chorus_redis_disconnected);
+
+    /* asks for the write event; may fail at once and free the context */
+    redisAsyncSetConnectCallback(ac, ngx_http_chorus_redis_connected);
+}
+
+
+static redisAsyncContext *
+ngx_http_chorus_redis_open(ngx_http_chorus_redis_t *redis)
+{
+    char                ip[NGX_SOCKADDR_STRLEN + 1];
+    size_t              len;
+    ngx_addr_t         *addr;
+    struct sockaddr_un *un;
+
+    addr = &redis->cmcf->redis_addrs[redis->addr % redis->cmcf->nredis_addrs];
+    redis->addr++;
+
+    if (addr->sockaddr->sa_family == AF_UNIX) {
+        un = (struct sockaddr_un *) addr->sockaddr;
+        return redisAsyncConnectUnix(un->sun_path);
+    }
+
+    len = ngx_sock_ntop(addr->sockaddr, addr->socklen, (u_char *) ip,
+                        NGX_SOCKADDR_STRLEN, 0);
+    ip[len] = '\0';
+
+    if (len > 2 && ip[0] == '[') {
+        ip[len - 1] = '\0';
+        return redisAsyncConnect(ip + 1, ngx_inet_get_port(addr->sockaddr));
+    }
+
+    return redisAsyncConnect(ip, ngx_inet_get_port(addr->sockaddr));
+}
+
+
+static ngx_int_t
+ngx_http_chorus_redis_attach(ngx_http_chorus_redis_t *redis,
+    redisAsyncContext *ac)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(ac->c.fd, redis->log);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->data = redis;
+    c->pool = NULL;
+    c->log = redis->log;
+    c->read->log = redis->log;
+    c->write->log = redis->log;
+    c->read->handler = ngx_http_chorus_redis_read_handler;
+    c->write->handler = ngx_http_chorus_redis_write_handler;
+
+    /* nginx calls the read handler of idle connections when it quits */
+    c->idle = 1;
+
+    redis->c = c;
+    redis->ac = ac;
+
+    ac->ev.data = redis;
+    ac->ev.addRead = ngx_http_chorus_redis_add_read;
+    ac->ev.delRead = ngx_http_chorus_redis_del_read;
+    ac->ev.addWrite = ngx_http_chorus_redis_add_write;
+    ac->ev.delWrite = ngx_http_chorus_redis_del_write;
+    ac->ev.cleanup = ngx_http_chorus_redis_cleanup;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_chorus_redis_connected(const redisAsyncContext *ac, int status)
+{
+    ngx_http_chorus_redis_t  *redis = ac->ev.data;
+
+    if (status != REDIS_OK) {
+        ngx_http_chorus_redis_complain(redis, "connect", ac->errstr);
+        return;
+    }
+
+    redis->state = NGX_HTTP_CHORUS_REDIS_GREETING;
+    redis->step = 0;
+
+    ngx_http_chorus_redis_greet(redis);
+}
+
+
+static void
+ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac, int status)
+{
+    ngx_http_chorus_redis_t  *redis = ac->ev.data;
+
+    if (status != REDIS_OK) {
+        ngx_http_chorus_redis_complain(redis, "connection lost", ac->errstr);
+    }
+}
+
+
+/* Said once until things are well again. */
+
+static void
+ngx_http_chorus_redis_complain(ngx_http_chorus_redis_t *redis,
+    const char *what, const char *why)
+{
+    ngx_uint_t  level;
+
+    level = redis->complained ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+    ngx_log_error(level, redis->log, 0,
+                  "chorus: Redis: %s: %s; changed keys wait in memory and "
+                  "requests go on", what, why ? why : "unknown error");
+
+    redis->complained = 1;
+}
+
+
+/* hiredis calls this last, whatever the reason: the one way back to AWAY. */
+
+static void
+ngx_http_chorus_redis_cleanup(void *data)
+{
+    ngx_http_chorus_redis_t *redis = data;
+
+    ngx_connection_t  *c;
+
+    c = redis->c;
+    redis->c = NULL;
+    redis->ac = NULL;
+
+    if (c) {
+        if (c->read->active) {
+            ngx_del_event(c->read, NGX_READ_EVENT, 0);
+        }
+
+        if (c->write->active) {
+            ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+        }
+
+        if (c->read->posted) {
+            ngx_delete_posted_event(c->read);
+        }
+
+        if (c->write->posted) {
+            ngx_delete_posted_event(c->write);
+        }
+
+        c->read->closed = 1;
+        c->write->closed = 1;
+        c->idle = 0;
+
+        ngx_free_connection(c);
+        c->fd = (ngx_socket_t) -1;
+    }
+
+    ngx_http_chorus_redis_away(redis);
+}
+
+
+static void
+ngx_http_chorus_redis_away(ngx_http_chorus_redis_t *redis)
+{
+    ngx_msec_t  delay;
+
+    redis->state = NGX_HTTP_CHORUS_REDIS_AWAY;
+
+    if (redis->watchdog.timer_set) {
+        ngx_del_timer(&redis->watchdog);
+    }
+
+    if (redis->stopped || redis->reconnect.timer_set) {
+        return;
+    }
+
+    /* jitter: many workers must not come back at the same moment */
+
+    delay = redis->backoff / 2 + ngx_random() % (redis->backoff / 2 + 1);
+    redis->backoff = ngx_min(redis->backoff * 2,
+                             NGX_HTTP_CHORUS_REDIS_BACKOFF_MAX);
+
+    ngx_add_timer(&redis->reconnect, delay);
+}
+
+
+static void
+ngx_http_chorus_redis_reconnect_handler(ngx_event_t *ev)
+{
+    ngx_http_chorus_redis_t  *redis = ev->data;
+
+    if (redis->ac || redis->stopped) {
+        return;
+    }
+
+    /* an exiting process comes back only for keys that wait */
+
+    if (ngx_exiting
+        && ngx_http_chorus_marks_waiting(redis->cmcf->marks) == 0)
+    {
+        redis->stopped = 1;
+        return;
+    }
+
+    ngx_http_chorus_count(redis->cmcf, reconnects);
+    ngx_http_chorus_redis_connect(redis);
+}
+
+
+static void
+ngx_http_chorus_redis_watchdog_handler(ngx_event_t *ev)
+{
+    ngx_http_chorus_redis_t  *redis = ev->data;
+
+    if (redis->ac == NULL) {
+        return;
+    }
+
+    ngx_http_chorus_redis_complain(redis, "no answer",
+                                   redis->state == NGX_HTTP_CHORUS_REDIS_READY
+                                   ? "a call timed out"
+                                   : "connecting timed out");
+
+    redisAsyncFree(redis->ac);
+}
+
+
+/* Sends the next wanted step; when there is none, the connection is ready. */
+
+static void
+ngx_http_chorus_redis_greet(ngx_http_chorus_redis_t *redis)
+{
+    ngx_http_chorus_redis_step_t  *step;
+
+    for (step = &ngx_http_chorus_redis_steps[redis->step];
+         step->send;
+         step++, redis->step++)
+    {
+        if (!step->wanted(redis)) {
+            continue;
+        }
+
+        if (step->send(redis) != REDIS_OK) {
+            redisAsyncFree(redis->ac);
+        }
+
+        return;
+    }
+
+    ngx_del_timer(&redis->watchdog);
+
+    redis->state = NGX_HTTP_CHORUS_REDIS_READY;
+    redis->backoff = NGX_HTTP_CHORUS_REDIS_BACKOFF_MIN;
+
+    ngx_log_error(NGX_LOG_NOTICE, redis->log, 0, "chorus: Redis is ready");
+
+    ngx_http_chorus_marks_resume(redis->cmcf->marks);
+}
+
+
+static void
+ngx_http_chorus_redis_greeted(redisAsyncContext *ac, void *reply, void *data)
+{
+    ngx_http_chorus_redis_t *redis = data;
+
+    ngx_int_t  rc;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    rc = ngx_http_chorus_redis_steps[redis->step].take(redis, reply);
+
+    if (rc == NGX_ERROR) {
+        ngx_http_chorus_redis_complain(redis, "greeting",
+                                       ((redisReply *) reply)->str);
+        redisAsyncFree(ac);
+        return;
+    }
+
+    redis->step += (rc == NGX_AGAIN) ? 2 : 1;
+
+    ngx_http_chorus_redis_greet(redis);
+}
+
+
+static ngx_uint_t
+ngx_http_chorus_redis_wants_auth(ngx_http_chorus_redis_t *redis)
+{
+    return redis->cmcf->config->redis.password.len != 0;
+}
+
+
+static int
+ngx_http_chorus_redis_send_auth(ngx_http_chorus_redis_t *redis)
+{
+    chorus_redis_url_t *url = &redis->cmcf->config->redis;
+
+    if (url->user.len) {
+        return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted,
+                                 redis, "AUTH %b %b",
+                                 url->user.data, url->user.len,
+                                 url->password.data, url->password.len);
+    }
+
+    return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
+                             "AUTH %b", url->password.data, url->password.len);
+}
+
+
+static ngx_uint_t
+ngx_http_chorus_redis_wants_select(ngx_http_chorus_redis_t *redis)
+{
+    return redis->cmcf->config->redis.database != 0;
+}
+
+
+static int
+ngx_http_chorus_redis_send_select(ngx_http_chorus_redis_t *redis)
+{
+    return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
+                             "SELECT %d",
+                             (int) redis->cmcf->config->redis.database);
+}
+
+
+static ngx_uint_t
+ngx_http_chorus_redis_always(ngx_http_chorus_redis_t *redis)
+{
+    return 1;
+}
+
+
+static int
+ngx_http_chorus_redis_send_version(ngx_http_chorus_redis_t *redis)
+{
+    return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
+                             "FCALL_RO chorus_version 0");
+}
+
+
+static int
+ngx_http_chorus_redis_send_load(ngx_http_chorus_redis_t *redis)
+{
+    return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
+                             "FUNCTION LOAD REPLACE %b", chorus_library_text,
+                             chorus_library_len);
+}
+
+
+static ngx_int_t
+ngx_http_chorus_redis_take_ok(ngx_http_chorus_redis_t *redis,
+    redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR ? NGX_ERROR : NGX_OK;
+}
+
+
+/* A library that is there and not older needs no loading: two proxies of
+ * different versions must not replace each other's for ever. */
+
+static ngx_int_t
+ngx_http_chorus_redis_take_version(ngx_http_chorus_redis_t *redis,
+    redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_INTEGER) {
+        return reply->integer >= CHORUS_LIBRARY_VERSION ? NGX_AGAIN : NGX_OK;
+    }
+
+    return ngx_http_chorus_redis_is_error(reply, "ERR Function not found")
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_chorus_redis_add_read(void *data)
+{
+    ngx_http_chorus_redis_t  *redis = data;
+
+    if (redis->c && !redis->c->read->active) {
+        (void) ngx_add_event(redis->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_http_chorus_redis_del_read(void *data)
+{
+    ngx_http_chorus_redis_t  *redis = data;
+
+    if (redis->c && redis->c->read->active) {
+        (void) ngx_del_event(redis->c->read, NGX_READ_EVENT, 0);
+    }
+}
+
+
+static void
+ngx_http_chorus_redis_add_write(void *data)
+{
+    ngx_http_chorus_redis_t  *redis = data;
+
+    if (redis->c && !redis->c->write->active) {
+        (void) ngx_add_event(redis->c->write, NGX_WRITE_EVENT,
+                             NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_http_chorus_redis_del_write(void *data)
+{
+    ngx_http_chorus_redis_t  *redis = data;
+
+    if (redis->c && redis->c->write->active) {
+        (void) ngx_del_event(redis->c->write, NGX_WRITE_EVENT, 0);
+    }
+}
+
+
+static void
+ngx_http_chorus_redis_read_handler(ngx_event_t *ev)
+{
+    ngx_connection_t         *c = ev->data;
+    ngx_http_chorus_redis_t  *redis = c->data;
+
+    if (c->close) {
+        /* nginx quits; what still waits is sent first (mark.c holds on) */
+        c->close = 0;
+
+        if (ngx_http_chorus_marks_waiting(redis->cmcf->marks) == 0) {
+            ngx_http_chorus_redis_exit(redis->cmcf);
+        }
+
+        return;
+    }
+
+    if (redis->ac) {
+        redisAsyncHandleRead(redis->ac);
+    }
+}
+
+
+static void
+ngx_http_chorus_redis_write_handler(ngx_event_t *ev)
+{
+    ngx_connection_t         *c = ev->data;
+    ngx_http_chorus_redis_t  *redis = c->data;
+
+    if (redis->ac) {
+        redisAsyncHandleWrite(redis->ac);
+    }
+}

@@ -1,0 +1,172 @@
+/*
+ * A refusal leaves as S3 XML with an x-amz-request-id.
+ */
+
+#include "ngx_http_chorus_module.h"
+
+
+static chorus_str_t ngx_http_chorus_request_id(ngx_http_request_t *r);
+static ngx_int_t ngx_http_chorus_add_header(ngx_http_request_t *r,
+    const char *name, chorus_str_t value);
+static void ngx_http_chorus_leave_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_chorus_send(ngx_http_request_t *r,
+    ngx_uint_t status, chorus_str_t body);
+
+
+ngx_int_t
+ngx_http_chorus_refuse_code(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    chorus_s3_code_t code, const char *message)
+{
+    chorus_s3_refusal_t  refusal;
+
+    ngx_memzero(&refusal, sizeof(chorus_s3_refusal_t));
+
+    refusal.code = code;
+    refusal.message = chorus_str_from(message);
+
+    return ngx_http_chorus_refuse(r, ctx, &refusal);
+}
+
+
+ngx_int_t
+ngx_http_chorus_refuse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    const chorus_s3_refusal_t *refusal)
+{
+    ngx_uint_t                    level;
+    chorus_str_t                  body, request_id;
+    chorus_mem_t                  mem;
+    ngx_http_chorus_main_conf_t  *cmcf;
+    const chorus_s3_error_row_t  *row;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+    ngx_http_chorus_count(cmcf, refused);
+
+    row = chorus_s3_error_row(refusal->code);
+    ctx->error = row->name;
+
+    request_id = ngx_http_chorus_request_id(r);
+
+    level = row->status < 500 ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "chorus: refused %ui %s: path \"%*s\" access key \"%*s\" "
+                  "request id %*s",
+                  (ngx_uint_t) row->status, row->name,
+                  ctx->uri.path.len, ctx->uri.path.data,
+                  refusal->access_key.len, refusal->access_key.data,
+                  request_id.len, request_id.data);
+
+    mem = ngx_http_chorus_mem(r->pool);
+
+    body = chorus_s3_error_xml(&mem, refusal, ctx->uri.path, request_id);
+
+    if (body.data == NULL
+        || ngx_http_chorus_add_header(r, "x-amz-request-id", request_id)
+           != NGX_OK)
+    {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NGX_DONE;
+    }
+
+    ngx_http_chorus_leave_body(r);
+
+    ngx_http_finalize_request(r, ngx_http_chorus_send(r, row->status, body));
+
+    return NGX_DONE;
+}
+
+
+static chorus_str_t
+ngx_http_chorus_request_id(ngx_http_request_t *r)
+{
+    u_char  *id, *p;
+
+    id = ngx_pnalloc(r->pool, 16);
+    if (id == NULL) {
+        return chorus_str("0000000000000000");
+    }
+
+    p = ngx_sprintf(id, "%08XD", (uint32_t) ngx_random());
+    ngx_sprintf(p, "%08XD", (uint32_t) ngx_random());
+
+    return (chorus_str_t) { (char *) id, 16 };
+}
+
+
+static ngx_int_t
+ngx_http_chorus_add_header(ngx_http_request_t *r, const char *name,
+    chorus_str_t value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = ngx_http_chorus_ngx_str(value);
+
+    return NGX_OK;
+}
+
+
+/*
+ * A client that waits for "100 Continue" must not be told to go on with a
+ * body that nobody wants; since it may send it or not, the connection cannot
+ * be used again.
+ */
+
+static void
+ngx_http_chorus_leave_body(ngx_http_request_t *r)
+{
+    if (r->headers_in.expect && !r->request_body) {
+        r->expect_tested = 1;
+        r->keepalive = 0;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_chorus_send(ngx_http_request_t *r, ngx_uint_t status,
+    chorus_str_t body)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = body.len;
+    ngx_str_set(&r->headers_out.content_type, "application/xml");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    rc = ngx_http_send_header(r);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = (u_char *) body.data;
+    b->last = b->pos + body.len;
+    b->memory = 1;
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}

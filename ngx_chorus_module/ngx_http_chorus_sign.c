@@ -1,0 +1,174 @@
+/*
+ * The request signed again: with the user's credentials on the storage, the
+ * storage's region and host.  The body is not read: its hash, or
+ * UNSIGNED-PAYLOAD, is what the client sent and what has just been verified
+ * as signed, so main itself refuses a body that was changed on the way.
+ */
+
+#include "ngx_http_chorus_module.h"
+
+
+static const char  *ngx_http_chorus_replaced[] = {
+    "x-amz-date",
+    "x-amz-content-sha256",
+    "x-amz-security-token",     /* of the client's session with Chorus */
+    NULL
+};
+
+
+static size_t ngx_http_chorus_signed_headers(ngx_http_chorus_ctx_t *ctx,
+    chorus_header_t *headers);
+static void ngx_http_chorus_set_host(ngx_http_chorus_ctx_t *ctx);
+static ngx_int_t ngx_http_chorus_set_pass(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+
+
+ngx_int_t
+ngx_http_chorus_sign(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    char                          date[CHORUS_AMZ_DATE_LEN + 1];
+    chorus_mem_t                  mem;
+    chorus_str_t                  value;
+    chorus_sigv4_signer_t         signer;
+    chorus_sigv4_request_t        request;
+    const chorus_credential_t    *credential;
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+    mem = ngx_http_chorus_mem(r->pool);
+    credential = chorus_storage_credential(ctx->storage, ctx->user);
+
+    chorus_time_amz(ngx_time(), date);
+
+    value = chorus_str_dup(&mem, (chorus_str_t) { date, CHORUS_AMZ_DATE_LEN });
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->date = ngx_http_chorus_ngx_str(value);
+    ngx_http_chorus_set_host(ctx);
+
+    request.method = ngx_http_chorus_view(&r->method_name);
+    request.uri = &ctx->uri;
+    request.payload = ngx_http_chorus_view(&ctx->content_sha256);
+    request.headers = ngx_palloc(r->pool,
+                                 (ctx->nheaders + 3) * sizeof(chorus_header_t));
+    if (request.headers == NULL) {
+        return NGX_ERROR;
+    }
+
+    request.nheaders = ngx_http_chorus_signed_headers(ctx,
+                                         (chorus_header_t *) request.headers);
+
+    signer.mem = &mem;
+    signer.crypto = cmcf->crypto;
+    signer.keys = cmcf->keys;
+    signer.access_key = credential->access_key;
+    signer.secret_key = credential->secret_key;
+    signer.region = ctx->storage->region;
+
+    value = chorus_sigv4_sign(&signer, &request, value);
+    if (value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->authorization = ngx_http_chorus_ngx_str(value);
+
+    return ngx_http_chorus_set_pass(r, ctx);
+}
+
+
+static void
+ngx_http_chorus_set_host(ngx_http_chorus_ctx_t *ctx)
+{
+    u_char  *colon;
+
+    ctx->host = ngx_http_chorus_ngx_str(ctx->storage->host);
+    ctx->tls_name = ctx->host;
+
+    /* "[::1]:8443" has colons of its own before the bracket closes */
+
+    colon = ngx_strlchr(ctx->host.data, ctx->host.data + ctx->host.len, ']');
+    colon = ngx_strlchr(colon ? colon : ctx->host.data,
+                        ctx->host.data + ctx->host.len, ':');
+    if (colon) {
+        ctx->tls_name.len = colon - ctx->host.data;
+    }
+}
+
+
+/* What the storage will see: the client's x-amz-* headers as the proxy module
+ * passes them on, and ours.  Returns how many. */
+
+static size_t
+ngx_http_chorus_signed_headers(ngx_http_chorus_ctx_t *ctx,
+    chorus_header_t *headers)
+{
+    size_t        i, n;
+    ngx_uint_t    k;
+    chorus_str_t  name;
+
+    n = 0;
+
+    for (i = 0; i < ctx->nheaders; i++) {
+        name = ctx->headers[i].name;
+
+        if (!chorus_str_casestarts(name, chorus_str("x-amz-"))) {
+            continue;
+        }
+
+        for (k = 0; ngx_http_chorus_replaced[k]; k++) {
+            if (chorus_str_caseeq(name,
+                            chorus_str_from(ngx_http_chorus_replaced[k])))
+            {
+                break;
+            }
+        }
+
+        if (ngx_http_chorus_replaced[k] == NULL) {
+            headers[n++] = ctx->headers[i];
+        }
+    }
+
+    headers[n].name = chorus_str("host");
+    headers[n++].value = ngx_http_chorus_view(&ctx->host);
+
+    headers[n].name = chorus_str("x-amz-date");
+    headers[n++].value = ngx_http_chorus_view(&ctx->date);
+
+    headers[n].name = chorus_str("x-amz-content-sha256");
+    headers[n++].value = ngx_http_chorus_view(&ctx->content_sha256);
+
+    return n;
+}
+
+
+/* "http://main" and the raw target: proxy_pass finds the upstream of that
+ * name and sends the bytes of the URI as they came. */
+
+static ngx_int_t
+ngx_http_chorus_set_pass(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, sizeof("https://") - 1 + ctx->storage->name.len
+                             + r->unparsed_uri.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->pass.data = p;
+
+    p = ngx_cpymem(p, "https://", sizeof("https://") - 1);
+
+    if (!ctx->storage->tls) {
+        p = ngx_cpymem(ctx->pass.data, "http://", sizeof("http://") - 1);
+    }
+
+    p = ngx_cpymem(p, ctx->storage->name.data, ctx->storage->name.len);
+    p = ngx_cpymem(p, r->unparsed_uri.data, r->unparsed_uri.len);
+
+    ctx->pass.len = p - ctx->pass.data;
+
+    return NGX_OK;
+}

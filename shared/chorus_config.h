@@ -1,0 +1,139 @@
+/*
+ * chorus.json: what exists.  Read by the module, the worker and chorusctl
+ * with this one loader; refuses what it does not know and names the place.
+ */
+
+#ifndef CHORUS_CONFIG_H
+#define CHORUS_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chorus_error.h"
+#include "chorus_mem.h"
+#include "chorus_str.h"
+
+
+#define CHORUS_DEFAULT_REGION  "us-east-1"
+
+
+typedef struct chorus_pattern_s  chorus_pattern_t;      /* chorus_policy.h */
+
+typedef struct {
+    chorus_str_t  access_key;
+    chorus_str_t  secret_key;
+} chorus_credential_t;
+
+typedef struct {
+    chorus_str_t         name;
+    chorus_credential_t *credentials;   /* of chorus_credential_t */
+    size_t               ncredentials;
+} chorus_user_t;
+
+typedef enum {
+    CHORUS_PROVIDER_GENERIC = 0,
+    CHORUS_PROVIDER_AWS,
+    CHORUS_PROVIDER_CEPH,
+    CHORUS_PROVIDER_MINIO
+} chorus_provider_t;
+
+typedef struct {
+    chorus_str_t        name;
+    chorus_str_t        endpoint;       /* "https://s3.example.net:8443" */
+    chorus_str_t        host;           /* "s3.example.net:8443": signed */
+    bool                tls;
+    chorus_str_t        region;
+    chorus_provider_t   provider;
+    bool                is_main;
+    chorus_user_t      *users;          /* one credential each */
+    size_t              nusers;
+} chorus_storage_t;
+
+typedef struct {
+    chorus_str_t        user;           /* a name or "*" */
+    chorus_pattern_t   *bucket;
+    chorus_storage_t  **to;             /* of chorus_storage_t *, followers */
+    size_t              nto;
+} chorus_replication_rule_t;
+
+typedef struct {
+    chorus_str_t        user;           /* a name or "*" */
+    chorus_pattern_t   *bucket;
+    chorus_storage_t   *storage;
+} chorus_route_rule_t;
+
+typedef struct {
+    chorus_str_t  host;                 /* empty when unix */
+    uint16_t      port;
+    chorus_str_t  unix_path;
+    chorus_str_t  user;                 /* ACL user, may be empty */
+    chorus_str_t  password;             /* may be empty */
+    unsigned      database;
+} chorus_redis_url_t;
+
+typedef struct {
+    unsigned  concurrency;              /* slots, 1..1024, default 32 */
+    unsigned  lease_seconds;            /* 5..3600, default 30 */
+    unsigned  max_attempts;             /* 0 (default): retry for ever */
+    unsigned  retry_max_seconds;        /* cap of the back-off, default 300 */
+    unsigned  grace_seconds;            /* at SIGTERM, default 30 */
+} chorus_worker_config_t;
+
+typedef struct {
+    chorus_redis_url_t          redis;
+    chorus_str_t                region;         /* of our own endpoint; "*" */
+    chorus_storage_t           *storages;       /* of chorus_storage_t */
+    size_t                      nstorages;
+    chorus_storage_t           *main;
+    chorus_user_t              *users;          /* of chorus_user_t */
+    size_t                      nusers;
+    chorus_replication_rule_t  *replications;
+    size_t                      nreplications;
+    chorus_route_rule_t        *routes;
+    size_t                      nroutes;
+    chorus_worker_config_t      worker;
+    chorus_str_t                api_token_file; /* "api": {"token_file"} */
+    chorus_error_t              warning;        /* text[0] == 0: none */
+} chorus_config_t;
+
+
+/* What the loader asks of its host; chorus_config_load() brings its own. */
+typedef struct {
+    /* The content of a secret file without a trailing newline. */
+    chorus_rc_t (*read_secret)(void *data, chorus_mem_t *mem,
+        chorus_str_t path, chorus_str_t *secret, chorus_error_t *error);
+    /* NULL when it is not set. */
+    const char *(*get_env)(void *data, const char *name);
+    void         *data;
+    bool          is_private;       /* chorus.json not readable by others */
+    const char   *file;             /* its path, for messages; may be NULL */
+} chorus_config_host_t;
+
+
+/* Parses the text of chorus.json.  Everything lives in `mem`, compiled
+ * patterns excepted: chorus_config_close() frees those and wipes secrets.
+ * On failure `error` names line or place ("storages.follower.users: no
+ * \"alice\"") and nothing is left behind. */
+chorus_rc_t chorus_config_parse(chorus_mem_t *mem, chorus_str_t text,
+    const chorus_config_host_t *host, chorus_config_t *config,
+    chorus_error_t *error);
+void chorus_config_close(chorus_config_t *config);
+
+/* Opens and parses the file: the one place in shared/ that does I/O, because
+ * the same loader three times would be worse.  Relative secret files are
+ * relative to the folder of `path`. */
+chorus_rc_t chorus_config_load(chorus_mem_t *mem, const char *path,
+    chorus_config_t *config, chorus_error_t *error);
+
+chorus_storage_t *chorus_config_storage(const chorus_config_t *config,
+    chorus_str_t name);             /* NULL when there is none */
+/* The user's credential on that storage; NULL when there is none. */
+const chorus_credential_t *chorus_storage_credential(
+    const chorus_storage_t *storage, chorus_str_t user);
+/* The Chorus user that owns an access key, and the credential; NULL without.
+ * Constant number of comparisons, keys are not secret. */
+const chorus_user_t *chorus_config_user_of(const chorus_config_t *config,
+    chorus_str_t access_key, const chorus_credential_t **credential);
+
+
+#endif

@@ -1,0 +1,350 @@
+/* Replication and route rules, and that their users exist where they lead. */
+
+#include <string.h>
+
+#include "chorus_config_value.h"
+#include "chorus_policy.h"
+
+
+static const char  *const replication_keys[] = {
+    "user", "bucket", "to", NULL
+};
+
+static const char  *const route_keys[] = {
+    "user", "bucket", "storage", NULL
+};
+
+
+/* The place of the refusal is the storage, because that is what lacks. */
+static chorus_rc_t
+rules_require_user(const chorus_config_reader_t *reader,
+    const chorus_storage_t *storage, chorus_str_t user)
+{
+    if (chorus_storage_credential(storage, user) != NULL) {
+        return CHORUS_OK;
+    }
+
+    return chorus_error_set(reader->error, "storages.%.*s.users: no \"%.*s\"",
+                            chorus_fmt(storage->name), chorus_fmt(user));
+}
+
+
+/* A rule for "*" is a rule for each Chorus user. */
+static chorus_rc_t
+rules_require_users(const chorus_config_reader_t *reader,
+    const chorus_config_t *config, const chorus_storage_t *storage,
+    chorus_str_t user)
+{
+    size_t       i;
+    chorus_rc_t  rc;
+
+    if (!chorus_str_eq(user, chorus_str("*"))) {
+        return rules_require_user(reader, storage, user);
+    }
+
+    for (i = 0; i < config->nusers; i++) {
+
+        rc = rules_require_user(reader, storage, config->users[i].name);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
+    }
+
+    return CHORUS_OK;
+}
+
+
+static chorus_rc_t
+rules_user(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *rule, chorus_str_t *user)
+{
+    chorus_rc_t           rc;
+    chorus_config_node_t  node;
+
+    node = chorus_config_member(rule, "user");
+
+    rc = chorus_config_text(reader, &node, user);
+
+    if (rc != CHORUS_OK || chorus_str_eq(*user, chorus_str("*"))) {
+        return rc;
+    }
+
+    return chorus_config_name(reader, &node, user->data, user);
+}
+
+
+static chorus_rc_t
+rules_bucket(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *rule, chorus_pattern_t **pattern)
+{
+    chorus_rc_t           rc;
+    chorus_str_t          text;
+    chorus_error_t        error;
+    chorus_config_node_t  node;
+
+    node = chorus_config_member(rule, "bucket");
+
+    rc = chorus_config_text(reader, &node, &text);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = chorus_pattern_compile(reader->mem, text, pattern, &error);
+
+    if (rc == CHORUS_ERROR) {
+        return chorus_config_fail(reader, &node, "%s", error.text);
+    }
+
+    return rc;
+}
+
+
+static chorus_rc_t
+rules_storage(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, const chorus_config_t *config,
+    chorus_storage_t **storage)
+{
+    chorus_rc_t   rc;
+    chorus_str_t  name;
+
+    rc = chorus_config_text(reader, node, &name);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    *storage = chorus_config_storage(config, name);
+
+    if (*storage == NULL) {
+        return chorus_config_fail(reader, node, "no storage \"%.64s\"",
+                                  name.data);
+    }
+
+    return CHORUS_OK;
+}
+
+
+/* ---- replications ---- */
+
+
+static chorus_rc_t
+rules_follower(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, const chorus_config_t *config,
+    chorus_replication_rule_t *rule)
+{
+    size_t             i;
+    chorus_rc_t        rc;
+    chorus_storage_t  *storage;
+
+    rc = rules_storage(reader, node, config, &storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    if (storage->is_main) {
+        return chorus_config_fail(reader, node, "\"%.*s\" is the main "
+                                  "storage", chorus_fmt(storage->name));
+    }
+
+    for (i = 0; i < rule->nto; i++) {
+        if (rule->to[i] == storage) {
+            return chorus_config_fail(reader, node, "\"%.*s\" comes twice",
+                                      chorus_fmt(storage->name));
+        }
+    }
+
+    rule->to[rule->nto++] = storage;
+
+    return rules_require_users(reader, config, storage, rule->user);
+}
+
+
+/* a name or a list of names */
+static chorus_rc_t
+rules_followers(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, const chorus_config_t *config,
+    chorus_replication_rule_t *rule)
+{
+    size_t                i, n;
+    chorus_rc_t           rc;
+    chorus_config_node_t  element;
+
+    if (node->json == NULL) {
+        return chorus_config_fail(reader, node, "missing");
+    }
+
+    n = json_is_array(node->json) ? json_array_size(node->json) : 1;
+
+    if (n == 0) {
+        return chorus_config_fail(reader, node, "is empty");
+    }
+
+    rule->to = chorus_calloc(reader->mem, n * sizeof(chorus_storage_t *));
+    if (rule->to == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    if (!json_is_array(node->json)) {
+        return rules_follower(reader, node, config, rule);
+    }
+
+    for (i = 0; i < n; i++) {
+        element = chorus_config_element(node, i);
+
+        rc = rules_follower(reader, &element, config, rule);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
+    }
+
+    return CHORUS_OK;
+}
+
+
+static chorus_rc_t
+rules_replication(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config,
+    chorus_replication_rule_t *rule)
+{
+    chorus_rc_t           rc;
+    chorus_config_node_t  to;
+
+    rc = chorus_config_object(reader, node, replication_keys);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = rules_user(reader, node, &rule->user);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = rules_bucket(reader, node, &rule->bucket);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = rules_require_users(reader, config, config->main, rule->user);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    to = chorus_config_member(node, "to");
+
+    return rules_followers(reader, &to, config, rule);
+}
+
+
+chorus_rc_t
+chorus_config_replications(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config)
+{
+    size_t                i, n;
+    chorus_rc_t           rc;
+    chorus_config_node_t  element;
+
+    if (node->json == NULL) {
+        return CHORUS_OK;
+    }
+
+    rc = chorus_config_list(reader, node);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    n = json_array_size(node->json);
+
+    config->replications = chorus_calloc(reader->mem,
+                               (n + 1) * sizeof(chorus_replication_rule_t));
+    if (config->replications == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    for (i = 0; i < n; i++) {
+        config->nreplications = i + 1;
+        element = chorus_config_element(node, i);
+
+        rc = rules_replication(reader, &element, config,
+                               &config->replications[i]);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
+    }
+
+    return CHORUS_OK;
+}
+
+
+/* ---- routes ---- */
+
+
+static chorus_rc_t
+rules_route(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config,
+    chorus_route_rule_t *rule)
+{
+    chorus_rc_t           rc;
+    chorus_config_node_t  storage;
+
+    rc = chorus_config_object(reader, node, route_keys);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = rules_user(reader, node, &rule->user);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = rules_bucket(reader, node, &rule->bucket);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    storage = chorus_config_member(node, "storage");
+
+    rc = rules_storage(reader, &storage, config, &rule->storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    return rules_require_users(reader, config, rule->storage, rule->user);
+}
+
+
+chorus_rc_t
+chorus_config_routes(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config)
+{
+    size_t                i, n;
+    chorus_rc_t           rc;
+    chorus_config_node_t  element;
+
+    if (node->json == NULL) {
+        return CHORUS_OK;
+    }
+
+    rc = chorus_config_list(reader, node);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    n = json_array_size(node->json);
+
+    config->routes = chorus_calloc(reader->mem,
+                                   (n + 1) * sizeof(chorus_route_rule_t));
+    if (config->routes == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    for (i = 0; i < n; i++) {
+        config->nroutes = i + 1;
+        element = chorus_config_element(node, i);
+
+        rc = rules_route(reader, &element, config, &config->routes[i]);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
+    }
+
+    return CHORUS_OK;
+}

@@ -1,0 +1,382 @@
+/* Storages, their users, and the Chorus users. */
+
+#include "chorus_config_value.h"
+
+
+static const char  *const storage_keys[] = {
+    "endpoint", "region", "provider", "main", "users", NULL
+};
+
+/* in the order of chorus_provider_t */
+static const char  *const provider_names[] = {
+    "generic", "aws", "ceph", "minio"
+};
+
+typedef chorus_rc_t (*config_user_pt)(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_user_t *user);
+
+
+/* ---- users ---- */
+
+
+static chorus_rc_t
+config_storage_user(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_user_t *user)
+{
+    chorus_rc_t  rc;
+
+    rc = chorus_config_name(reader, node, node->name, &user->name);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    user->credentials = chorus_calloc(reader->mem,
+                                      sizeof(chorus_credential_t));
+    if (user->credentials == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    user->ncredentials = 1;
+
+    return chorus_config_credential(reader, node, user->credentials);
+}
+
+
+/* a list of credentials */
+static chorus_rc_t
+config_chorus_user(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_user_t *user)
+{
+    size_t                i, n;
+    chorus_rc_t           rc;
+    chorus_config_node_t  element;
+
+    rc = chorus_config_name(reader, node, node->name, &user->name);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = chorus_config_list(reader, node);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    n = json_array_size(node->json);
+
+    if (n == 0) {
+        return chorus_config_fail(reader, node, "is empty");
+    }
+
+    user->credentials = chorus_calloc(reader->mem,
+                                      n * sizeof(chorus_credential_t));
+    if (user->credentials == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    for (i = 0; i < n; i++) {
+        user->ncredentials = i + 1;
+        element = chorus_config_element(node, i);
+
+        rc = chorus_config_credential(reader, &element,
+                                      &user->credentials[i]);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
+    }
+
+    return CHORUS_OK;
+}
+
+
+static chorus_rc_t
+config_users(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, config_user_pt read_user,
+    chorus_user_t **users, size_t *nusers)
+{
+    json_t                *value;
+    const char            *name;
+    chorus_rc_t            rc;
+    chorus_config_node_t   member;
+
+    rc = chorus_config_map(reader, node);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    *users = chorus_calloc(reader->mem, (json_object_size(node->json) + 1)
+                                        * sizeof(chorus_user_t));
+    if (*users == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    json_object_foreach(node->json, name, value) {
+
+        member = (chorus_config_node_t) { value, node, name, 0 };
+
+        rc = read_user(reader, &member, &(*users)[(*nusers)++]);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
+    }
+
+    return CHORUS_OK;
+}
+
+
+static bool
+config_has_key_before(const chorus_config_t *config, size_t user,
+    size_t credential, chorus_str_t access_key)
+{
+    size_t                i, n, end;
+    const chorus_user_t  *u;
+
+    for (i = 0; i <= user; i++) {
+
+        u = &config->users[i];
+        end = (i == user) ? credential : u->ncredentials;
+
+        for (n = 0; n < end; n++) {
+            if (chorus_str_eq(u->credentials[n].access_key, access_key)) {
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
+
+
+/* An access key must name one user. */
+static chorus_rc_t
+config_check_access_keys(const chorus_config_reader_t *reader,
+    const chorus_config_t *config)
+{
+    size_t                i, n;
+    const chorus_user_t  *user;
+
+    for (i = 0; i < config->nusers; i++) {
+
+        user = &config->users[i];
+
+        for (n = 0; n < user->ncredentials; n++) {
+
+            if (config_has_key_before(config, i, n,
+                                      user->credentials[n].access_key))
+            {
+                return chorus_error_set(reader->error, "users.%.*s: an access "
+                                        "key that another credential has",
+                                        chorus_fmt(user->name));
+            }
+        }
+    }
+
+    return CHORUS_OK;
+}
+
+
+/* main's own when they are left out. */
+chorus_rc_t
+chorus_config_users(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config)
+{
+    size_t       i;
+    chorus_rc_t  rc;
+
+    if (node->json == NULL) {
+        config->users = config->main->users;
+        config->nusers = config->main->nusers;
+
+    } else {
+        rc = config_users(reader, node, config_chorus_user, &config->users,
+                          &config->nusers);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
+    }
+
+    if (config->nusers == 0) {
+        return chorus_config_fail(reader, node, "is empty");
+    }
+
+    for (i = 0; i < config->nusers; i++) {
+
+        if (chorus_storage_credential(config->main, config->users[i].name)
+            == NULL)
+        {
+            return chorus_error_set(reader->error,
+                                    "storages.%.*s.users: no \"%.*s\"",
+                                    chorus_fmt(config->main->name),
+                                    chorus_fmt(config->users[i].name));
+        }
+    }
+
+    return config_check_access_keys(reader, config);
+}
+
+
+/* ---- storages ---- */
+
+
+static chorus_rc_t
+config_provider(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_provider_t *provider)
+{
+    size_t        i;
+    chorus_rc_t   rc;
+    chorus_str_t  name;
+
+    if (node->json == NULL) {
+        return CHORUS_OK;
+    }
+
+    rc = chorus_config_text(reader, node, &name);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    for (i = 0; i < sizeof(provider_names) / sizeof(provider_names[0]); i++) {
+        if (chorus_str_eq(name, chorus_str_from(provider_names[i]))) {
+            *provider = (chorus_provider_t) i;
+            return CHORUS_OK;
+        }
+    }
+
+    return chorus_config_fail(reader, node,
+                              "must be generic, aws, ceph or minio");
+}
+
+
+static chorus_rc_t
+config_storage_members(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_storage_t *storage)
+{
+    chorus_rc_t           rc;
+    chorus_config_node_t  endpoint, region, provider, is_main;
+
+    endpoint = chorus_config_member(node, "endpoint");
+    region = chorus_config_member(node, "region");
+    provider = chorus_config_member(node, "provider");
+    is_main = chorus_config_member(node, "main");
+
+    rc = chorus_config_endpoint(reader, &endpoint, storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    storage->region = chorus_str(CHORUS_DEFAULT_REGION);
+
+    if (region.json != NULL) {
+        rc = chorus_config_region(reader, &region, &storage->region);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
+    }
+
+    rc = config_provider(reader, &provider, &storage->provider);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    return chorus_config_bool(reader, &is_main, &storage->is_main);
+}
+
+
+static chorus_rc_t
+config_storage(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_storage_t *storage)
+{
+    chorus_rc_t           rc;
+    chorus_config_node_t  users;
+
+    rc = chorus_config_name(reader, node, node->name, &storage->name);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = chorus_config_object(reader, node, storage_keys);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = config_storage_members(reader, node, storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    users = chorus_config_member(node, "users");
+
+    rc = config_users(reader, &users, config_storage_user, &storage->users,
+                      &storage->nusers);
+
+    if (rc == CHORUS_OK && storage->nusers == 0) {
+        return chorus_config_fail(reader, &users, "is empty");
+    }
+
+    return rc;
+}
+
+
+static chorus_rc_t
+config_find_main(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config)
+{
+    size_t  i;
+
+    for (i = 0; i < config->nstorages; i++) {
+
+        if (!config->storages[i].is_main) {
+            continue;
+        }
+
+        if (config->main != NULL) {
+            return chorus_config_fail(reader, node, "\"%.*s\" and \"%.*s\" "
+                                      "are both main",
+                                      chorus_fmt(config->main->name),
+                                      chorus_fmt(config->storages[i].name));
+        }
+
+        config->main = &config->storages[i];
+    }
+
+    if (config->main == NULL) {
+        return chorus_config_fail(reader, node, "none has \"main\": true");
+    }
+
+    return CHORUS_OK;
+}
+
+
+chorus_rc_t
+chorus_config_storages(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config)
+{
+    json_t                *value;
+    const char            *name;
+    chorus_rc_t            rc;
+    chorus_config_node_t   member;
+
+    rc = chorus_config_map(reader, node);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    config->storages = chorus_calloc(reader->mem,
+                                     (json_object_size(node->json) + 1)
+                                     * sizeof(chorus_storage_t));
+    if (config->storages == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    json_object_foreach(node->json, name, value) {
+
+        member = (chorus_config_node_t) { value, node, name, 0 };
+
+        rc = config_storage(reader, &member,
+                            &config->storages[config->nstorages++]);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
+    }
+
+    return config_find_main(reader, node, config);
+}

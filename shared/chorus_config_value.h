@@ -1,0 +1,116 @@
+/*
+ * Typed reads from the JSON of chorus.json.  Every value knows its place, so
+ * that a refusal can name it.  Private to chorus_config*.c.
+ */
+
+#ifndef CHORUS_CONFIG_VALUE_H
+#define CHORUS_CONFIG_VALUE_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "chorus_config.h"
+
+#define CHORUS_CONFIG_NAME_MAX_LEN  64
+
+
+typedef struct {
+    chorus_mem_t                *mem;
+    const chorus_config_host_t  *host;
+    chorus_error_t              *error;
+} chorus_config_reader_t;
+
+typedef struct chorus_config_node_s  chorus_config_node_t;
+
+struct chorus_config_node_s {
+    json_t                      *json;      /* NULL: not there; borrowed */
+    const chorus_config_node_t  *parent;    /* NULL: the document */
+    const char                  *name;      /* NULL: an element of a list */
+    size_t                       index;
+};
+
+
+chorus_config_node_t chorus_config_member(const chorus_config_node_t *parent,
+    const char *name);
+chorus_config_node_t chorus_config_element(const chorus_config_node_t *parent,
+    size_t index);
+
+/* "storages.main.users: ..."; returns CHORUS_ERROR. */
+chorus_rc_t chorus_config_fail(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* An object with no member but `known`, a list that a NULL ends. */
+chorus_rc_t chorus_config_object(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, const char *const *known);
+/* An object whose members have names of the user's choice. */
+chorus_rc_t chorus_config_map(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node);
+chorus_rc_t chorus_config_list(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node);
+
+/* All copy into reader->mem. */
+/* A string that is not empty. */
+chorus_rc_t chorus_config_text(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_str_t *text);
+/* Of storages and users: [A-Za-z0-9_.-]{1,64}. */
+chorus_rc_t chorus_config_name(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, const char *name, chorus_str_t *copy);
+/* [A-Za-z0-9_-]{1,64} */
+chorus_rc_t chorus_config_region(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_str_t *region);
+
+/* These leave the default that stands there when the member is missing. */
+chorus_rc_t chorus_config_bool(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, bool *value);
+chorus_rc_t chorus_config_number(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, unsigned min, unsigned max,
+    unsigned *value);
+
+
+/* ---- chorus_config_secret.c ---- */
+
+/* "access_key" with "secret_key" or "secret_key_file". */
+chorus_rc_t chorus_config_credential(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_credential_t *credential);
+/* A string, or "${env:NAME}" for the value of a variable; *is_inline says
+ * that it stands in the file. */
+chorus_rc_t chorus_config_expand(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_str_t *text, bool *is_inline);
+/* Refuses an inline secret in a file that everyone may read. */
+chorus_rc_t chorus_config_inline(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node);
+void chorus_config_wipe(chorus_str_t secret);
+
+
+/* ---- chorus_config_url.c ---- */
+
+/* "endpoint": sets endpoint, host and tls of `storage`. */
+chorus_rc_t chorus_config_endpoint(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_storage_t *storage);
+/* "redis": {"url"}; the default when node->json is NULL. */
+chorus_rc_t chorus_config_redis(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config);
+
+
+/* ---- chorus_config_storages.c ---- */
+
+/* "storages", and which of them is main. */
+chorus_rc_t chorus_config_storages(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config);
+/* "users": the Chorus users; main's own when node->json is NULL. */
+chorus_rc_t chorus_config_users(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config);
+
+
+/* ---- chorus_config_rules.c ---- */
+
+/* Storages and users of `config` are complete. */
+chorus_rc_t chorus_config_replications(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config);
+chorus_rc_t chorus_config_routes(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_config_t *config);
+
+
+#endif

@@ -1,0 +1,221 @@
+/* Digests over OpenSSL 3, fetched once for each context. */
+
+#include <limits.h>
+#include <stdlib.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include "chorus_crypto.h"
+
+
+struct chorus_crypto_s {
+    EVP_MD       *sha256;
+    EVP_MD_CTX   *digest;
+    EVP_MAC_CTX  *hmac;         /* HMAC-SHA256, a new key each time */
+};
+
+struct chorus_md5_s {
+    EVP_MD       *md;
+    EVP_MD_CTX   *digest;
+};
+
+
+static EVP_MAC_CTX *
+crypto_hmac_create(void)
+{
+    char          digest[] = "SHA256";
+    EVP_MAC      *mac;
+    OSSL_PARAM    params[2];
+    EVP_MAC_CTX  *ctx;
+
+    mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    if (mac == NULL) {
+        return NULL;
+    }
+
+    ctx = EVP_MAC_CTX_new(mac);
+    EVP_MAC_free(mac);                          /* the context holds it */
+
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+                                                 digest, 0);
+    params[1] = OSSL_PARAM_construct_end();
+
+    if (EVP_MAC_CTX_set_params(ctx, params) != 1) {
+        EVP_MAC_CTX_free(ctx);
+        return NULL;
+    }
+
+    return ctx;
+}
+
+
+chorus_crypto_t *
+chorus_crypto_create(void)
+{
+    chorus_crypto_t  *crypto;
+
+    crypto = calloc(1, sizeof(chorus_crypto_t));
+    if (crypto == NULL) {
+        return NULL;
+    }
+
+    crypto->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    crypto->digest = EVP_MD_CTX_new();
+    crypto->hmac = crypto_hmac_create();
+
+    if (crypto->sha256 == NULL || crypto->digest == NULL
+        || crypto->hmac == NULL)
+    {
+        chorus_crypto_destroy(crypto);
+        return NULL;
+    }
+
+    return crypto;
+}
+
+
+void
+chorus_crypto_destroy(chorus_crypto_t *crypto)
+{
+    if (crypto == NULL) {
+        return;
+    }
+
+    EVP_MAC_CTX_free(crypto->hmac);
+    EVP_MD_CTX_free(crypto->digest);
+    EVP_MD_free(crypto->sha256);
+    free(crypto);
+}
+
+
+bool
+chorus_sha256(chorus_crypto_t *crypto, chorus_str_t data,
+    unsigned char out[CHORUS_SHA256_LEN])
+{
+    return EVP_DigestInit_ex2(crypto->digest, crypto->sha256, NULL) == 1
+           && EVP_DigestUpdate(crypto->digest, data.data, data.len) == 1
+           && EVP_DigestFinal_ex(crypto->digest, out, NULL) == 1;
+}
+
+
+bool
+chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
+    chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN])
+{
+    size_t                len;
+    const unsigned char  *key_bytes, *bytes;
+
+    /* a NULL key would mean the key of the call before */
+
+    key_bytes = (const unsigned char *) (key.len == 0 ? "" : key.data);
+    bytes = (const unsigned char *) data.data;
+
+    return EVP_MAC_init(crypto->hmac, key_bytes, key.len, NULL) == 1
+           && EVP_MAC_update(crypto->hmac, bytes, data.len) == 1
+           && EVP_MAC_final(crypto->hmac, out, &len, CHORUS_SHA256_LEN) == 1;
+}
+
+
+chorus_md5_t *
+chorus_md5_create(void)
+{
+    chorus_md5_t  *md5;
+
+    md5 = calloc(1, sizeof(chorus_md5_t));
+    if (md5 == NULL) {
+        return NULL;
+    }
+
+    md5->md = EVP_MD_fetch(NULL, "MD5", NULL);
+    md5->digest = EVP_MD_CTX_new();
+
+    if (md5->md == NULL || md5->digest == NULL) {
+        chorus_md5_destroy(md5);
+        return NULL;
+    }
+
+    return md5;
+}
+
+
+bool
+chorus_md5_begin(chorus_md5_t *md5)
+{
+    return EVP_DigestInit_ex2(md5->digest, md5->md, NULL) == 1;
+}
+
+
+bool
+chorus_md5_update(chorus_md5_t *md5, chorus_str_t data)
+{
+    return EVP_DigestUpdate(md5->digest, data.data, data.len) == 1;
+}
+
+
+bool
+chorus_md5_end(chorus_md5_t *md5, unsigned char out[CHORUS_MD5_LEN])
+{
+    return EVP_DigestFinal_ex(md5->digest, out, NULL) == 1;
+}
+
+
+void
+chorus_md5_destroy(chorus_md5_t *md5)
+{
+    if (md5 == NULL) {
+        return;
+    }
+
+    EVP_MD_CTX_free(md5->digest);
+    EVP_MD_free(md5->md);
+    free(md5);
+}
+
+
+bool
+chorus_secret_eq(chorus_str_t a, chorus_str_t b)
+{
+    return a.len == b.len
+           && (a.len == 0 || CRYPTO_memcmp(a.data, b.data, a.len) == 0);
+}
+
+
+void
+chorus_secret_wipe(void *data, size_t len)
+{
+    if (len != 0) {
+        OPENSSL_cleanse(data, len);
+    }
+}
+
+
+chorus_str_t
+chorus_base64(chorus_mem_t *mem, const void *bytes, size_t len)
+{
+    char    *out;
+    size_t   size;
+
+    if (len > INT_MAX / 4 * 3 - 3) {
+        return chorus_null_str;
+    }
+
+    size = (len + 2) / 3 * 4;
+
+    out = chorus_alloc(mem, size + 1);
+    if (out == NULL) {
+        return chorus_null_str;
+    }
+
+    if (len != 0) {
+        (void) EVP_EncodeBlock((unsigned char *) out, bytes, (int) len);
+    }
+
+    return (chorus_str_t) { out, size };
+}

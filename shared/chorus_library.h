@@ -1,0 +1,21 @@
+/*
+ * The Redis function library (lua/chorus.lua) as text in the program, so that
+ * whoever connects can load it; made by tools/embed at build time.
+ */
+
+#ifndef CHORUS_LIBRARY_H
+#define CHORUS_LIBRARY_H
+
+#include <stddef.h>
+
+#define CHORUS_LIBRARY_VERSION  1   /* equals chorus_version of chorus.lua */
+
+#define CHORUS_REDIS_SCHEDULE      "chorus:schedule"
+#define CHORUS_REDIS_REPLICATIONS  "chorus:replications"
+#define CHORUS_REDIS_WAKE          "chorus:wake"
+
+extern const char    chorus_library_text[];
+extern const size_t  chorus_library_len;
+
+
+#endif

@@ -1,0 +1,276 @@
+/* The raw request target, taken apart without being normalised. */
+
+#include <string.h>
+
+#include "chorus_uri.h"
+
+
+static bool
+uri_is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || (c >= '0' && c <= '9')
+           || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+
+/* Reads one byte, plain or escaped, and moves *s behind it.  The escapes have
+ * been checked; a broken one stands for itself. */
+static char
+uri_next(chorus_str_t *s)
+{
+    int   high, low;
+    char  c;
+
+    c = s->data[0];
+
+    if (c == '%' && s->len >= 3) {
+        high = chorus_hex_digit(s->data[1]);
+        low = chorus_hex_digit(s->data[2]);
+
+        if (high >= 0 && low >= 0) {
+            *s = chorus_str_sub(*s, 3);
+            return (char) (high << 4 | low);
+        }
+    }
+
+    *s = chorus_str_sub(*s, 1);
+
+    return c;
+}
+
+
+bool
+chorus_uri_is_valid(chorus_str_t s)
+{
+    const char  *p;
+
+    while (s.len != 0 && (p = memchr(s.data, '%', s.len)) != NULL) {
+
+        s = chorus_str_sub(s, (size_t) (p - s.data));
+
+        if (s.len < 3 || chorus_hex_digit(s.data[1]) < 0
+            || chorus_hex_digit(s.data[2]) < 0)
+        {
+            return false;
+        }
+
+        s = chorus_str_sub(s, 3);
+    }
+
+    return true;
+}
+
+
+static bool
+uri_has(chorus_str_t s, char c)
+{
+    return s.len != 0 && memchr(s.data, c, s.len) != NULL;
+}
+
+
+bool
+chorus_uri_decode(chorus_mem_t *mem, chorus_str_t s, chorus_str_t *out)
+{
+    char    *data;
+    size_t   len;
+
+    if (!uri_has(s, '%')) {
+        *out = s;
+        return true;
+    }
+
+    if (!chorus_uri_is_valid(s)) {
+        return false;
+    }
+
+    data = chorus_alloc(mem, s.len);
+    if (data == NULL) {
+        return false;
+    }
+
+    for (len = 0; s.len != 0; len++) {
+        data[len] = uri_next(&s);
+    }
+
+    *out = (chorus_str_t) { data, len };
+
+    return true;
+}
+
+
+void
+chorus_uri_encode(chorus_buf_t *buf, chorus_str_t s, bool keep_slash)
+{
+    size_t             i;
+    static const char  hex[] = "0123456789ABCDEF";
+
+    for (i = 0; i < s.len; i++) {
+
+        if (uri_is_unreserved(s.data[i]) || (keep_slash && s.data[i] == '/')) {
+            chorus_buf_char(buf, s.data[i]);
+            continue;
+        }
+
+        chorus_buf_char(buf, '%');
+        chorus_buf_char(buf, hex[(unsigned char) s.data[i] >> 4]);
+        chorus_buf_char(buf, hex[(unsigned char) s.data[i] & 0x0f]);
+    }
+}
+
+
+void
+chorus_uri_recode(chorus_buf_t *buf, chorus_str_t s, bool keep_slash)
+{
+    char  c;
+    bool  is_raw_slash;
+
+    while (s.len != 0) {
+        is_raw_slash = (s.data[0] == '/');
+        c = uri_next(&s);
+        chorus_uri_encode(buf, (chorus_str_t) { &c, 1 },
+                          keep_slash && is_raw_slash);
+    }
+}
+
+
+bool
+chorus_uri_eq(chorus_str_t encoded, chorus_str_t plain)
+{
+    while (encoded.len != 0 && plain.len != 0) {
+        if (uri_next(&encoded) != plain.data[0]) {
+            return false;
+        }
+
+        plain = chorus_str_sub(plain, 1);
+    }
+
+    return encoded.len == 0 && plain.len == 0;
+}
+
+
+static chorus_rc_t
+uri_parse_query(chorus_mem_t *mem, chorus_uri_t *uri)
+{
+    size_t               i, n;
+    chorus_str_t         rest, arg;
+    chorus_query_arg_t  *args;
+
+    if (uri->query.len == 0) {
+        return CHORUS_OK;
+    }
+
+    n = 1;
+
+    for (i = 0; i < uri->query.len; i++) {
+        n += (uri->query.data[i] == '&');
+    }
+
+    args = chorus_alloc(mem, n * sizeof(chorus_query_arg_t));
+    if (args == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    uri->args = args;
+
+    for (rest = uri->query; rest.len != 0; /* void */) {
+
+        arg = chorus_str_cut(&rest, '&');
+
+        if (arg.len == 0) {
+            continue;                           /* "a&&b", "a&" */
+        }
+
+        args->name = chorus_str_cut(&arg, '=');
+        args->value = arg;
+        args++;
+    }
+
+    uri->nargs = (size_t) (args - uri->args);
+
+    return CHORUS_OK;
+}
+
+
+static chorus_rc_t
+uri_parse_path(chorus_mem_t *mem, chorus_uri_t *uri, chorus_error_t *error)
+{
+    chorus_str_t  bucket, key;
+
+    key = chorus_str_sub(uri->path, 1);
+    bucket = chorus_str_cut(&key, '/');
+
+    if (bucket.len == 0 && uri->path.len > 1) {
+        return chorus_error_set(error, "the bucket name is empty");
+    }
+
+    /* the escapes are known to be good: only memory can fail here */
+
+    if (!chorus_uri_decode(mem, bucket, &uri->bucket)
+        || !chorus_uri_decode(mem, key, &uri->key))
+    {
+        return CHORUS_NOMEM;
+    }
+
+    if (uri_has(uri->bucket, '\0') || uri_has(uri->key, '\0')) {
+        return chorus_error_set(error, "a NUL byte in the path");
+    }
+
+    if (uri_has(uri->bucket, '/')
+        || chorus_str_eq(uri->bucket, chorus_str("."))
+        || chorus_str_eq(uri->bucket, chorus_str("..")))
+    {
+        return chorus_error_set(error, "the bucket name is not valid");
+    }
+
+    return CHORUS_OK;
+}
+
+
+chorus_rc_t
+chorus_uri_parse(chorus_mem_t *mem, chorus_str_t target, chorus_uri_t *uri,
+    chorus_error_t *error)
+{
+    chorus_rc_t   rc;
+    chorus_str_t  rest;
+
+    memset(uri, 0, sizeof(chorus_uri_t));
+
+    if (target.len == 0 || target.data[0] != '/') {
+        return chorus_error_set(error, "the path does not begin with '/'");
+    }
+
+    if (uri_has(target, '#') || uri_has(target, '\0')) {
+        return chorus_error_set(error, "a '#' or a NUL byte in the URI");
+    }
+
+    if (!chorus_uri_is_valid(target)) {
+        return chorus_error_set(error, "a broken percent escape in the URI");
+    }
+
+    rest = target;
+    uri->path = chorus_str_cut(&rest, '?');
+    uri->query = rest;
+
+    rc = uri_parse_path(mem, uri, error);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    return uri_parse_query(mem, uri);
+}
+
+
+const chorus_query_arg_t *
+chorus_uri_arg(const chorus_uri_t *uri, chorus_str_t name)
+{
+    size_t  i;
+
+    for (i = 0; i < uri->nargs; i++) {
+        if (chorus_uri_eq(uri->args[i].name, name)) {
+            return &uri->args[i];
+        }
+    }
+
+    return NULL;
+}

@@ -1,0 +1,1664 @@
+#!lua name=chorus
+--
+-- The work queue of Chorus: every transition of a key, atomically, in Redis.
+--
+-- The unit of work is "make key K on follower F equal to key K on main".  An
+-- event (or a scan) only says that K may differ, so marks may be coalesced,
+-- repeated and made on suspicion; a mark may never get lost.
+--
+-- For one replication R a key is in exactly one place:
+--
+--     dirty | bulk       waits for a worker        zset  key -> since
+--     busy               a worker holds its lease  hash  key -> lease record
+--     retry              waits for its next try    zset  key -> next try
+--     failed             parked, with a reason     zset  key -> when parked
+--
+-- and besides, only if it applies:
+--
+--     leases             of a busy key             zset  key -> expiry
+--     again              marked while busy         zset  key -> since
+--     since, bulksince   of a key in busy, retry or failed: the first change
+--                        not synced yet; which of the two tells its source
+--     facets             narrower than everything  hash  key -> bits
+--     trouble            failed before             hash  key -> JSON
+--
+-- All times are milliseconds of Redis' own clock.  docs/data-model.md has the
+-- whole picture.
+--
+-- Every function checks its arguments first and writes afterwards, so an
+-- error never leaves half a transition behind.
+
+
+local VERSION = 1
+
+local WAKE = 'chorus:wake'      -- channel: "R has something to claim"
+
+local EVERYTHING = 7            -- facets: 1 content, 2 tags, 4 acl
+local BULK_SHARE = 8            -- one claim of so many is left to bulk
+local WALK_MAX = 1000           -- replications a claim looks at
+local WALK_PAGE = 100
+local REAP_PER_VISIT = 64       -- due retries, and leases, a claim moves per R
+local BATCH_MAX = 1000          -- keys a claim, a reap or a retry of all moves
+local LEASE_MAX = 86400000      -- a day, in ms
+local DELAY_MAX = 31536000000   -- a year, in ms
+local MS_MAX = 9007199254740991 -- 2^53 - 1: integers are exact in Lua
+local WORKER_LEN_MAX = 256
+local CODE_LEN_MAX = 64
+local REASON_LEN_MAX = 512
+
+local COUNTERS = { 'claimed', 'synced', 'deleted', 'equal', 'bytes',
+                   'failed_attempts', 'expired' }
+
+-- redis.call does not exist yet while the library is being loaded
+local function call(...)
+    return redis.call(...)
+end
+
+
+-- The moment of the running call; read once, so all it does happens "at once".
+local clock = { ms = 0, us = 0 }
+
+
+local function clock_read()
+    local t = call('TIME')
+    clock.us = t[1] * 1000000 + t[2]
+    clock.ms = math.floor(clock.us / 1000)
+end
+
+
+-- Lua would print 1.7e+15
+local function digits(n)
+    return string.format('%.0f', n)
+end
+
+
+local function age_of(ms)
+    return math.max(0, clock.ms - ms)
+end
+
+
+----------------------------------------------------------------------------
+-- Replications: user:bucket:follower[:target-bucket], percent-encoded parts
+----------------------------------------------------------------------------
+
+local function percent_decode(s)
+    return (s:gsub('%%(%x%x)', function(hex)
+        return string.char(tonumber(hex, 16))
+    end))
+end
+
+
+local function replication_part_ok(part)
+    local plain = part:gsub('%%%x%x', '')
+    return part ~= '' and not plain:find('[^A-Za-z0-9._-]')
+end
+
+
+-- { user, bucket, follower, target } or nil if the name is malformed
+local function replication_parts(name)
+    local parts = {}
+
+    for part in (name .. ':'):gmatch('([^:]*):') do
+        if not replication_part_ok(part) then
+            return nil
+        end
+        parts[#parts + 1] = percent_decode(part)
+    end
+
+    if #parts == 3 then
+        parts[4] = parts[2]
+    end
+
+    return #parts == 4 and parts or nil
+end
+
+
+local function replication_follower(name)
+    return percent_decode(name:match('^[^:]*:[^:]*:([^:]*)') or '')
+end
+
+
+-- The record all functions below work on: key names, nothing cached.
+local function replication_open(name, schedule)
+    local hash = 'chorus:{' .. name .. '}'
+
+    return {
+        name = name,
+        schedule = schedule,
+        hash = hash,
+        dirty = hash .. ':dirty',
+        bulk = hash .. ':bulk',
+        busy = hash .. ':busy',
+        leases = hash .. ':leases',
+        again = hash .. ':again',
+        retry = hash .. ':retry',
+        failed = hash .. ':failed',
+        since = hash .. ':since',
+        bulksince = hash .. ':bulksince',
+        facets = hash .. ':facets',
+        trouble = hash .. ':trouble',
+    }
+end
+
+
+local function replication_create(r, set)
+    if call('EXISTS', r.hash) == 1 then
+        return
+    end
+
+    local parts = replication_parts(r.name)
+
+    call('HSET', r.hash, 'user', parts[1], 'bucket', parts[2],
+         'follower', parts[3], 'target', parts[4], 'state', 'active',
+         'token', '0', 'created_ms', digits(clock.ms))
+    call('SADD', set, r.name)
+end
+
+
+local function replication_is_active(r)
+    return call('HGET', r.hash, 'state') == 'active'
+end
+
+
+local function replication_has_work(r)
+    return call('EXISTS', r.dirty, r.bulk) > 0
+end
+
+
+-- Tokens only ever grow, also when Redis came back without its last second
+-- or the replication was removed and made again: hence the clock.
+local function replication_tokens(r, n)
+    local last = tonumber(call('HGET', r.hash, 'token') or 0)
+    local first = math.max(last + 1, clock.us)
+    call('HSET', r.hash, 'token', digits(first + n - 1))
+    return first
+end
+
+
+----------------------------------------------------------------------------
+-- JSON: cjson prints large integers as reals and passes bad UTF-8 through,
+-- both of which strict parsers refuse; so it only reads here, never writes
+----------------------------------------------------------------------------
+
+local JSON_ESCAPES = { ['"'] = '\\"', ['\\'] = '\\\\', ['\n'] = '\\n',
+                       ['\r'] = '\\r', ['\t'] = '\\t' }
+
+-- first byte, lowest and highest second byte, length: RFC 3629, section 4
+local UTF8_FORMS = {
+    { 0x01, 0x7f, 0x00, 0x00, 1 },
+    { 0xc2, 0xdf, 0x80, 0xbf, 2 },
+    { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+    { 0xe1, 0xec, 0x80, 0xbf, 3 },
+    { 0xed, 0xed, 0x80, 0x9f, 3 },
+    { 0xee, 0xef, 0x80, 0xbf, 3 },
+    { 0xf0, 0xf0, 0x90, 0xbf, 4 },
+    { 0xf1, 0xf3, 0x80, 0xbf, 4 },
+    { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+}
+
+local UTF8_REPLACEMENT = '\239\191\189'
+
+
+-- length of the well-formed character at i, or nil; NUL counts as ill-formed
+-- because JSON parsers in C refuse it
+local function utf8_length(s, i)
+    local first, second = s:byte(i, i + 1)
+
+    for _, form in ipairs(UTF8_FORMS) do
+        if first >= form[1] and first <= form[2] then
+            local length = form[5]
+            if length == 1 then
+                return 1
+            end
+            if second and second >= form[3] and second <= form[4]
+               and s:find('^' .. ('[\128-\191]'):rep(length - 1), i + 1)
+            then
+                return length
+            end
+        end
+    end
+end
+
+
+-- s with ill-formed bytes replaced by U+FFFD, and whether it is still exact
+local function utf8_clean(s)
+    if not s:find('[%z\128-\255]') then
+        return s, true
+    end
+
+    local out, exact, i = {}, true, 1
+
+    while i <= #s do
+        local length = utf8_length(s, i)
+        out[#out + 1] = length and s:sub(i, i + length - 1)
+                        or UTF8_REPLACEMENT
+        exact = exact and length ~= nil
+        i = i + (length or 1)
+    end
+
+    return table.concat(out), exact
+end
+
+
+local function json_string(s)
+    local clean = utf8_clean(s)
+    return '"' .. clean:gsub('[%c"\\]', function(c)
+        return JSON_ESCAPES[c] or string.format('\\u%04x', c:byte())
+    end) .. '"'
+end
+
+
+-- fields: name, text, name, text, ... where text is JSON already
+local function json_object(fields)
+    local out = {}
+
+    for i = 1, #fields, 2 do
+        out[#out + 1] = '"' .. fields[i] .. '":' .. fields[i + 1]
+    end
+
+    return '{' .. table.concat(out, ',') .. '}'
+end
+
+
+local function json_array(texts)
+    return '[' .. table.concat(texts, ',') .. ']'
+end
+
+
+-- "key" is exact unless "key_base16" stands beside it
+local function json_key_fields(key)
+    local fields = { 'key', json_string(key) }
+    local _, exact = utf8_clean(key)
+
+    if not exact then
+        fields[3] = 'key_base16'
+        fields[4] = '"' .. key:gsub('.', function(c)
+            return string.format('%02x', c:byte())
+        end) .. '"'
+    end
+
+    return fields
+end
+
+
+----------------------------------------------------------------------------
+-- Arguments: a reader that remembers its first error
+----------------------------------------------------------------------------
+
+local function printable(s)
+    return (s:sub(1, 64):gsub('[^ -~]', '?'))
+end
+
+
+local function args_reject(a, name, why, value)
+    a.error = a.error or string.format('ARGV[%d] %s: %s, got "%s"', a.next,
+                                       name, why, printable(value))
+end
+
+
+local function args_more(a)
+    return not a.error and a.next <= #a.argv
+end
+
+
+-- value: nil after an error, "" is a good key
+local function args_string(a, name, len_min, len_max)
+    local value = a.argv[a.next]
+
+    if a.error then
+        return nil
+    end
+
+    if not value then
+        a.error = string.format('ARGV[%d] %s: missing', a.next, name)
+        return nil
+    end
+
+    if #value < len_min or #value > len_max then
+        args_reject(a, name, string.format('must be %d to %d bytes long',
+                                           len_min, len_max), value)
+    end
+
+    a.next = a.next + 1
+    return value
+end
+
+
+local function args_key(a)
+    return args_string(a, 'key', 0, MS_MAX)
+end
+
+
+local function args_integer(a, name, min, max)
+    local value = a.argv[a.next] or digits(min)
+    local n = #value <= 16 and value:find('^%-?%d+$') and tonumber(value)
+
+    if not n or n < min or n > max then
+        args_reject(a, name, 'must be an integer from ' .. digits(min)
+                             .. ' to ' .. digits(max), value)
+    end
+
+    return args_string(a, name, 0, MS_MAX) and n
+end
+
+
+-- as it is written in the lease record
+local function args_token(a)
+    local n = args_integer(a, 'token', 0, MS_MAX)
+    return n and digits(n)
+end
+
+
+local function args_one_of(a, name, list)
+    local value = a.argv[a.next] or list[1]
+    local known = false
+
+    for _, candidate in ipairs(list) do
+        known = known or candidate == value
+    end
+
+    if not known then
+        args_reject(a, name, 'must be one of ' .. table.concat(list, ', '),
+                    value)
+    end
+
+    return args_string(a, name, 0, MS_MAX)
+end
+
+
+local function args_replication(a)
+    local value = a.argv[a.next] or ''
+
+    if a.argv[a.next] and not replication_parts(value) then
+        args_reject(a, 'replication', 'must be user:bucket:follower'
+                    .. '[:target-bucket] with percent-encoded parts', value)
+    end
+
+    return args_string(a, 'replication', 0, MS_MAX)
+end
+
+
+-- read() until the arguments end
+local function args_groups(a, read)
+    local groups = {}
+
+    while args_more(a) do
+        groups[#groups + 1] = read(a)
+    end
+
+    return groups
+end
+
+
+local function args_end(a)
+    if args_more(a) then
+        args_reject(a, 'unexpected', 'is one argument too many',
+                    a.argv[a.next])
+    end
+end
+
+
+----------------------------------------------------------------------------
+-- Facets: which parts of a key may differ; no entry means everything
+----------------------------------------------------------------------------
+
+local function facets_set(r, key, bits)
+    if bits == EVERYTHING then
+        call('HDEL', r.facets, key)
+    else
+        call('HSET', r.facets, key, bits)
+    end
+end
+
+
+local function facets_get(r, key)
+    return tonumber(call('HGET', r.facets, key) or EVERYTHING)
+end
+
+
+local function facets_add(r, key, bits)
+    local old = call('HGET', r.facets, key)
+
+    if old then
+        facets_set(r, key, bit.bor(tonumber(old), bits))
+    end
+end
+
+
+----------------------------------------------------------------------------
+-- Origin: source and time of the first change not synced, while a key is in
+-- busy, retry or failed (in dirty and bulk the score says it)
+----------------------------------------------------------------------------
+
+local function origin_put(r, key, source, ms)
+    local zset = source == 'event' and r.since or r.bulksince
+    call('ZADD', zset, digits(ms), key)
+end
+
+
+local function origin_get(r, key)
+    local ms = call('ZSCORE', r.since, key)
+
+    if ms then
+        return 'event', tonumber(ms)
+    end
+
+    return 'scan', tonumber(call('ZSCORE', r.bulksince, key) or clock.ms)
+end
+
+
+local function origin_take(r, key)
+    local source, ms = origin_get(r, key)
+    call('ZREM', source == 'event' and r.since or r.bulksince, key)
+    return source, ms
+end
+
+
+-- An event beats a scan: lag counts from what a client did, not from when a
+-- scan came by.  Of the same source the older one stays.
+local function origin_merge(r, key, source, ms)
+    local old_source, old_ms = origin_get(r, key)
+
+    if source == old_source then
+        if ms < old_ms then
+            origin_put(r, key, source, ms)
+        end
+
+    elseif source == 'event' then
+        origin_take(r, key)
+        origin_put(r, key, source, ms)
+    end
+end
+
+
+----------------------------------------------------------------------------
+-- Trouble: what happened to a key that failed, until it is done
+----------------------------------------------------------------------------
+
+local function trouble_read(r, key)
+    local text = call('HGET', r.trouble, key)
+    return text and cjson.decode(text)
+end
+
+
+local function trouble_write(r, key, t)
+    call('HSET', r.trouble, key, json_object({
+        'attempts', digits(t.attempts), 'code', json_string(t.code),
+        'reason', json_string(t.reason), 'first_ms', digits(t.first_ms),
+        'last_ms', digits(t.last_ms),
+    }))
+end
+
+
+local function trouble_attempts(r, key)
+    local t = trouble_read(r, key)
+    return t and t.attempts or 0
+end
+
+
+-- Code and reason may be a storage's own words: cut, not refused.
+local function trouble_add(r, key, code, reason)
+    local old = trouble_read(r, key)
+
+    trouble_write(r, key, {
+        attempts = (old and old.attempts or 0) + 1,
+        code = code:sub(1, CODE_LEN_MAX),
+        reason = reason:sub(1, REASON_LEN_MAX),
+        first_ms = old and old.first_ms or clock.ms,
+        last_ms = clock.ms,
+    })
+end
+
+
+-- A fresh start: the whole series of attempts is ahead again.  The reason
+-- stays readable until the key is done.
+local function trouble_forgive(r, key)
+    local t = trouble_read(r, key)
+
+    if t then
+        t.attempts = 0
+        trouble_write(r, key, t)
+    end
+end
+
+
+----------------------------------------------------------------------------
+-- Marks: one row per place a key can be in
+----------------------------------------------------------------------------
+
+local function queue_put(r, key, source, ms)
+    call('ZADD', source == 'event' and r.dirty or r.bulk, digits(ms), key)
+end
+
+
+-- from retry or failed to the queue of its source; facets are in place
+local function queue_return(r, key)
+    queue_put(r, key, origin_take(r, key))
+end
+
+
+-- nil: the key is nowhere, follower and main are equal as far as we know
+local function place_of(r, key)
+    if call('ZSCORE', r.dirty, key) then
+        return 'dirty'
+    elseif call('HEXISTS', r.busy, key) == 1 then
+        return 'busy'
+    elseif call('ZSCORE', r.bulk, key) then
+        return 'bulk'
+    elseif call('ZSCORE', r.retry, key) then
+        return 'retry'
+    elseif call('ZSCORE', r.failed, key) then
+        return 'failed'
+    end
+end
+
+
+-- Each returns 1 if a sync is owed now that was not owed before.
+-- m: source, ms, facets
+local MARK_IN = {}
+
+
+function MARK_IN.nowhere(r, key, m)
+    queue_put(r, key, m.source, m.ms)
+    if m.facets ~= EVERYTHING then
+        facets_set(r, key, m.facets)
+    end
+    return 1
+end
+
+
+function MARK_IN.dirty(r, key, m)
+    if m.source == 'event' then
+        call('ZADD', r.dirty, 'LT', digits(m.ms), key)
+    end
+    facets_add(r, key, m.facets)
+    return 0
+end
+
+
+function MARK_IN.bulk(r, key, m)
+    if m.source == 'event' then
+        call('ZREM', r.bulk, key)
+        call('ZADD', r.dirty, digits(m.ms), key)
+    else
+        call('ZADD', r.bulk, 'LT', digits(m.ms), key)
+    end
+    facets_add(r, key, m.facets)
+    return 0
+end
+
+
+-- The running sync may have read main before this change.
+function MARK_IN.busy(r, key, m)
+    if call('ZADD', r.again, 'NX', digits(m.ms), key) == 1 then
+        facets_set(r, key, m.facets)
+        return 1
+    end
+    call('ZADD', r.again, 'LT', digits(m.ms), key)
+    facets_add(r, key, m.facets)
+    return 0
+end
+
+
+-- The follower is in trouble, not the content: the back-off stays.
+function MARK_IN.retry(r, key, m)
+    origin_merge(r, key, m.source, m.ms)
+    facets_add(r, key, m.facets)
+    return 0
+end
+
+
+-- What was given up is no longer what main holds, or somebody asks for a
+-- repair: either way it gets another chance.
+function MARK_IN.failed(r, key, m)
+    origin_merge(r, key, m.source, m.ms)
+    facets_add(r, key, m.facets)
+    call('ZREM', r.failed, key)
+    trouble_forgive(r, key)
+    queue_return(r, key)
+    return 1
+end
+
+
+local function key_mark(r, key, m)
+    return MARK_IN[place_of(r, key) or 'nowhere'](r, key, m)
+end
+
+
+-- Somebody whose lease was lost may have overwritten the follower with older
+-- content after its successor was done.
+local function key_suspect(r, key)
+    key_mark(r, key, { source = 'event', ms = clock.ms,
+                       facets = EVERYTHING })
+end
+
+
+----------------------------------------------------------------------------
+-- Leases: the record in busy is "token facets worker"
+----------------------------------------------------------------------------
+
+local function lease_begin(r, key, source, ms, token, c)
+    local facets = facets_get(r, key)
+
+    if facets ~= EVERYTHING then
+        call('HDEL', r.facets, key)
+    end
+
+    call('HSET', r.busy, key, digits(token) .. ' ' .. facets .. ' '
+                              .. c.worker)
+    call('ZADD', r.leases, digits(clock.ms + c.lease_ms), key)
+    origin_put(r, key, source, ms)
+
+    return { r.name, key, token, facets, trouble_attempts(r, key),
+             age_of(ms), source }
+end
+
+
+local function lease_read(r, key)
+    local record = call('HGET', r.busy, key)
+
+    if not record then
+        return nil
+    end
+
+    local token, facets, worker = record:match('^(%d+) (%d) (.*)$')
+    return { token = token, facets = tonumber(facets), worker = worker }
+end
+
+
+local function lease_is_held(r, key, token)
+    local lease = lease_read(r, key)
+    return lease ~= nil and lease.token == token
+end
+
+
+-- Ends the lease on key and lets settle(r, key, lease) put the key into its
+-- next place (or nowhere).  A mark that came meanwhile is made now: waiting in
+-- again is the same as arriving a moment after the end.
+local function lease_end(r, key, settle)
+    local lease = lease_read(r, key)
+    local again = call('ZSCORE', r.again, key)
+    local pending
+
+    if again then
+        pending = { source = 'event', ms = tonumber(again),
+                    facets = facets_get(r, key) }
+        call('ZREM', r.again, key)
+        call('HDEL', r.facets, key)
+    end
+
+    call('HDEL', r.busy, key)
+    call('ZREM', r.leases, key)
+    settle(r, key, lease)
+
+    if pending then
+        key_mark(r, key, pending)
+    end
+end
+
+
+-- 1 if the token still holds, else 0 and a suspicion
+local function lease_finish(r, key, token, settle)
+    if not lease_is_held(r, key, token) then
+        key_suspect(r, key)
+        return 0
+    end
+
+    lease_end(r, key, settle)
+    return 1
+end
+
+
+-- back to where it came from, nothing learnt
+local function settle_back(r, key, lease)
+    facets_set(r, key, lease.facets)
+    queue_return(r, key)
+end
+
+
+local function leases_reap(r, limit)
+    local keys = call('ZRANGE', r.leases, '-inf', digits(clock.ms),
+                      'BYSCORE', 'LIMIT', 0, limit)
+
+    for _, key in ipairs(keys) do
+        lease_end(r, key, settle_back)
+    end
+
+    if #keys > 0 then
+        call('HINCRBY', r.hash, 'expired', #keys)
+    end
+
+    return #keys
+end
+
+
+local function retries_reap(r, limit)
+    local keys = call('ZRANGE', r.retry, '-inf', digits(clock.ms),
+                      'BYSCORE', 'LIMIT', 0, limit)
+
+    for _, key in ipairs(keys) do
+        call('ZREM', r.retry, key)
+        queue_return(r, key)
+    end
+end
+
+
+----------------------------------------------------------------------------
+-- Schedule: when a replication next has something to claim
+----------------------------------------------------------------------------
+
+-- Microseconds as fraction, so that order holds within a millisecond.
+local function schedule_now()
+    return clock.us / 1000
+end
+
+
+local function schedule_set(r, ms)
+    call('ZADD', r.schedule, string.format('%.3f', ms), r.name)
+end
+
+
+local function zset_first_score(zset)
+    local first = call('ZRANGE', zset, 0, 0, 'WITHSCORES')
+    return tonumber(first[2])
+end
+
+
+-- the least of the scores that are there, or nil
+local function least_first_score(...)
+    local least
+
+    for i = 1, select('#', ...) do
+        local score = zset_first_score((select(i, ...)))
+        if score and (not least or score < least) then
+            least = score
+        end
+    end
+
+    return least
+end
+
+
+local function schedule_due(r)
+    if not replication_is_active(r) then
+        return nil
+    elseif replication_has_work(r) then
+        return schedule_now()
+    end
+
+    return least_first_score(r.retry, r.leases)
+end
+
+
+-- A replication that is due keeps its turn, unless it just had it.
+local function schedule_update(r, had_turn)
+    local due = schedule_due(r)
+
+    if not due then
+        call('ZREM', r.schedule, r.name)
+        return
+    end
+
+    if had_turn then
+        schedule_set(r, math.max(due, schedule_now()))
+        return
+    end
+
+    local old = tonumber(call('ZSCORE', r.schedule, r.name) or nil)
+
+    if not old or old > due or due > clock.ms + 1 then
+        schedule_set(r, due)
+    end
+end
+
+
+-- Every change of a replication runs in here: keeps the schedule right, and
+-- wakes the workers once when there was nothing to claim and now there is.
+local function replication_change(r, change, had_turn)
+    local had_work = replication_has_work(r)
+    local reply = change(r)
+
+    schedule_update(r, had_turn)
+
+    if not had_work and replication_has_work(r)
+       and replication_is_active(r)
+    then
+        call('PUBLISH', WAKE, r.name)
+    end
+
+    return reply
+end
+
+
+----------------------------------------------------------------------------
+-- Functions: mark
+----------------------------------------------------------------------------
+
+local function mark_read_one(a)
+    local age_ms = args_integer(a, 'age_ms', 0, MS_MAX)
+    local facets = args_integer(a, 'facets', 0, EVERYTHING)
+
+    return { ms = age_ms, facets = facets == 0 and EVERYTHING or facets,
+             key = args_key(a) }
+end
+
+
+local function mark_read(a)
+    a.source = args_one_of(a, 'source', { 'event', 'scan' })
+    a.marks = args_groups(a, mark_read_one)
+end
+
+
+local function mark(r, a)
+    replication_create(r, a.set)
+
+    local queued = 0
+
+    for _, m in ipairs(a.marks) do
+        m.source = a.source
+        m.ms = math.max(0, clock.ms - m.ms)
+        queued = queued + key_mark(r, m.key, m)
+    end
+
+    return queued
+end
+
+
+----------------------------------------------------------------------------
+-- Functions: claim
+----------------------------------------------------------------------------
+
+local function claim_read(a)
+    a.worker = args_string(a, 'worker_id', 1, WORKER_LEN_MAX)
+    a.lease_ms = args_integer(a, 'lease_ms', 1, LEASE_MAX)
+    a.max = args_integer(a, 'max', 1, BATCH_MAX)
+    a.excluded = {}
+
+    while args_more(a) do
+        a.excluded[args_string(a, 'excluded follower', 1, MS_MAX)] = true
+    end
+end
+
+
+local function claim_from(r, zset, source, n, token, c)
+    if n <= 0 then
+        return
+    end
+
+    local popped = call('ZPOPMIN', zset, n)
+
+    for i = 1, #popped, 2 do
+        c.items[#c.items + 1] = lease_begin(r, popped[i], source,
+                                            tonumber(popped[i + 1]), token,
+                                            c)
+        token = token + 1
+    end
+end
+
+
+-- How many of the next n claims are bulk's by right.
+local function claim_bulk_share(r, n)
+    local after = call('HINCRBY', r.hash, 'claimed', n)
+    return math.floor(after / BULK_SHARE)
+           - math.floor((after - n) / BULK_SHARE)
+end
+
+
+-- Claims up to n keys; true if there is more.
+local function claim_share(r, n, c)
+    local dirty = call('ZCARD', r.dirty)
+    local bulk = call('ZCARD', r.bulk)
+    n = math.min(n, dirty + bulk)
+
+    if n == 0 then
+        return false
+    end
+
+    local from_bulk = math.max(claim_bulk_share(r, n), n - dirty)
+    from_bulk = math.min(from_bulk, bulk)
+
+    local from_dirty = n - from_bulk
+    local token = replication_tokens(r, n)
+
+    claim_from(r, r.dirty, 'event', from_dirty, token, c)
+    claim_from(r, r.bulk, 'scan', from_bulk, token + from_dirty, c)
+
+    return n < dirty + bulk
+end
+
+
+local function claim_room(c)
+    return c.max - #c.items
+end
+
+
+-- The next due replications that are not excluded, as many as there is room
+-- for.  The schedule is left alone until the end of the call, so ranks hold.
+local function claim_walk(c)
+    local found = {}
+
+    while #found < claim_room(c) and c.walked < WALK_MAX do
+        local page = call('ZRANGE', c.schedule, '-inf',
+                          string.format('%.3f', schedule_now()), 'BYSCORE',
+                          'LIMIT', c.walked, WALK_PAGE)
+
+        for _, name in ipairs(page) do
+            c.walked = c.walked + 1
+
+            if c.excluded[replication_follower(name)] then
+                c.skipped[#c.skipped + 1] = name
+            else
+                found[#found + 1] = replication_open(name, c.schedule)
+                if #found == claim_room(c) then
+                    return found
+                end
+            end
+        end
+
+        if #page < WALK_PAGE then
+            break
+        end
+    end
+
+    return found
+end
+
+
+-- Equal shares of the room that is left; returns those that have more.
+local function claim_round(list, c)
+    local share = math.ceil(claim_room(c) / #list)
+    local rest = {}
+
+    for _, r in ipairs(list) do
+        local n = math.min(share, claim_room(c))
+        if n > 0 and claim_share(r, n, c) then
+            rest[#rest + 1] = r
+        end
+    end
+
+    return rest
+end
+
+
+local function claim_open(list, c)
+    local open = {}
+
+    for _, r in ipairs(list) do
+        if replication_is_active(r) then
+            r.had_work = replication_has_work(r)
+            retries_reap(r, REAP_PER_VISIT)
+            leases_reap(r, REAP_PER_VISIT)
+            open[#open + 1] = r
+        end
+        c.visited[#c.visited + 1] = r
+    end
+
+    return open
+end
+
+
+-- Those that had their turn go behind the others.
+local function claim_close(c)
+    for _, r in ipairs(c.visited) do
+        schedule_update(r, true)
+        if r.had_work == false and replication_has_work(r) then
+            call('PUBLISH', WAKE, r.name)
+        end
+    end
+
+    -- the walk ended among excluded ones: next time it starts behind them
+    if c.walked >= WALK_MAX and claim_room(c) > 0 then
+        for _, name in ipairs(c.skipped) do
+            schedule_set(replication_open(name, c.schedule), schedule_now())
+        end
+    end
+end
+
+
+local function claim(keys, c)
+    local rest = {}
+
+    c.schedule, c.items = keys[1], {}
+    c.walked, c.visited, c.skipped = 0, {}, {}
+
+    repeat
+        local due = claim_walk(c)
+        for _, r in ipairs(claim_round(claim_open(due, c), c)) do
+            rest[#rest + 1] = r
+        end
+    until #due == 0 or claim_room(c) == 0
+
+    while #rest > 0 and claim_room(c) > 0 do
+        rest = claim_round(rest, c)
+    end
+
+    claim_close(c)
+
+    return c.items
+end
+
+
+----------------------------------------------------------------------------
+-- Functions: what becomes of a lease
+----------------------------------------------------------------------------
+
+local function renew_read(a)
+    a.lease_ms = args_integer(a, 'lease_ms', 1, LEASE_MAX)
+    a.leases = args_groups(a, function()
+        return { name = args_replication(a), key = args_key(a),
+                 token = args_token(a) }
+    end)
+end
+
+
+-- Never shortens a lease, so the schedule is at worst early, and a claim that
+-- comes by too early corrects it.
+local function renew(keys, a)
+    local replies = {}
+
+    for i, lease in ipairs(a.leases) do
+        local r = replication_open(lease.name)
+        local held = lease_is_held(r, lease.key, lease.token)
+
+        if held then
+            call('ZADD', r.leases, 'GT', digits(clock.ms + a.lease_ms),
+                 lease.key)
+        end
+
+        replies[i] = held and 1 or 0
+    end
+
+    return replies
+end
+
+
+-- settle_of(group) returns the function that settles its key.  A Redis that
+-- lost its data may not know r any more; a suspicion needs it.
+local function leases_finish(r, a, settle_of)
+    local replies = {}
+
+    replication_create(r, a.set)
+
+    for i, group in ipairs(a.groups) do
+        replies[i] = lease_finish(r, group.key, group.token,
+                                  settle_of(group))
+    end
+
+    return replies
+end
+
+
+local function done_read(a)
+    a.groups = args_groups(a, function()
+        return { key = args_key(a), token = args_token(a),
+                 outcome = args_one_of(a, 'outcome',
+                                       { 'synced', 'deleted', 'equal' }),
+                 bytes = args_integer(a, 'bytes', 0, MS_MAX) }
+    end)
+end
+
+
+local function done_settle(group)
+    return function(r, key)
+        origin_take(r, key)
+        call('HDEL', r.trouble, key)
+        call('HINCRBY', r.hash, group.outcome, 1)
+        call('HINCRBY', r.hash, 'bytes', digits(group.bytes))
+    end
+end
+
+
+local function done(r, a)
+    return leases_finish(r, a, done_settle)
+end
+
+
+local function fail_read(a)
+    a.groups = args_groups(a, function()
+        return { key = args_key(a), token = args_token(a),
+                 delay_ms = args_integer(a, 'delay_ms', -1, DELAY_MAX),
+                 code = args_string(a, 'code', 0, MS_MAX),
+                 reason = args_string(a, 'reason', 0, MS_MAX) }
+    end)
+end
+
+
+local function fail_settle(group)
+    return function(r, key, lease)
+        trouble_add(r, key, group.code, group.reason)
+        facets_set(r, key, lease.facets)
+        call('HINCRBY', r.hash, 'failed_attempts', 1)
+
+        if group.delay_ms < 0 then
+            call('ZADD', r.failed, digits(clock.ms), key)
+        else
+            call('ZADD', r.retry, digits(clock.ms + group.delay_ms), key)
+        end
+    end
+end
+
+
+local function fail(r, a)
+    return leases_finish(r, a, fail_settle)
+end
+
+
+local function release_read(a)
+    a.groups = args_groups(a, function()
+        return { key = args_key(a), token = args_token(a) }
+    end)
+end
+
+
+local function release(r, a)
+    return leases_finish(r, a, function() return settle_back end)
+end
+
+
+local function reap(r)
+    return leases_reap(r, BATCH_MAX)
+end
+
+
+----------------------------------------------------------------------------
+-- Functions: the operator's
+----------------------------------------------------------------------------
+
+local function retry_read(a)
+    a.keys = args_groups(a, args_key)
+end
+
+
+-- Parked ones first; a page of them leaves the zset, so the next call sees
+-- the next page.
+local function retry_candidates(r)
+    local keys = call('ZRANGE', r.failed, 0, BATCH_MAX - 1)
+    local room = BATCH_MAX - #keys
+
+    if room > 0 then
+        for _, key in ipairs(call('ZRANGE', r.retry, 0, room - 1)) do
+            keys[#keys + 1] = key
+        end
+    end
+
+    return keys
+end
+
+
+local function retry_one(r, key)
+    if call('ZREM', r.failed, key) + call('ZREM', r.retry, key) == 0 then
+        return 0
+    end
+
+    trouble_forgive(r, key)
+    queue_return(r, key)
+    return 1
+end
+
+
+local function retry(r, a)
+    local moved = 0
+
+    for _, key in ipairs(#a.keys > 0 and a.keys or retry_candidates(r)) do
+        moved = moved + retry_one(r, key)
+    end
+
+    return moved
+end
+
+
+-- Also works ahead of the first mark: made here, it is made paused.
+local function state_set(r, a, state)
+    replication_create(r, a.set)
+
+    if call('HGET', r.hash, 'state') == state then
+        return 0
+    end
+
+    call('HSET', r.hash, 'state', state)
+    return 1
+end
+
+
+local function pause(r, a)
+    return state_set(r, a, 'paused')
+end
+
+
+local function resume(r, a)
+    local changed = state_set(r, a, 'active')
+
+    if changed == 1 and replication_has_work(r) then
+        call('PUBLISH', WAKE, r.name)
+    end
+
+    return changed
+end
+
+
+----------------------------------------------------------------------------
+-- Functions: reports
+----------------------------------------------------------------------------
+
+local function lag_of(...)
+    local first = least_first_score(...)
+    return first and age_of(first) or 0
+end
+
+
+-- A key in again is busy too; what scans found is not lag but a backlog.
+local function stats_collect(r)
+    return {
+        dirty = call('ZCARD', r.dirty),
+        bulk = call('ZCARD', r.bulk),
+        busy = call('HLEN', r.busy),
+        again = call('ZCARD', r.again),
+        retry = call('ZCARD', r.retry),
+        failed = call('ZCARD', r.failed),
+        lag_ms = lag_of(r.dirty, r.since, r.again),
+        bulk_lag_ms = lag_of(r.bulk, r.bulksince),
+    }
+end
+
+
+local STATS = { 'dirty', 'bulk', 'busy', 'again', 'retry', 'failed',
+                'lag_ms', 'bulk_lag_ms' }
+
+
+local function stats_fields(stats)
+    local fields = {}
+
+    for _, name in ipairs(STATS) do
+        fields[#fields + 1] = name
+        fields[#fields + 1] = digits(stats[name])
+    end
+
+    return fields
+end
+
+
+-- Redis keeps counters as 64-bit decimals: their text is passed on
+local function counters_json(r)
+    local values = call('HMGET', r.hash, unpack(COUNTERS))
+    local fields = {}
+
+    for i, name in ipairs(COUNTERS) do
+        fields[#fields + 1] = name
+        fields[#fields + 1] = values[i] or '0'
+    end
+
+    return json_object(fields)
+end
+
+
+local function stats_json(r, stats)
+    local h = call('HMGET', r.hash, 'user', 'bucket', 'follower', 'target',
+                   'state', 'created_ms')
+    local fields = {
+        'replication', json_string(r.name),
+        'user', json_string(h[1] or ''),
+        'bucket', json_string(h[2] or ''),
+        'follower', json_string(h[3] or ''),
+        'target', json_string(h[4] or ''),
+        'state', json_string(h[5] or ''),
+        'created_ms', h[6] or '0',
+    }
+
+    for _, text in ipairs(stats_fields(stats)) do
+        fields[#fields + 1] = text
+    end
+
+    fields[#fields + 1] = 'counters'
+    fields[#fields + 1] = counters_json(r)
+
+    return json_object(fields)
+end
+
+
+-- nil for a replication nobody marked yet
+local function stats(r)
+    if call('EXISTS', r.hash) == 0 then
+        return false
+    end
+
+    return stats_json(r, stats_collect(r))
+end
+
+
+local function totals_add(totals, stats)
+    for _, name in ipairs(STATS) do
+        if name:find('lag_ms$') then
+            totals[name] = math.max(totals[name] or 0, stats[name])
+        else
+            totals[name] = (totals[name] or 0) + stats[name]
+        end
+    end
+end
+
+
+local function status_read(a)
+    a.cursor = args_integer(a, 'cursor', 0, MS_MAX)
+    a.count = args_integer(a, 'count', 1, BATCH_MAX)
+end
+
+
+-- Totals are those of the page: a call's work does not grow with the number
+-- of replications.
+local function status(keys, a)
+    local page = call('SSCAN', keys[1], digits(a.cursor), 'COUNT', a.count)
+    local rows, totals = {}, {}
+
+    for _, name in ipairs(STATS) do
+        totals[name] = 0
+    end
+
+    for i, name in ipairs(page[2]) do
+        local r = replication_open(name)
+        local row = stats_collect(r)
+        totals_add(totals, row)
+        rows[i] = stats_json(r, row)
+    end
+
+    return json_object({
+        'replications_total', digits(call('SCARD', keys[1])),
+        'cursor', page[1],
+        'totals', json_object(stats_fields(totals)),
+        'replications', json_array(rows),
+    })
+end
+
+
+local function failed_read(a)
+    a.offset = args_integer(a, 'offset', 0, MS_MAX)
+    a.count = args_integer(a, 'count', 1, BATCH_MAX)
+end
+
+
+local function failed_row(r, key, state, score)
+    local t = trouble_read(r, key) or { attempts = 0, code = '',
+                                        reason = '', first_ms = 0,
+                                        last_ms = 0 }
+    local source, since = origin_get(r, key)
+    local row = json_key_fields(key)
+    local fields = {
+        'state', json_string(state), 'source', json_string(source),
+        'attempts', digits(t.attempts), 'code', json_string(t.code),
+        'reason', json_string(t.reason), 'first_ms', digits(t.first_ms),
+        'last_ms', digits(t.last_ms), 'since_ms', digits(since),
+        'age_ms', digits(age_of(since)),
+    }
+
+    if state == 'retrying' then
+        fields[#fields + 1] = 'retry_in_ms'
+        fields[#fields + 1] = digits(math.max(0, score - clock.ms))
+    end
+
+    for _, text in ipairs(fields) do
+        row[#row + 1] = text
+    end
+
+    return json_object(row)
+end
+
+
+local function failed_rows(r, zset, state, offset, count, rows)
+    if count <= 0 then
+        return
+    end
+
+    local page = call('ZRANGE', zset, digits(offset),
+                      digits(offset + count - 1), 'WITHSCORES')
+
+    for i = 1, #page, 2 do
+        rows[#rows + 1] = failed_row(r, page[i], state,
+                                     tonumber(page[i + 1]))
+    end
+end
+
+
+-- One list: the parked ones, longest first, then the retrying ones, next
+-- attempt first.
+local function failed(r, a)
+    local parked = call('ZCARD', r.failed)
+    local rows = {}
+
+    failed_rows(r, r.failed, 'parked', a.offset, a.count, rows)
+    failed_rows(r, r.retry, 'retrying', math.max(0, a.offset - parked),
+                a.count - #rows, rows)
+
+    return json_array(rows)
+end
+
+
+----------------------------------------------------------------------------
+-- Functions: check the invariants (tests, debugging; reads everything)
+----------------------------------------------------------------------------
+
+local function check_members(key)
+    local kind = call('TYPE', key).ok
+    local set = {}
+    local list = kind == 'hash' and call('HKEYS', key)
+                 or kind == 'zset' and call('ZRANGE', key, 0, -1) or {}
+
+    for _, member in ipairs(list) do
+        set[member] = true
+    end
+
+    return set
+end
+
+
+local function check_union(...)
+    local union = {}
+
+    for _, set in ipairs({ ... }) do
+        for key in pairs(set) do
+            union[key] = (union[key] or 0) + 1
+        end
+    end
+
+    return union
+end
+
+
+-- every key of a is in b
+local function check_subset(found, a, b, what)
+    for key in pairs(a) do
+        if not b[key] then
+            found[#found + 1] = what .. ': ' .. printable(key)
+        end
+    end
+end
+
+
+local function check_once(found, union, what)
+    for key, times in pairs(union) do
+        if times > 1 then
+            found[#found + 1] = what .. ': ' .. printable(key)
+        end
+    end
+end
+
+
+local function check_places(found, r)
+    local m = {}
+
+    for name, key in pairs(r) do
+        if name ~= 'name' and name ~= 'schedule' and name ~= 'hash' then
+            m[name] = check_members(key)
+        end
+    end
+
+    local placed = check_union(m.dirty, m.bulk, m.busy, m.retry, m.failed)
+    local away = check_union(m.busy, m.retry, m.failed)
+    local origin = check_union(m.since, m.bulksince)
+
+    check_once(found, placed, 'in two places')
+    check_once(found, origin, 'in since and in bulksince')
+    check_subset(found, m.busy, m.leases, 'busy without lease')
+    check_subset(found, m.leases, m.busy, 'lease without busy')
+    check_subset(found, m.again, m.busy, 'again without busy')
+    check_subset(found, away, origin, 'no origin')
+    check_subset(found, origin, away, 'stray origin')
+    check_subset(found, m.retry, m.trouble, 'retry without trouble')
+    check_subset(found, m.failed, m.trouble, 'failed without trouble')
+    check_subset(found, m.trouble, placed, 'stray trouble')
+    check_subset(found, m.facets,
+                 check_union(m.dirty, m.bulk, m.again, m.retry, m.failed),
+                 'stray facets')
+
+    for key in pairs(m.facets) do
+        local bits = facets_get(r, key)
+        if bits < 1 or bits >= EVERYTHING then
+            found[#found + 1] = 'facets out of range: ' .. printable(key)
+        end
+    end
+end
+
+
+local function check_schedule(found, r)
+    local at = tonumber(call('ZSCORE', r.schedule, r.name) or nil)
+    local due = schedule_due(r)
+
+    if at and not due then
+        found[#found + 1] = 'scheduled with nothing to claim'
+    elseif due and not at then
+        found[#found + 1] = 'not scheduled'
+    elseif due and at > math.max(due, schedule_now()) then
+        found[#found + 1] = 'scheduled too late'
+    end
+end
+
+
+local function check(r, a)
+    local found = {}
+
+    check_places(found, r)
+    check_schedule(found, r)
+
+    if call('EXISTS', r.hash) ~= call('SISMEMBER', a.set, r.name) then
+        found[#found + 1] = 'hash and chorus:replications disagree'
+    end
+
+    return found
+end
+
+
+----------------------------------------------------------------------------
+-- Registration
+----------------------------------------------------------------------------
+
+local function reject(name, why)
+    return redis.error_reply('ERR chorus_' .. name .. ': ' .. why)
+end
+
+
+-- What KEYS must hold, by number; keys[1] of one replication is checked.
+local KEYS_OF = {
+    none = { 0, 0, '' },
+    schedule = { 1, 1, 'chorus:schedule' },
+    schedule_or_none = { 0, 1, 'chorus:schedule or none' },
+    replications = { 1, 1, 'chorus:replications' },
+    one = { 1, 1, 'chorus:{R}' },
+    change = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
+    look = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
+}
+
+
+-- the replication KEYS[1] names, or nil and why not
+local function keys_replication(keys)
+    local name = keys[1]:match('^chorus:{(.*)}$')
+
+    if not name or not replication_parts(name) then
+        return nil, 'KEYS[1] must be chorus:{user:bucket:follower'
+                    .. '[:target-bucket]} with percent-encoded parts, got "'
+                    .. printable(keys[1]) .. '"'
+    end
+
+    return replication_open(name, keys[2])
+end
+
+
+local function serve(f, keys, argv)
+    local need = KEYS_OF[f.keys]
+    local a = { argv = argv, next = 1, set = keys[3] }
+
+    if #keys < need[1] or #keys > need[2] then
+        return reject(f.name, string.format('needs %d KEYS (%s), got %d',
+                                            need[2], need[3], #keys))
+    end
+
+    local r, why
+
+    if f.keys == 'one' or f.keys == 'change' or f.keys == 'look' then
+        r, why = keys_replication(keys)
+        if not r then
+            return reject(f.name, why)
+        end
+    end
+
+    if f.read then
+        f.read(a)
+    end
+    args_end(a)
+
+    if a.error then
+        return reject(f.name, a.error)
+    end
+
+    clock_read()
+
+    if f.keys == 'change' then
+        return replication_change(r, function() return f.run(r, a) end)
+    end
+
+    return f.run(r or keys, a)
+end
+
+
+-- allow-oom: with maxmemory reached marks are refused (and wait in the
+-- journals of the proxies), but the queue must still be able to drain.
+-- no-cluster: chorus:schedule is not in the hash slot of the replications.
+local READS = { 'no-writes', 'no-cluster' }
+local WRITES = { 'no-cluster' }
+local DRAINS = { 'allow-oom', 'no-cluster' }
+
+local FUNCTIONS = {
+    { name = 'version', keys = 'none', flags = READS,
+      run = function() return VERSION end },
+    { name = 'mark', keys = 'change', flags = WRITES, read = mark_read,
+      run = mark },
+    { name = 'claim', keys = 'schedule', flags = DRAINS, read = claim_read,
+      run = claim },
+    { name = 'renew', keys = 'schedule_or_none', flags = DRAINS,
+      read = renew_read, run = renew },
+    { name = 'done', keys = 'change', flags = DRAINS, read = done_read,
+      run = done },
+    { name = 'fail', keys = 'change', flags = DRAINS, read = fail_read,
+      run = fail },
+    { name = 'release', keys = 'change', flags = DRAINS,
+      read = release_read, run = release },
+    { name = 'reap', keys = 'change', flags = DRAINS, run = reap },
+    { name = 'retry', keys = 'change', flags = DRAINS, read = retry_read,
+      run = retry },
+    { name = 'pause', keys = 'change', flags = DRAINS, run = pause },
+    { name = 'resume', keys = 'change', flags = DRAINS, run = resume },
+    { name = 'stats', keys = 'one', flags = READS, run = stats },
+    { name = 'status', keys = 'replications', flags = READS,
+      read = status_read, run = status },
+    { name = 'failed', keys = 'one', flags = READS, read = failed_read,
+      run = failed },
+    { name = 'check', keys = 'look', flags = READS, run = check },
+}
+
+
+-- no ipairs while the library is being loaded either
+for i = 1, #FUNCTIONS do
+    local f = FUNCTIONS[i]
+
+    redis.register_function({
+        function_name = 'chorus_' .. f.name,
+        callback = function(keys, argv) return serve(f, keys, argv) end,
+        flags = f.flags,
+    })
+end

@@ -1,0 +1,244 @@
+"""A private redis-server for this run, and a small client of the library.
+
+The tests speak to the library as the C programs do: FCALL with the same
+KEYS and ARGV.  After every test all invariants of all replications are
+checked.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+import pytest
+import redis
+
+LIBRARY = pathlib.Path(__file__).parents[2] / 'shared/lua/chorus.lua'
+
+SCHEDULE = 'chorus:schedule'
+REPLICATIONS = 'chorus:replications'
+WAKE = 'chorus:wake'
+
+R1 = 'alice:photos:f1'
+EVERYTHING, CONTENT, TAGS, ACL = 7, 1, 2, 4
+LEASE = 60000
+
+
+class Claimed:
+    """One row of a chorus_claim reply."""
+
+    def __init__(self, row):
+        (r, self.key, self.token, self.facets, self.attempts, self.age,
+         source) = row
+        self.r = r.decode()
+        self.source = source.decode()
+
+    def __repr__(self):
+        return 'Claimed(%s, %r, %d)' % (self.r, self.key, self.token)
+
+
+class Queue:
+    """The functions of the library, keys and groups spelt as in Python."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def hash(self, r):
+        return 'chorus:{%s}' % r
+
+    def keys3(self, r):
+        return (3, self.hash(r), SCHEDULE, REPLICATIONS)
+
+    def fcall(self, name, *args):
+        return self.client.execute_command('FCALL', 'chorus_' + name, *args)
+
+    def fcall_ro(self, name, *args):
+        return self.client.execute_command('FCALL_RO', 'chorus_' + name,
+                                           *args)
+
+    def change(self, name, r, *args):
+        return self.fcall(name, *self.keys3(r), *args)
+
+    def mark(self, *keys, r=R1, source='event', age=0, facets=0):
+        args = []
+        for key in keys:
+            args += [age, facets, key]
+        return self.change('mark', r, source, *args)
+
+    def claim(self, max=1, worker='w', lease=LEASE, exclude=()):
+        rows = self.fcall('claim', 1, SCHEDULE, worker, lease, max, *exclude)
+        return [Claimed(row) for row in rows]
+
+    def claim_one(self, **kwargs):
+        claimed = self.claim(1, **kwargs)
+        assert len(claimed) == 1, 'nothing to claim'
+        return claimed[0]
+
+    def renew(self, *claimed, lease=LEASE):
+        args = []
+        for c in claimed:
+            args += [c.r, c.key, c.token]
+        return self.fcall('renew', 1, SCHEDULE, lease, *args)
+
+    def done(self, *claimed, outcome='synced', bytes=0):
+        args = []
+        for c in claimed:
+            args += [c.key, c.token, outcome, bytes]
+        return self.change('done', claimed[0].r, *args)
+
+    def fail(self, *claimed, delay=0, code='503', reason='SlowDown'):
+        args = []
+        for c in claimed:
+            args += [c.key, c.token, delay, code, reason]
+        return self.change('fail', claimed[0].r, *args)
+
+    def release(self, *claimed):
+        args = []
+        for c in claimed:
+            args += [c.key, c.token]
+        return self.change('release', claimed[0].r, *args)
+
+    def reap(self, r=R1):
+        return self.change('reap', r)
+
+    def retry(self, *keys, r=R1):
+        return self.change('retry', r, *keys)
+
+    def pause(self, r=R1):
+        return self.change('pause', r)
+
+    def resume(self, r=R1):
+        return self.change('resume', r)
+
+    def stats(self, r=R1):
+        text = self.fcall_ro('stats', 1, self.hash(r))
+        return None if text is None else strict_json(text)
+
+    def status(self, cursor=0, count=1000):
+        return strict_json(self.fcall_ro('status', 1, REPLICATIONS, cursor,
+                                         count))
+
+    def failed(self, offset=0, count=1000, r=R1):
+        return strict_json(self.fcall_ro('failed', 1, self.hash(r), offset,
+                                         count))
+
+    def check(self, r):
+        return self.fcall_ro('check', *self.keys3(r))
+
+    def replications(self):
+        return [r.decode() for r in self.client.smembers(REPLICATIONS)]
+
+    def check_all(self):
+        for r in self.replications():
+            assert self.check(r) == [], r
+
+    def places(self, r=R1):
+        """{key: place} of every key of r, for tests that compare states."""
+        found = {}
+        for place in ('dirty', 'bulk', 'retry', 'failed'):
+            for key in self.client.zrange('%s:%s' % (self.hash(r), place),
+                                          0, -1):
+                found[key] = place
+        for key in self.client.hkeys(self.hash(r) + ':busy'):
+            found[key] = 'busy'
+        return found
+
+    def since_of(self, key, r=R1):
+        """ms of the first change not synced, wherever the key is."""
+        for name in ('dirty', 'bulk', 'since', 'bulksince'):
+            score = self.client.zscore('%s:%s' % (self.hash(r), name), key)
+            if score is not None:
+                return score
+
+    def age_of(self, key, r=R1):
+        return time.time() * 1000 - self.since_of(key, r)
+
+    def expire(self, *claimed):
+        """Let the leases run out without waiting for them."""
+        for c in claimed:
+            self.client.zadd(self.hash(c.r) + ':leases', {c.key: 1}, xx=True)
+            self.client.zadd(SCHEDULE, {c.r: 1}, xx=True, lt=True)
+
+
+def strict_json(text):
+    """What jansson accepts: UTF-8 to the letter, no NUL, no real numbers."""
+    value = json.loads(text.decode('utf-8', 'strict'))
+    assert b'\\u0000' not in text
+    no_reals(value)
+    return value
+
+
+def no_reals(value):
+    assert not isinstance(value, float)
+    if isinstance(value, (dict, list)):
+        for item in (value.values() if isinstance(value, dict) else value):
+            no_reals(item)
+
+
+def near(ms, expected, tolerance=2000):
+    return abs(ms - expected) <= tolerance
+
+
+@pytest.fixture(scope='session')
+def server(tmp_path_factory):
+    """Path of the socket of a redis-server that lives as long as the run."""
+    folder = tmp_path_factory.mktemp('redis')
+    socket = str(folder / 's')
+    process = subprocess.Popen(
+        ['redis-server', '--port', '0', '--unixsocket', socket, '--save', '',
+         '--appendonly', 'no', '--dir', str(folder)],
+        stdout=open(folder / 'log', 'w'), stderr=subprocess.STDOUT)
+    try:
+        while not os.path.exists(socket):
+            assert process.poll() is None, (folder / 'log').read_text()
+            time.sleep(0.01)
+        yield socket
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope='session')
+def connect(server):
+    return lambda: redis.Redis(unix_socket_path=server)
+
+
+@pytest.fixture(scope='session')
+def library():
+    return LIBRARY.read_text()
+
+
+@pytest.fixture
+def client(connect, library):
+    client = connect()
+    client.flushall()
+    client.execute_command('FUNCTION', 'LOAD', 'REPLACE', library)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def q(client):
+    queue = Queue(client)
+    yield queue
+    queue.check_all()
+
+
+@pytest.fixture
+def wakes(client):
+    """wakes() -> the replications published since the last call."""
+    channel = client.pubsub(ignore_subscribe_messages=True)
+    channel.subscribe(WAKE)
+    channel.get_message(timeout=1)
+
+    def read():
+        names = []
+        while True:
+            message = channel.get_message(timeout=0.02)
+            if message is None:
+                return names
+            names.append(message['data'].decode())
+
+    yield read
+    channel.close()

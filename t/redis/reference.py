@@ -1,0 +1,158 @@
+"""The rules of the queue for one replication, in plain Python.
+
+Written from docs/data-model.md, not from the library: what both agree on is
+right or wrong twice.
+"""
+
+import time
+
+EVERYTHING = 7
+
+
+def now_ms():
+    return time.time() * 1000
+
+
+class Key:
+    def __init__(self, place, source, since, facets):
+        self.place = place          # dirty bulk busy retry failed
+        self.source = source        # event scan
+        self.since = since
+        self.facets = facets        # of the sync that runs or comes next
+        self.attempts = None        # None: never failed
+        self.token = None           # busy
+        self.is_expired = False     # busy
+        self.is_due = False         # retry
+        self.again = None           # busy: (since, facets)
+
+    def merge(self, source, since, facets):
+        """A later mark joins; an event's time beats that of a scan."""
+        if source == self.source:
+            self.since = min(self.since, since)
+        elif source == 'event':
+            self.source, self.since = source, since
+        self.facets |= facets
+
+    def queue(self):
+        self.place = 'dirty' if self.source == 'event' else 'bulk'
+        self.token, self.is_expired, self.is_due = None, False, False
+
+
+class Replication:
+    def __init__(self):
+        self.keys = {}
+        self.is_paused = False
+
+    def mark(self, name, source, age, facets):
+        return self._mark(name, source, now_ms() - age, facets or EVERYTHING)
+
+    def _mark(self, name, source, since, facets):
+        key = self.keys.get(name)
+        if key is None:
+            key = self.keys[name] = Key(None, source, since, facets)
+            key.queue()
+            return 1
+        if key.place == 'busy':
+            if key.again is None:
+                key.again = (since, facets)
+                return 1
+            key.again = (min(key.again[0], since), key.again[1] | facets)
+            return 0
+        key.merge(source, since, facets)
+        if key.place == 'failed':
+            key.attempts = 0
+            key.queue()
+            return 1
+        if key.place == 'bulk' and source == 'event':
+            key.queue()
+        return 0
+
+    def is_claimable(self, key):
+        return key.place in ('dirty', 'bulk') or key.is_due or key.is_expired
+
+    def claimable(self):
+        if self.is_paused:
+            return []
+        return [name for name, key in self.keys.items()
+                if self.is_claimable(key)]
+
+    def due(self):
+        return [name for name, key in self.keys.items()
+                if key.is_due or key.is_expired]
+
+    def take_due(self):
+        for name in self.due():
+            self._end(name)
+
+    def reap(self):
+        expired = [name for name, key in self.keys.items() if key.is_expired]
+        for name in expired:
+            self._end(name)
+        return len(expired)
+
+    def _end(self, name):
+        """Back to the queue, with what was marked meanwhile."""
+        key = self.keys[name]
+        again, key.again = key.again, None
+        key.queue()
+        if again:
+            self._mark(name, 'event', *again)
+
+    def claim(self, name, token):
+        key = self.keys[name]
+        assert key.place in ('dirty', 'bulk'), (name, key.place)
+        key.place, key.token = 'busy', token
+        return key
+
+    def is_held(self, name, token):
+        key = self.keys.get(name)
+        return key is not None and key.place == 'busy' and key.token == token
+
+    def _accepts(self, name, token):
+        if self.is_held(name, token):
+            return True
+        self._mark(name, 'event', now_ms(), EVERYTHING)
+        return False
+
+    def done(self, name, token):
+        if not self._accepts(name, token):
+            return 0
+        again = self.keys.pop(name).again
+        if again:
+            self._mark(name, 'event', *again)
+        return 1
+
+    def fail(self, name, token, delay):
+        if not self._accepts(name, token):
+            return 0
+        key = self.keys[name]
+        again, key.again = key.again, None
+        key.queue()
+        key.attempts = (key.attempts or 0) + 1
+        key.place = 'retry' if delay >= 0 else 'failed'
+        key.is_due = delay == 0
+        if again:
+            self._mark(name, 'event', *again)
+        return 1
+
+    def release(self, name, token):
+        if not self._accepts(name, token):
+            return 0
+        self._end(name)
+        return 1
+
+    def renew(self, name, token):
+        if not self.is_held(name, token):
+            return 0
+        self.keys[name].is_expired = False
+        return 1
+
+    def retry(self, names=None):
+        moved = 0
+        for name in list(self.keys) if names is None else names:
+            key = self.keys.get(name)
+            if key and key.place in ('retry', 'failed'):
+                key.attempts = 0
+                key.queue()
+                moved += 1
+        return moved

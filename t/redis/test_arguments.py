@@ -1,0 +1,115 @@
+"""Bad arguments: refused with the argument's name, and nothing written."""
+
+import pytest
+import redis
+
+from conftest import LEASE, R1, REPLICATIONS, SCHEDULE
+
+K3 = (3, 'chorus:{%s}' % R1, SCHEDULE, REPLICATIONS)
+K1 = (1, SCHEDULE)
+KR = (1, 'chorus:{%s}' % R1)
+KS = (1, REPLICATIONS)
+
+
+# function, arguments, what the message must say
+BAD = [
+    ('version', (1, 'x'), 'KEYS'),
+    ('version', (0, 'x'), 'too many'),
+
+    ('mark', (1, K3[1], 'event'), '3 KEYS'),
+    ('mark', (3, 'chorus:{a:b}', SCHEDULE, REPLICATIONS, 'event'), 'KEYS[1]'),
+    ('mark', (3, 'chorus:{a:b:c:d:e}', SCHEDULE, REPLICATIONS, 'event'),
+     'KEYS[1]'),
+    ('mark', (3, 'chorus:{a::c}', SCHEDULE, REPLICATIONS, 'event'),
+     'KEYS[1]'),
+    ('mark', (3, 'chorus:{a:b/:c}', SCHEDULE, REPLICATIONS, 'event'),
+     'KEYS[1]'),
+    ('mark', (3, 'chorus:{a:b%4:c}', SCHEDULE, REPLICATIONS, 'event'),
+     'KEYS[1]'),
+    ('mark', (3, 'chorus:{a:b:c\n}', SCHEDULE, REPLICATIONS, 'event'),
+     'KEYS[1]'),
+    ('mark', (3, R1, SCHEDULE, REPLICATIONS, 'event'), 'KEYS[1]'),
+    ('mark', K3, 'source'),
+    ('mark', K3 + ('rumour',), 'source'),
+    ('mark', K3 + ('event', 'x', 0, 'k'), 'ARGV[2] age_ms'),
+    ('mark', K3 + ('event', '-1', 0, 'k'), 'age_ms'),
+    ('mark', K3 + ('event', '1.5', 0, 'k'), 'age_ms'),
+    ('mark', K3 + ('event', '1e3', 0, 'k'), 'age_ms'),
+    ('mark', K3 + ('event', '', 0, 'k'), 'age_ms'),
+    ('mark', K3 + ('event', '9' * 17, 0, 'k'), 'age_ms'),
+    ('mark', K3 + ('event', 0, 8, 'k'), 'ARGV[3] facets'),
+    ('mark', K3 + ('event', 0), 'ARGV[3] facets: missing'),
+    ('mark', K3 + ('event', 0, 0), 'ARGV[4] key: missing'),
+    ('mark', K3 + ('event', 0, 0, 'good', 0, 9, 'k'), 'ARGV[6] facets'),
+
+    ('claim', (0, 'w', LEASE, 1), 'KEYS'),
+    ('claim', K1, 'worker_id'),
+    ('claim', K1 + ('', LEASE, 1), 'worker_id'),
+    ('claim', K1 + ('w' * 257, LEASE, 1), 'worker_id'),
+    ('claim', K1 + ('w', 0, 1), 'lease_ms'),
+    ('claim', K1 + ('w', 86400001, 1), 'lease_ms'),
+    ('claim', K1 + ('w', LEASE), 'max: missing'),
+    ('claim', K1 + ('w', LEASE, 0), 'max'),
+    ('claim', K1 + ('w', LEASE, 1001), 'max'),
+    ('claim', K1 + ('w', LEASE, 1, ''), 'excluded'),
+
+    ('renew', (2, SCHEDULE, 'x', LEASE), 'KEYS'),
+    ('renew', K1 + ('x',), 'lease_ms'),
+    ('renew', K1 + (LEASE, 'a:b', 'k', 1), 'replication'),
+    ('renew', K1 + (LEASE, R1, 'k'), 'token: missing'),
+    ('renew', K1 + (LEASE, R1, 'k', 'x'), 'token'),
+
+    ('done', K3 + ('k', 1, 'maybe', 0), 'outcome'),
+    ('done', K3 + ('k', 1, 'synced'), 'bytes: missing'),
+    ('done', K3 + ('k', 1, 'synced', -1), 'bytes'),
+    ('done', K3 + ('k', '', 'synced', 0), 'token'),
+
+    ('fail', K3 + ('k', 1, -2, '503', 'x'), 'delay_ms'),
+    ('fail', K3 + ('k', 1, 'soon', '503', 'x'), 'delay_ms'),
+    ('fail', K3 + ('k', 1, 0), 'code: missing'),
+    ('fail', K3 + ('k', 1, 0, '503'), 'reason: missing'),
+
+    ('release', K3 + ('k',), 'token: missing'),
+    ('reap', K3 + ('x',), 'too many'),
+    ('pause', K3 + ('x',), 'too many'),
+    ('resume', K3 + ('x',), 'too many'),
+    ('retry', KR, '3 KEYS'),
+    ('stats', KR + ('x',), 'too many'),
+    ('stats', K1, 'KEYS[1]'),
+    ('status', KS, 'cursor'),
+    ('status', KS + (0, 0), 'count'),
+    ('failed', KR + (-1, 1), 'offset'),
+    ('failed', KR + (0, 1001), 'count'),
+    ('check', KR, '3 KEYS'),
+]
+
+
+@pytest.mark.parametrize('name,args,says', BAD)
+def test_a_bad_call_is_refused_and_writes_nothing(client, q, name, args,
+                                                  says):
+    with pytest.raises(redis.ResponseError) as refused:
+        q.fcall(name, *args)
+    message = str(refused.value)
+    assert message.startswith('chorus_%s: ' % name)
+    assert says in message
+    assert '\n' not in message
+    assert client.dbsize() == 0
+
+
+def test_a_bad_value_is_shown_printable(q):
+    with pytest.raises(redis.ResponseError) as refused:
+        q.fcall('mark', *K3, b'\xff\r\n"x', 0, 0, 'k')
+    assert 'got "???"x"' in str(refused.value)
+
+
+@pytest.mark.parametrize('name,args,reply', [
+    ('mark', K3 + ('event',), 0),
+    ('done', K3, []),
+    ('fail', K3, []),
+    ('release', K3, []),
+    ('renew', K1 + (LEASE,), []),
+    ('reap', K3, 0),
+    ('retry', K3, 0),
+])
+def test_an_empty_list_is_no_error(q, name, args, reply):
+    assert q.fcall(name, *args) == reply
