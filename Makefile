@@ -2,6 +2,7 @@
 #
 #   make BUILD=build/asan SANITIZE=address,undefined   an instrumented build
 #   make CC=clang BUILD=build/clang                    with another compiler
+#   make V=1                                           show the commands
 
 BUILD     ?= build
 OPT       ?= -O2 -g
@@ -16,6 +17,9 @@ ifneq ($(SANITIZE),)
 sanitize := -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
 endif
+
+q   := $(if $(V),,@)
+say := @$(if $(V),:,echo)
 
 libraries := libcurl hiredis libcrypto jansson libpcre2-8 expat
 
@@ -76,32 +80,39 @@ help:                       ## this list
 
 $(BUILD)/libchorus.a: $(shared_obj)
 	@rm -f $@
-	ar rcs $@ $^
+	$(say) "  AR    $@"
+	$(q)ar rcs $@ $^
 
 $(BUILD)/chorus_library.c: shared/lua/chorus.lua tools/embed
 	@mkdir -p $(@D)
-	tools/embed $< > $@
+	$(q)tools/embed $< > $@
 
 $(BUILD)/obj/chorus_library.o: $(BUILD)/chorus_library.c
 	@mkdir -p $(@D)
-	$(CC) $(cflags) -c -o $@ $<
+	$(say) "  CC    $@"
+	$(q)$(CC) $(cflags) -c -o $@ $<
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(cflags) -c -o $@ $<
+	$(say) "  CC    $@"
+	$(q)$(CC) $(cflags) -c -o $@ $<
 
 
 # ---- programs ----
 
 $(worker): $(worker_obj) $(BUILD)/libchorus.a
-	$(CC) $(ldflags) -o $@ $^ $(libs)
+	$(say) "  LINK  $@"
+	$(q)$(CC) $(ldflags) -o $@ $^ $(libs)
 
 $(ctl): $(ctl_obj) $(BUILD)/libchorus.a
-	$(CC) $(ldflags) -o $@ $^ $(libs)
+	$(say) "  LINK  $@"
+	$(q)$(CC) $(ldflags) -o $@ $^ $(libs)
 
 $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libchorus.a
 	@mkdir -p $(@D)
-	$(CC) $(cflags) $(ldflags) -o $@ $< $(BUILD)/libchorus.a -lcmocka $(libs)
+	$(say) "  TEST  $@"
+	$(q)$(CC) $(cflags) $(ldflags) -o $@ $< $(BUILD)/libchorus.a -lcmocka \
+	    $(libs)
 
 
 # ---- the nginx module, against the tree that Debian's nginx-dev installs ----
@@ -117,7 +128,8 @@ $(nginx_tree)/objs/Makefile: $(module_deps)
 	@rm -rf $(nginx_tree)
 	@mkdir -p $(nginx_tree)
 	@cp -r $(NGINX_SRC)/. $(nginx_tree)/
-	cd $(nginx_tree) && ./configure --with-compat --with-cc="$(CC)" \
+	$(say) "  CONF  $(nginx_tree)"
+	$(q)cd $(nginx_tree) && ./configure --with-compat --with-cc="$(CC)" \
 	    --with-cc-opt="-D_GNU_SOURCE $(OPT) $(sanitize)" \
 	    --with-ld-opt="$(sanitize)" \
 	    --with-http_ssl_module --with-http_v2_module --with-threads \
@@ -125,12 +137,12 @@ $(nginx_tree)/objs/Makefile: $(module_deps)
 	    || { tail -n 20 configure.log >&2; exit 1; }
 
 $(module): $(nginx_tree)/objs/Makefile $(module_files)
+	$(say) "  MAKE  $@"
 	@$(MAKE) --no-print-directory -C $(nginx_tree) -f objs/Makefile modules \
 	    > $(nginx_tree)/make.log 2>&1 \
 	    || { grep -E -B2 -A6 'error|warning' $(nginx_tree)/make.log >&2 \
 	         || tail -n 20 $(nginx_tree)/make.log >&2; exit 1; }
 	@cp $(nginx_tree)/objs/ngx_http_chorus_module.so $@
-	@echo "built $@"
 
 
 -include $(shell find $(BUILD)/obj $(BUILD)/unit -name '*.d' 2>/dev/null)

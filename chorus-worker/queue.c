@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chorus_crypto.h"
 #include "chorus_library.h"
 #include "clock.h"
 #include "log.h"

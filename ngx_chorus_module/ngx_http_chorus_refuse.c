@@ -53,7 +53,7 @@ ngx_http_chorus_refuse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
                   "request id %*s",
                   (ngx_uint_t) row->status, row->name,
                   ctx->uri.path.len, ctx->uri.path.data,
-                  refusal->access_key.len, refusal->access_key.data,
+                  ctx->auth.access_key.len, ctx->auth.access_key.data,
                   request_id.len, request_id.data);
 
     mem = ngx_http_chorus_mem(r->pool);

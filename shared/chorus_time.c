@@ -197,18 +197,28 @@ time_name(const char *text, const char *const *names, unsigned nnames)
 }
 
 
+/* GMT, or the zone that some clients write for it (RFC 5322, 3.3) */
+static bool
+time_zone_is_utc(chorus_str_t zone)
+{
+    return chorus_str_eq(zone, chorus_str(" GMT"))
+           || chorus_str_eq(zone, chorus_str(" +0000"))
+           || chorus_str_eq(zone, chorus_str(" -0000"));
+}
+
+
 bool
 chorus_time_parse_http(chorus_str_t text, int64_t *seconds)
 {
     time_fields_t   t;
     const char     *p = text.data;
 
-    if (text.len != sizeof("Fri, 24 May 2013 00:00:00 GMT") - 1
+    if (text.len < sizeof("Fri, 24 May 2013 00:00:00 GMT") - 1
         || time_name(p, time_weekdays, 7) == 0
         || memcmp(p + 3, ", ", 2) != 0
         || p[7] != ' ' || p[11] != ' ' || p[16] != ' '
         || p[19] != ':' || p[22] != ':'
-        || memcmp(p + 25, " GMT", 4) != 0)
+        || !time_zone_is_utc(chorus_str_sub(text, 25)))
     {
         return false;
     }

@@ -18,7 +18,7 @@ void chorus_time_amz(int64_t seconds, char out[CHORUS_AMZ_DATE_LEN + 1]);
 bool chorus_time_parse_amz(chorus_str_t text, int64_t *seconds);
 
 /* "Fri, 24 May 2013 00:00:00 GMT" (RFC 9110 IMF-fixdate), the form of Date
- * and Last-Modified. */
+ * and Last-Modified; also with +0000 or -0000 for GMT, as botocore has it. */
 bool chorus_time_parse_http(chorus_str_t text, int64_t *seconds);
 
 

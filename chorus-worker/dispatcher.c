@@ -1,0 +1,547 @@
+/*
+ * A task that was claimed is either held (in the channel or in a slot) or
+ * finished (its result is not in Redis yet).  Both together never exceed the
+ * number of slots, so a Redis that is away bounds what is remembered.
+ */
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "dispatcher.h"
+#include "health.h"
+#include "live_config.h"
+#include "log.h"
+
+#define DISPATCHER_IDLE_POLL_MS   1000
+#define DISPATCHER_REPEAT_MS      200   /* after a call Redis refused */
+#define DISPATCHER_ABORT_MS       5000  /* for slots to notice */
+#define DISPATCHER_EXCLUDED_MAX   64
+
+
+typedef enum {
+    DISPATCHER_RUNS = 0,
+    DISPATCHER_DRAINS,          /* no claims any more, slots finish */
+    DISPATCHER_ABORTS,          /* slots give back what they have */
+    DISPATCHER_ENDED
+} dispatcher_state_t;
+
+typedef struct {
+    const dispatcher_options_t  *options;
+    queue_t                     *queue;
+    channel_t                   *channel;
+    dispatcher_state_t           state;
+    int64_t                      state_until_ms;
+    unsigned                     concurrency;
+    unsigned                     few;       /* slots for a sick storage */
+    int64_t                      lease_ms;
+    int64_t                      grace_ms;
+
+    task_t                     **held;
+    size_t                       nheld;
+    task_t                     **finished;
+    size_t                       nfinished;
+    bool                        *is_told;
+
+    bool                         is_backlogged; /* claim as slots get free */
+    int64_t                      claim_at_ms;
+    int64_t                      renew_at_ms;
+    int64_t                      flush_at_ms;
+} dispatcher_t;
+
+
+static void
+dispatcher_configure(dispatcher_t *d)
+{
+    live_config_t                 *live;
+    const chorus_worker_config_t  *worker;
+
+    live = live_config_get();
+    worker = &live_config(live)->worker;
+
+    d->lease_ms = (int64_t) worker->lease_seconds * 1000;
+    d->grace_ms = (int64_t) worker->grace_seconds * 1000;
+
+    if (worker->concurrency != d->concurrency) {
+        log_write(LOG_WARN, "worker.concurrency is %u from the next start "
+                  "on, now it is %u", worker->concurrency, d->concurrency);
+    }
+
+    live_config_put(live);
+}
+
+
+static bool
+dispatcher_open(dispatcher_t *d, const dispatcher_options_t *options)
+{
+    memset(d, 0, sizeof(dispatcher_t));
+
+    d->options = options;
+    d->queue = options->queue;
+    d->channel = options->channel;
+    d->concurrency = options->concurrency;
+    d->few = d->concurrency >= 16 ? d->concurrency / 8 : 1;
+    d->is_backlogged = true;
+
+    d->held = calloc(d->concurrency, sizeof(task_t *));
+    d->finished = calloc(d->concurrency, sizeof(task_t *));
+    d->is_told = calloc(d->concurrency, sizeof(bool));
+
+    dispatcher_configure(d);
+
+    return d->held != NULL && d->finished != NULL && d->is_told != NULL;
+}
+
+
+static void
+dispatcher_close(dispatcher_t *d)
+{
+    size_t  i;
+
+    for (i = 0; i < d->nfinished; i++) {
+        task_free(d->finished[i]);
+    }
+
+    free(d->held);
+    free(d->finished);
+    free(d->is_told);
+}
+
+
+/* ---- tasks ---- */
+
+static void
+dispatcher_hold(dispatcher_t *d, task_t *task)
+{
+    health_in_flight(task->parts.follower, 1);
+    d->held[d->nheld++] = task;
+    channel_put(d->channel, task);
+}
+
+
+static void
+dispatcher_finish(dispatcher_t *d, task_t *task)
+{
+    d->finished[d->nfinished++] = task;
+}
+
+
+static void
+dispatcher_unhold(dispatcher_t *d, task_t *task)
+{
+    size_t  i;
+
+    for (i = 0; i < d->nheld; i++) {
+        if (d->held[i] == task) {
+            d->held[i] = d->held[--d->nheld];
+            health_in_flight(task->parts.follower, -1);
+            return;
+        }
+    }
+}
+
+
+static void
+dispatcher_collect(dispatcher_t *d)
+{
+    task_t  *task, *next;
+
+    for (task = channel_collect(d->channel); task != NULL; task = next) {
+        next = task->next;
+        dispatcher_unhold(d, task);
+        dispatcher_finish(d, task);
+    }
+}
+
+
+/* tasks no slot has begun yet */
+
+static void
+dispatcher_withdraw(dispatcher_t *d)
+{
+    task_t  *task, *next;
+
+    for (task = channel_withdraw(d->channel); task != NULL; task = next) {
+        next = task->next;
+        task->result.outcome = TASK_RELEASED;
+        dispatcher_unhold(d, task);
+        dispatcher_finish(d, task);
+    }
+}
+
+
+/* ---- Redis ---- */
+
+/* A result that Redis refuses to hear: once the lease is over, the key goes
+ * back to the queue by itself. */
+
+static bool
+dispatcher_is_hopeless(const dispatcher_t *d, const task_t *task)
+{
+    return clock_ms() > atomic_load(&task->deadline_ms) + d->lease_ms
+           && queue_ready(d->queue);
+}
+
+
+static void
+dispatcher_flush(dispatcher_t *d)
+{
+    bool     is_taken;
+    size_t   i, n;
+    task_t  *task;
+
+    if (d->nfinished == 0 || clock_ms() < d->flush_at_ms) {
+        return;
+    }
+
+    is_taken = queue_settle(d->queue, d->finished, d->nfinished, d->is_told);
+    n = d->nfinished;
+    d->nfinished = 0;
+
+    for (i = 0; i < n; i++) {
+        task = d->finished[i];
+
+        if (d->is_told[i] || dispatcher_is_hopeless(d, task)) {
+            task_free(task);
+        } else {
+            d->finished[d->nfinished++] = task;
+        }
+    }
+
+    d->flush_at_ms = is_taken ? 0 : clock_ms() + DISPATCHER_REPEAT_MS;
+}
+
+
+static void
+dispatcher_renew(dispatcher_t *d)
+{
+    int64_t  now;
+
+    now = clock_ms();
+
+    if (d->nheld == 0 || now < d->renew_at_ms) {
+        return;
+    }
+
+    d->renew_at_ms = now + (queue_renew(d->queue, d->lease_ms, d->held,
+                                        d->nheld)
+                            ? d->lease_ms / 3 : DISPATCHER_REPEAT_MS);
+}
+
+
+/* How many keys may be claimed now: slots that are free, fewer when main does
+ * not answer. */
+
+static size_t
+dispatcher_room(dispatcher_t *d)
+{
+    size_t          taken;
+    uint32_t        room;
+    live_config_t  *live;
+
+    taken = d->nheld + d->nfinished;
+
+    live = live_config_get();
+    room = health_room(live_config(live)->main->name, d->few);
+    live_config_put(live);
+
+    if (room != HEALTH_ROOM_ANY) {
+        room = room > taken ? (uint32_t) (room - taken) : 0;
+    }
+
+    return d->concurrency - taken < room ? d->concurrency - taken : room;
+}
+
+
+/* To the slots, but for those that are too many for a sick follower. */
+
+static size_t
+dispatcher_distribute(dispatcher_t *d, task_t *list)
+{
+    size_t   n;
+    task_t  *task, *next;
+
+    n = 0;
+
+    for (task = list; task != NULL; task = next) {
+        next = task->next;
+        n++;
+
+        if (health_room(task->parts.follower, d->few) == 0) {
+            task->result.outcome = TASK_RELEASED;
+            dispatcher_finish(d, task);
+
+        } else {
+            dispatcher_hold(d, task);
+        }
+    }
+
+    return n;
+}
+
+
+static void
+dispatcher_claim(dispatcher_t *d)
+{
+    size_t        room, n, nexcluded;
+    task_t       *list;
+    int64_t       now;
+    chorus_str_t  excluded[DISPATCHER_EXCLUDED_MAX];
+
+    now = clock_ms();
+
+    if (d->state != DISPATCHER_RUNS
+        || (!d->is_backlogged && now < d->claim_at_ms))
+    {
+        return;
+    }
+
+    room = dispatcher_room(d);
+    if (room == 0) {
+        return;
+    }
+
+    nexcluded = health_excluded(excluded, DISPATCHER_EXCLUDED_MAX, d->few);
+
+    d->claim_at_ms = now + DISPATCHER_IDLE_POLL_MS;
+    d->is_backlogged = false;
+
+    if (!queue_claim(d->queue, d->lease_ms, room, excluded, nexcluded,
+                     &list))
+    {
+        d->claim_at_ms = now + DISPATCHER_REPEAT_MS;
+        return;
+    }
+
+    if (d->nheld == 0) {
+        d->renew_at_ms = now + d->lease_ms / 3;
+    }
+
+    n = dispatcher_distribute(d, list);
+    d->is_backlogged = n >= room || n >= QUEUE_CLAIM_MAX;
+}
+
+
+/* ---- signals and the end ---- */
+
+static void
+dispatcher_abort_tasks(dispatcher_t *d)
+{
+    size_t  i;
+
+    dispatcher_withdraw(d);
+
+    for (i = 0; i < d->nheld; i++) {
+        atomic_store(&d->held[i]->stop, TASK_RELEASE);
+    }
+
+    d->state = DISPATCHER_ABORTS;
+    d->state_until_ms = clock_ms() + DISPATCHER_ABORT_MS;
+}
+
+
+static void
+dispatcher_stop(dispatcher_t *d)
+{
+    if (d->state == DISPATCHER_RUNS) {
+        log_write(LOG_INFO, "ending: %zu keys in work, %lld s for them",
+                  d->nheld, (long long) d->grace_ms / 1000);
+        dispatcher_withdraw(d);
+        d->state = DISPATCHER_DRAINS;
+        d->state_until_ms = clock_ms() + d->grace_ms;
+        return;
+    }
+
+    if (d->state == DISPATCHER_DRAINS) {
+        log_write(LOG_INFO, "ending at once: %zu keys are given back",
+                  d->nheld);
+        dispatcher_abort_tasks(d);
+    }
+}
+
+
+static void
+dispatcher_reload(dispatcher_t *d)
+{
+    chorus_error_t  error;
+
+    if (!live_config_load(d->options->config_path, &error)) {
+        log_write(LOG_ERROR, "%s: %s; going on with what there was",
+                  d->options->config_path, error.text);
+        return;
+    }
+
+    log_write(LOG_INFO, "read %s again (a change of redis or "
+              "worker.concurrency takes a restart)",
+              d->options->config_path);
+    dispatcher_configure(d);
+    d->is_backlogged = true;
+}
+
+
+static void
+dispatcher_signals(dispatcher_t *d)
+{
+    struct signalfd_siginfo  info;
+
+    while (read(d->options->signal_fd, &info, sizeof(info))
+           == (ssize_t) sizeof(info))
+    {
+        if (info.ssi_signo == SIGHUP) {
+            dispatcher_reload(d);
+        } else {
+            dispatcher_stop(d);
+        }
+    }
+}
+
+
+static void
+dispatcher_advance(dispatcher_t *d)
+{
+    if (d->state == DISPATCHER_RUNS) {
+        return;
+    }
+
+    if (d->nheld == 0 && d->nfinished == 0) {
+        d->state = DISPATCHER_ENDED;
+        return;
+    }
+
+    if (clock_ms() < d->state_until_ms) {
+        return;
+    }
+
+    if (d->state == DISPATCHER_DRAINS) {
+        log_write(LOG_WARN, "%zu keys did not end in time and are given "
+                  "back", d->nheld);
+        dispatcher_abort_tasks(d);
+
+    } else {
+        /* without Redis the leases run out by themselves */
+        log_write(LOG_WARN, "%zu keys could not be given back",
+                  d->nheld + d->nfinished);
+        d->state = DISPATCHER_ENDED;
+    }
+}
+
+
+/* ---- the loop ---- */
+
+static int64_t
+dispatcher_claim_time(dispatcher_t *d, int64_t now)
+{
+    if (dispatcher_room(d) != 0) {
+        return d->is_backlogged ? now : d->claim_at_ms;
+    }
+
+    /* all slots are busy: a result will wake us; or main is sick: look for
+     * the time of its next probe */
+    return now + (d->nheld + d->nfinished == d->concurrency
+                  ? DISPATCHER_IDLE_POLL_MS : DISPATCHER_REPEAT_MS);
+}
+
+
+static int64_t
+dispatcher_earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+
+static int
+dispatcher_timeout(dispatcher_t *d, bool is_ready)
+{
+    int64_t  until, now;
+
+    now = clock_ms();
+    until = now + DISPATCHER_IDLE_POLL_MS;
+
+    if (d->state != DISPATCHER_RUNS) {
+        until = dispatcher_earlier(until, d->state_until_ms);
+
+    } else if (is_ready) {
+        until = dispatcher_earlier(until, dispatcher_claim_time(d, now));
+    }
+
+    if (!is_ready) {
+        until = dispatcher_earlier(until, queue_retry_ms(d->queue));
+        return until > now ? (int) (until - now) : 0;
+    }
+
+    if (d->nheld != 0) {
+        until = dispatcher_earlier(until, d->renew_at_ms);
+    }
+
+    if (d->nfinished != 0) {
+        until = dispatcher_earlier(until, d->flush_at_ms);
+    }
+
+    return until > now ? (int) (until - now) : 0;
+}
+
+
+static void
+dispatcher_wait(dispatcher_t *d, bool is_ready)
+{
+    struct pollfd  fds[3] = {
+        { .fd = d->options->signal_fd, .events = POLLIN },
+        { .fd = d->channel->eventfd, .events = POLLIN },
+        { .fd = queue_wake_fd(d->queue), .events = POLLIN },
+    };
+
+    if (poll(fds, 3, dispatcher_timeout(d, is_ready)) <= 0) {
+        return;
+    }
+
+    if (fds[2].revents != 0 && queue_wake_fd(d->queue) != -1) {
+        queue_drain_wake(d->queue);
+        d->is_backlogged = true;
+    }
+}
+
+
+bool
+dispatcher_run(const dispatcher_options_t *options)
+{
+    bool          is_ready, is_clean;
+    dispatcher_t  d;
+
+    if (!dispatcher_open(&d, options)) {
+        log_write(LOG_ERROR, "out of memory");
+        return false;
+    }
+
+    while (d.state != DISPATCHER_ENDED) {
+        dispatcher_signals(&d);
+        dispatcher_collect(&d);
+
+        is_ready = queue_ready(d.queue);
+        if (is_ready) {
+            dispatcher_flush(&d);
+        }
+
+        if (queue_ready(d.queue)) {
+            dispatcher_renew(&d);
+        }
+
+        if (queue_ready(d.queue)) {
+            dispatcher_claim(&d);
+        }
+
+        dispatcher_advance(&d);
+
+        if (d.state != DISPATCHER_ENDED) {
+            dispatcher_wait(&d, queue_ready(d.queue));
+        }
+    }
+
+    is_clean = d.nheld == 0;
+    dispatcher_close(&d);
+
+    return is_clean;
+}

@@ -1,0 +1,323 @@
+/*
+ * chorus-worker: makes followers equal to main, key by key.
+ */
+
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "channel.h"
+#include "clock.h"
+#include "dispatcher.h"
+#include "live_config.h"
+#include "log.h"
+#include "queue.h"
+#include "slot.h"
+
+#ifndef CHORUS_VERSION
+#define CHORUS_VERSION  "0.1.0"
+#endif
+
+#define MAIN_CONFIG_PATH   "/etc/chorus/chorus.json"
+#define MAIN_WORKER_SIZE   128
+/* few heaps: slots allocate little, and memory freed in one serves another */
+#define MAIN_MALLOC_HEAPS  4
+#define MAIN_MMAP_FROM     (256 * 1024)
+
+
+typedef struct {
+    const char  *config_path;
+    bool         is_test;
+} main_options_t;
+
+static const char  main_usage[] =
+    "usage: chorus-worker [-c FILE] [-t] [-v] [-q] [-V] [-h]\n"
+    "\n"
+    "  -c FILE  configuration (default " MAIN_CONFIG_PATH ")\n"
+    "  -t       test the configuration and exit\n"
+    "  -v       log each key as well (or CHORUS_LOG=debug)\n"
+    "  -q       log only what needs attention (or CHORUS_LOG=warn)\n"
+    "  -V       print the version and exit\n"
+    "  -h       print this help and exit\n"
+    "\n"
+    "TERM and INT let running copies finish for worker.grace_seconds, a\n"
+    "second one ends at once; HUP reads the configuration again.\n";
+
+
+static void
+main_log_level_from_env(void)
+{
+    log_level_t   level;
+    const char   *name;
+
+    name = getenv("CHORUS_LOG");
+
+    if (name != NULL && log_level_parse(name, &level)) {
+        log_level_set(level);
+    }
+}
+
+
+/* Exits for options that ask for no more. */
+
+static main_options_t
+main_parse(int argc, char **argv)
+{
+    int             c;
+    main_options_t  options = { .config_path = MAIN_CONFIG_PATH };
+
+    main_log_level_from_env();
+
+    while ((c = getopt(argc, argv, "c:tvqVh")) != -1) {
+        switch (c) {
+
+        case 'c':
+            options.config_path = optarg;
+            break;
+
+        case 't':
+            options.is_test = true;
+            break;
+
+        case 'v':
+            log_level_set(LOG_DEBUG);
+            break;
+
+        case 'q':
+            log_level_set(LOG_WARN);
+            break;
+
+        case 'V':
+            (void) puts("chorus-worker " CHORUS_VERSION);
+            exit(0);
+
+        case 'h':
+            (void) fputs(main_usage, stdout);
+            exit(0);
+
+        default:
+            (void) fputs(main_usage, stderr);
+            exit(2);
+        }
+    }
+
+    if (optind != argc) {
+        (void) fputs(main_usage, stderr);
+        exit(2);
+    }
+
+    return options;
+}
+
+
+static int
+main_test(const main_options_t *options)
+{
+    chorus_error_t  error;
+
+    if (!live_config_load(options->config_path, &error)) {
+        (void) fprintf(stderr, "chorus-worker: %s: %s\n",
+                       options->config_path, error.text);
+        return 1;
+    }
+
+    (void) fprintf(stderr, "chorus-worker: %s: the configuration is fine\n",
+                   options->config_path);
+    live_config_clear();
+
+    return 0;
+}
+
+
+/* All threads leave signals to the dispatcher. */
+
+static int
+main_signal_fd(void)
+{
+    sigset_t  set;
+
+    (void) signal(SIGPIPE, SIG_IGN);
+
+    (void) sigemptyset(&set);
+    (void) sigaddset(&set, SIGTERM);
+    (void) sigaddset(&set, SIGINT);
+    (void) sigaddset(&set, SIGHUP);
+
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0) {
+        return -1;
+    }
+
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+
+static void
+main_worker_id(char *id, size_t size)
+{
+    char  host[MAIN_WORKER_SIZE / 2];
+
+    if (gethostname(host, sizeof(host)) != 0) {
+        host[0] = '\0';
+    }
+
+    host[sizeof(host) - 1] = '\0';
+
+    /* the dice: a pid may come back after a restart of a container */
+    (void) snprintf(id, size, "%s-%ld-%06x", host, (long) getpid(),
+                    (unsigned) clock_dice(1u << 24));
+}
+
+
+static bool
+main_start_slots(slot_t *slots, unsigned n, channel_t *channel)
+{
+    unsigned  i;
+
+    for (i = 0; i < n; i++) {
+        if (!slot_start(&slots[i], channel)) {
+            log_write(LOG_ERROR, "cannot start slot %u of %u", i + 1, n);
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+static void
+main_stop_slots(slot_t *slots, unsigned n, channel_t *channel)
+{
+    unsigned  i;
+
+    channel_close(channel);
+
+    for (i = 0; i < n; i++) {
+        slot_join(&slots[i]);
+    }
+}
+
+
+static int
+main_run(const main_options_t *options, int signal_fd, queue_t *queue,
+    unsigned concurrency)
+{
+    bool                   is_clean;
+    slot_t                *slots;
+    channel_t              channel;
+    dispatcher_options_t   dispatcher;
+
+    slots = calloc(concurrency, sizeof(slot_t));
+
+    if (slots == NULL || !channel_open(&channel)
+        || !main_start_slots(slots, concurrency, &channel))
+    {
+        log_write(LOG_ERROR, "cannot start");
+        return 1;
+    }
+
+    dispatcher = (dispatcher_options_t) {
+        .queue = queue,
+        .channel = &channel,
+        .config_path = options->config_path,
+        .signal_fd = signal_fd,
+        .concurrency = concurrency,
+    };
+
+    is_clean = dispatcher_run(&dispatcher);
+    log_write(LOG_INFO, "chorus-worker ended");
+
+    if (!is_clean) {
+        /* a slot hangs in a system call: it takes nothing with it */
+        _exit(0);
+    }
+
+    main_stop_slots(slots, concurrency, &channel);
+    channel_free(&channel);
+    free(slots);
+
+    return 0;
+}
+
+
+static void
+main_set_malloc(void)
+{
+#ifdef __GLIBC__
+    (void) mallopt(M_ARENA_MAX, MAIN_MALLOC_HEAPS);
+    (void) mallopt(M_MMAP_THRESHOLD, MAIN_MMAP_FROM);
+#endif
+}
+
+
+static int
+main_serve(const main_options_t *options)
+{
+    int                      rc, signal_fd;
+    char                     worker_id[MAIN_WORKER_SIZE];
+    queue_t                 *queue;
+    unsigned                 concurrency;
+    live_config_t           *live;
+    chorus_error_t           error;
+    const chorus_config_t   *config;
+
+    if (!live_config_load(options->config_path, &error)) {
+        log_write(LOG_ERROR, "%s: %s", options->config_path, error.text);
+        return 1;
+    }
+
+    signal_fd = main_signal_fd();
+
+    if (signal_fd == -1 || curl_global_init(CURL_GLOBAL_ALL) != CURLE_OK) {
+        log_write(LOG_ERROR, "cannot start: signals or libcurl");
+        return 1;
+    }
+
+    main_worker_id(worker_id, sizeof(worker_id));
+
+    live = live_config_get();
+    config = live_config(live);
+    concurrency = config->worker.concurrency;
+    queue = queue_create(&config->redis, worker_id);
+    live_config_put(live);
+
+    if (queue == NULL) {
+        log_write(LOG_ERROR, "out of memory");
+        return 1;
+    }
+
+    log_write(LOG_INFO, "chorus-worker " CHORUS_VERSION " %s with %u slots",
+              worker_id, concurrency);
+
+    rc = main_run(options, signal_fd, queue, concurrency);
+
+    queue_destroy(queue);
+    live_config_clear();
+    curl_global_cleanup();
+    (void) close(signal_fd);
+
+    return rc;
+}
+
+
+int
+main(int argc, char **argv)
+{
+    main_options_t  options;
+
+    options = main_parse(argc, argv);
+
+    if (options.is_test) {
+        return main_test(&options);
+    }
+
+    main_set_malloc();
+
+    return main_serve(&options);
+}

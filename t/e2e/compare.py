@@ -1,0 +1,111 @@
+"""Are a bucket on main and its copy on the follower equal?
+
+Knows nothing of Chorus: asks both stores.  First the listings (key, size,
+ETag), then object by object the bytes, every header and the tags.
+"""
+
+import hashlib
+import re
+import time
+import urllib.parse
+
+from botocore.exceptions import ClientError
+
+from wire import path_of
+
+# differ from answer to answer, or tell when a store got the object
+PASSING = {"date", "last-modified", "x-amz-request-id", "connection",
+           "keep-alive", "x-amz-id-2", "server", "transfer-encoding"}
+
+
+def listing(store, bucket):
+    """{key: (size, ETag)}, or None when there is no such bucket."""
+    keys = {}
+    try:
+        pages = store.s3.get_paginator("list_objects_v2")
+        # boto3 would decode the keys, but gives up at some bytes
+        for page in pages.paginate(Bucket=bucket, EncodingType="url"):
+            for o in page.get("Contents", []):
+                key = urllib.parse.unquote_to_bytes(
+                    o["Key"].replace("+", " "))
+                keys[key] = (o["Size"], o["ETag"])
+    except ClientError as e:
+        if e.response["Error"]["Code"] != "NoSuchBucket":
+            raise
+        return None
+    return keys
+
+
+def tags_of(wire, path):
+    answer = wire.call("GET", path, query="tagging")
+    if answer.status == 404:
+        return answer.code if answer.code != "NoSuchTagSet" else []
+    assert answer.status == 200, answer
+    tags = re.findall(rb"<Tag>(.*?)</Tag>", answer.body, re.S)
+    return sorted(tuple(re.findall(rb"<(?:Key|Value)>(.*?)</", t, re.S))
+                  for t in tags)
+
+
+def evidence(wire, bucket, key):
+    """All that a store says about an object."""
+    response = wire.open("GET", path_of(bucket, key))
+    digest = hashlib.sha256()
+    while True:
+        block = response.read(1 << 20)
+        if not block:
+            break
+        digest.update(block)
+    headers = {k.lower(): v for k, v in response.getheaders()}
+    said = {k: v for k, v in headers.items() if k not in PASSING}
+    said.update({"status": response.status, "sha256": digest.hexdigest(),
+                 "tags": tags_of(wire, path_of(bucket, key))})
+    return said
+
+
+def differences(main, follower, bucket, sample=200):
+    """What differs, a line each; of at most `sample` objects everything is
+    looked at, of all others what listings say."""
+    a, b = listing(main, bucket), listing(follower, bucket)
+
+    if a is None or b is None:
+        if a is b:
+            return []
+        return [f"bucket {bucket}: main {'no' if a is None else 'yes'}, "
+                f"follower {'no' if b is None else 'yes'}"]
+
+    found = [f"{k!r}: main {a.get(k)}, follower {b.get(k)}"
+             for k in sorted(a.keys() | b.keys()) if a.get(k) != b.get(k)]
+    if found:
+        return found
+
+    ours, theirs = main.wire(), follower.wire()
+    try:
+        tags = [tags_of(w, path_of(bucket)) for w in (ours, theirs)]
+        if tags[0] != tags[1]:
+            found.append(f"bucket tags: main {tags[0]}, follower {tags[1]}")
+
+        for key in sorted(a, key=lambda k: hashlib.md5(k).digest())[:sample]:
+            x = evidence(ours, bucket, key)
+            y = evidence(theirs, bucket, key)
+            found += [f"{key!r} {n}: main {x.get(n)!r}, follower {y.get(n)!r}"
+                      for n in sorted(x.keys() | y.keys())
+                      if x.get(n) != y.get(n)]
+    finally:
+        ours.close()
+        theirs.close()
+    return found
+
+
+def wait_equal(main, follower, bucket, seconds=20, sample=200):
+    """Waits until nothing differs; returns the seconds that took."""
+    begin = time.monotonic()
+    while True:
+        found = differences(main, follower, bucket, sample)
+        took = time.monotonic() - begin
+        if not found:
+            return took
+        if took > seconds:
+            raise AssertionError(
+                f"{bucket}: {len(found)} differences after {took:.1f} s, "
+                "the first:\n" + "\n".join(found[:8]))
+        time.sleep(0.1)

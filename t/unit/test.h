@@ -1,0 +1,96 @@
+/* What the unit tests share: cmocka, an arena for each test, checks that name
+ * the row of the table. */
+
+#ifndef TEST_H
+#define TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "chorus_mem.h"
+#include "chorus_str.h"
+
+#define NROWS(table)  (sizeof(table) / sizeof((table)[0]))
+
+
+static chorus_arena_t  *arena;
+static chorus_mem_t     mem;
+
+
+static inline int
+test_setup(void **state)
+{
+    (void) state;
+
+    arena = chorus_arena_create();
+    mem = chorus_arena_mem(arena);
+
+    return arena == NULL ? -1 : 0;
+}
+
+
+static inline int
+test_teardown(void **state)
+{
+    (void) state;
+
+    chorus_arena_destroy(arena);
+    arena = NULL;
+
+    return 0;
+}
+
+
+#define test_row(function)                                                    \
+    cmocka_unit_test_setup_teardown(function, test_setup, test_teardown)
+
+
+/* NULL is the null string */
+static inline void
+check_str(const char *name, chorus_str_t actual, const char *expected)
+{
+    if (expected == NULL) {
+        if (actual.data != NULL) {
+            fail_msg("%s: got \"%.*s\", expected the null string", name,
+                     chorus_fmt(actual));
+        }
+
+        return;
+    }
+
+    if (actual.data == NULL || !chorus_str_eq(actual,
+                                              chorus_str_from(expected)))
+    {
+        fail_msg("%s: got \"%.*s\", expected \"%s\"", name,
+                 actual.data == NULL ? 6 : (int) actual.len,
+                 actual.data == NULL ? "(null)" : actual.data, expected);
+    }
+}
+
+
+static inline void
+check_int(const char *name, int64_t actual, int64_t expected)
+{
+    if (actual != expected) {
+        fail_msg("%s: got %lld, expected %lld", name, (long long) actual,
+                 (long long) expected);
+    }
+}
+
+
+static inline void
+check_has(const char *name, const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("%s: got \"%s\", expected \"%s\" in it", name, text, part);
+    }
+}
+
+
+#endif
