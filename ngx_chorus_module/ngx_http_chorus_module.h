@@ -11,6 +11,7 @@
  *     settle.c     log phase: did it happen?  then mark
  *     mark.c       marks waiting for Redis
  *     redis.c      the connection to Redis on nginx's event loop
+ *     redis_greeting.c   and what makes it usable
  *     status.c     counters and GET /api/v1/status
  */
 

@@ -5,8 +5,7 @@
  *      ^                  |             |           |
  *      +------------------+-------------+-----------+   (one teardown path)
  *
- * GREETING authenticates, selects the database, and makes sure that the
- * function library is there.  Rules that keep hiredis and nginx apart:
+ * Rules that keep hiredis and nginx apart:
  * after any call into hiredis the context may be gone, so only this file's
  * own structure is touched then; hiredis reads at most 16 KiB a call, so its
  * events are level-triggered; the descriptor belongs to hiredis, the nginx
@@ -14,11 +13,7 @@
  * the configuration was read, because hiredis would block in DNS.
  */
 
-#include "ngx_http_chorus_module.h"
-#include "chorus_library.h"
-
-#include <hiredis/hiredis.h>
-#include <hiredis/async.h>
+#include "ngx_http_chorus_redis.h"
 
 
 #define NGX_HTTP_CHORUS_REDIS_CONNECT_MS    5000    /* until READY */
@@ -27,49 +22,11 @@
 #define NGX_HTTP_CHORUS_REDIS_BACKOFF_MAX   5000
 
 
-typedef enum {
-    NGX_HTTP_CHORUS_REDIS_AWAY = 0,
-    NGX_HTTP_CHORUS_REDIS_CONNECTING,
-    NGX_HTTP_CHORUS_REDIS_GREETING,
-    NGX_HTTP_CHORUS_REDIS_READY
-} ngx_http_chorus_redis_state_t;
-
-
-struct ngx_http_chorus_redis_s {
-    ngx_http_chorus_main_conf_t    *cmcf;
-    ngx_log_t                      *log;
-
-    ngx_http_chorus_redis_state_t   state;
-    ngx_uint_t                      step;       /* of the greeting */
-    ngx_uint_t                      addr;       /* tried now */
-    ngx_uint_t                      inflight;
-    ngx_msec_t                      backoff;
-
-    redisAsyncContext              *ac;         /* NULL when AWAY */
-    ngx_connection_t               *c;
-
-    ngx_event_t                     reconnect;
-    ngx_event_t                     watchdog;
-
-    unsigned                        complained:1;
-    unsigned                        stopped:1;
-};
-
-
 typedef struct {
     ngx_http_chorus_redis_t        *redis;
     ngx_http_chorus_redis_pt        done;
     void                           *data;
 } ngx_http_chorus_redis_call_t;
-
-
-typedef struct {
-    ngx_uint_t  (*wanted)(ngx_http_chorus_redis_t *redis);
-    int         (*send)(ngx_http_chorus_redis_t *redis);
-    /* NGX_OK: on with the next step; NGX_AGAIN: on with the one after it;
-     * NGX_ERROR: disconnect */
-    ngx_int_t   (*take)(ngx_http_chorus_redis_t *redis, redisReply *reply);
-} ngx_http_chorus_redis_step_t;
 
 
 static void ngx_http_chorus_redis_connect(ngx_http_chorus_redis_t *redis);
@@ -82,31 +39,8 @@ static void ngx_http_chorus_redis_connected(const redisAsyncContext *ac,
 static void ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac,
     int status);
 static void ngx_http_chorus_redis_away(ngx_http_chorus_redis_t *redis);
-static void ngx_http_chorus_redis_complain(ngx_http_chorus_redis_t *redis,
-    const char *what, const char *why);
-
-static void ngx_http_chorus_redis_greet(ngx_http_chorus_redis_t *redis);
-static void ngx_http_chorus_redis_greeted(redisAsyncContext *ac, void *reply,
-    void *data);
-static ngx_uint_t ngx_http_chorus_redis_wants_auth(
-    ngx_http_chorus_redis_t *redis);
-static int ngx_http_chorus_redis_send_auth(ngx_http_chorus_redis_t *redis);
-static ngx_uint_t ngx_http_chorus_redis_wants_select(
-    ngx_http_chorus_redis_t *redis);
-static int ngx_http_chorus_redis_send_select(ngx_http_chorus_redis_t *redis);
-static ngx_uint_t ngx_http_chorus_redis_always(
-    ngx_http_chorus_redis_t *redis);
-static int ngx_http_chorus_redis_send_version(ngx_http_chorus_redis_t *redis);
-static int ngx_http_chorus_redis_send_load(ngx_http_chorus_redis_t *redis);
-static ngx_int_t ngx_http_chorus_redis_take_ok(
-    ngx_http_chorus_redis_t *redis, redisReply *reply);
-static ngx_int_t ngx_http_chorus_redis_take_version(
-    ngx_http_chorus_redis_t *redis, redisReply *reply);
-
 static void ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply,
     void *data);
-static ngx_uint_t ngx_http_chorus_redis_is_error(redisReply *reply,
-    const char *prefix);
 
 static void ngx_http_chorus_redis_add_read(void *data);
 static void ngx_http_chorus_redis_del_read(void *data);
@@ -117,28 +51,6 @@ static void ngx_http_chorus_redis_read_handler(ngx_event_t *ev);
 static void ngx_http_chorus_redis_write_handler(ngx_event_t *ev);
 static void ngx_http_chorus_redis_reconnect_handler(ngx_event_t *ev);
 static void ngx_http_chorus_redis_watchdog_handler(ngx_event_t *ev);
-
-
-static ngx_http_chorus_redis_step_t  ngx_http_chorus_redis_steps[] = {
-
-    { ngx_http_chorus_redis_wants_auth,
-      ngx_http_chorus_redis_send_auth,
-      ngx_http_chorus_redis_take_ok },
-
-    { ngx_http_chorus_redis_wants_select,
-      ngx_http_chorus_redis_send_select,
-      ngx_http_chorus_redis_take_ok },
-
-    { ngx_http_chorus_redis_always,
-      ngx_http_chorus_redis_send_version,
-      ngx_http_chorus_redis_take_version },
-
-    { ngx_http_chorus_redis_always,
-      ngx_http_chorus_redis_send_load,
-      ngx_http_chorus_redis_take_ok },
-
-    { NULL, NULL, NULL }
-};
 
 
 ngx_int_t
@@ -309,7 +221,7 @@ ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply, void *data)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_chorus_redis_is_error(redisReply *reply, const char *prefix)
 {
     return reply->type == REDIS_REPLY_ERROR
@@ -431,6 +343,20 @@ ngx_http_chorus_redis_connected(const redisAsyncContext *ac, int status)
 }
 
 
+void
+ngx_http_chorus_redis_ready(ngx_http_chorus_redis_t *redis)
+{
+    ngx_del_timer(&redis->watchdog);
+
+    redis->state = NGX_HTTP_CHORUS_REDIS_READY;
+    redis->backoff = NGX_HTTP_CHORUS_REDIS_BACKOFF_MIN;
+
+    ngx_log_error(NGX_LOG_NOTICE, redis->log, 0, "chorus: Redis is ready");
+
+    ngx_http_chorus_marks_resume(redis->cmcf->marks);
+}
+
+
 static void
 ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac, int status)
 {
@@ -442,9 +368,7 @@ ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac, int status)
 }
 
 
-/* Said once until things are well again. */
-
-static void
+void
 ngx_http_chorus_redis_complain(ngx_http_chorus_redis_t *redis,
     const char *what, const char *why)
 {
@@ -565,153 +489,6 @@ ngx_http_chorus_redis_watchdog_handler(ngx_event_t *ev)
                                    : "connecting timed out");
 
     redisAsyncFree(redis->ac);
-}
-
-
-/* Sends the next wanted step; when there is none, the connection is ready. */
-
-static void
-ngx_http_chorus_redis_greet(ngx_http_chorus_redis_t *redis)
-{
-    ngx_http_chorus_redis_step_t  *step;
-
-    for (step = &ngx_http_chorus_redis_steps[redis->step];
-         step->send;
-         step++, redis->step++)
-    {
-        if (!step->wanted(redis)) {
-            continue;
-        }
-
-        if (step->send(redis) != REDIS_OK) {
-            redisAsyncFree(redis->ac);
-        }
-
-        return;
-    }
-
-    ngx_del_timer(&redis->watchdog);
-
-    redis->state = NGX_HTTP_CHORUS_REDIS_READY;
-    redis->backoff = NGX_HTTP_CHORUS_REDIS_BACKOFF_MIN;
-
-    ngx_log_error(NGX_LOG_NOTICE, redis->log, 0, "chorus: Redis is ready");
-
-    ngx_http_chorus_marks_resume(redis->cmcf->marks);
-}
-
-
-static void
-ngx_http_chorus_redis_greeted(redisAsyncContext *ac, void *reply, void *data)
-{
-    ngx_http_chorus_redis_t *redis = data;
-
-    ngx_int_t  rc;
-
-    if (reply == NULL) {
-        return;
-    }
-
-    rc = ngx_http_chorus_redis_steps[redis->step].take(redis, reply);
-
-    if (rc == NGX_ERROR) {
-        ngx_http_chorus_redis_complain(redis, "greeting",
-                                       ((redisReply *) reply)->str);
-        redisAsyncFree(ac);
-        return;
-    }
-
-    redis->step += (rc == NGX_AGAIN) ? 2 : 1;
-
-    ngx_http_chorus_redis_greet(redis);
-}
-
-
-static ngx_uint_t
-ngx_http_chorus_redis_wants_auth(ngx_http_chorus_redis_t *redis)
-{
-    return redis->cmcf->config->redis.password.len != 0;
-}
-
-
-static int
-ngx_http_chorus_redis_send_auth(ngx_http_chorus_redis_t *redis)
-{
-    chorus_redis_url_t *url = &redis->cmcf->config->redis;
-
-    if (url->user.len) {
-        return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted,
-                                 redis, "AUTH %b %b",
-                                 url->user.data, url->user.len,
-                                 url->password.data, url->password.len);
-    }
-
-    return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
-                             "AUTH %b", url->password.data, url->password.len);
-}
-
-
-static ngx_uint_t
-ngx_http_chorus_redis_wants_select(ngx_http_chorus_redis_t *redis)
-{
-    return redis->cmcf->config->redis.database != 0;
-}
-
-
-static int
-ngx_http_chorus_redis_send_select(ngx_http_chorus_redis_t *redis)
-{
-    return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
-                             "SELECT %d",
-                             (int) redis->cmcf->config->redis.database);
-}
-
-
-static ngx_uint_t
-ngx_http_chorus_redis_always(ngx_http_chorus_redis_t *redis)
-{
-    return 1;
-}
-
-
-static int
-ngx_http_chorus_redis_send_version(ngx_http_chorus_redis_t *redis)
-{
-    return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
-                             "FCALL_RO chorus_version 0");
-}
-
-
-static int
-ngx_http_chorus_redis_send_load(ngx_http_chorus_redis_t *redis)
-{
-    return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
-                             "FUNCTION LOAD REPLACE %b", chorus_library_text,
-                             chorus_library_len);
-}
-
-
-static ngx_int_t
-ngx_http_chorus_redis_take_ok(ngx_http_chorus_redis_t *redis,
-    redisReply *reply)
-{
-    return reply->type == REDIS_REPLY_ERROR ? NGX_ERROR : NGX_OK;
-}
-
-
-/* A library that is there and not older needs no loading: two proxies of
- * different versions must not replace each other's for ever. */
-
-static ngx_int_t
-ngx_http_chorus_redis_take_version(ngx_http_chorus_redis_t *redis,
-    redisReply *reply)
-{
-    if (reply->type == REDIS_REPLY_INTEGER) {
-        return reply->integer >= CHORUS_LIBRARY_VERSION ? NGX_AGAIN : NGX_OK;
-    }
-
-    return ngx_http_chorus_redis_is_error(reply, "ERR Function not found")
-           ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -52,10 +52,6 @@ arena_block_create(size_t size)
 {
     arena_block_t  *block;
 
-    if (size > SIZE_MAX - sizeof(arena_block_t)) {
-        return NULL;
-    }
-
     block = malloc(sizeof(arena_block_t) + size);
     if (block == NULL) {
         return NULL;
@@ -98,7 +94,7 @@ arena_alloc(void *pool, size_t size)
     arena_block_t   *block;
     chorus_arena_t  *arena = pool;
 
-    if (size > SIZE_MAX - alignof(max_align_t)) {
+    if (size > PTRDIFF_MAX - ARENA_BLOCK_BYTES) {
         return NULL;
     }
 

@@ -144,7 +144,7 @@ encode_and_decode(void **state)
         check_str(rows[i].input, chorus_buf_str(&buf), rows[i].encoded);
 
         assert_true(chorus_uri_decode(&mem, chorus_buf_str(&buf), &out));
-        check_str(rows[i].input, out, rows[i].input);
+        check_str(rows[i].encoded, out, rows[i].input);
         assert_true(chorus_uri_eq(chorus_buf_str(&buf), out));
 
         buf = chorus_buf(&mem, 0);

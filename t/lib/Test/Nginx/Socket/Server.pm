@@ -255,8 +255,11 @@ sub start {
     my ($block) = @_;
 
     for my $attempt (1 .. START_ATTEMPTS) {
-        my ($status, $output) = run_nginx($block);
-        last if $status == 0;
+        my ($status, $output) = run_nginx();
+        if ($status == 0) {
+            show($block, $output);
+            last;
+        }
 
         next if $output =~ /Address already in use/
             && $attempt < START_ATTEMPTS;
@@ -270,10 +273,15 @@ sub start {
 }
 
 
+sub show {
+    my ($block, $output) = @_;
+
+    print STDERR $output unless defined section($block, 'suppress_stderr');
+}
+
+
 # Returns the wait status and what nginx wrote to stderr.
 sub run_nginx {
-    my ($block) = @_;
-
     my $errors = "$LogDir/stderr.log";
     $starting = fork // bail_out("fork: $!");
 
@@ -293,9 +301,7 @@ sub run_nginx {
     undef $starting;
     $launched = $status == 0;
 
-    my $output = read_file($errors);
-    print STDERR $output unless defined section($block, 'suppress_stderr');
-    return ($status, $output);
+    return ($status, read_file($errors));
 }
 
 
@@ -321,7 +327,8 @@ sub check_death {
 
     my $name = $block->name;
     my $expected = section($block, 'must_die');
-    my ($status) = run_nginx($block);
+    my ($status, $output) = run_nginx();
+    show($block, $output);
 
     if ($status & 127) {
         Test::More::fail("$name - nginx must die, not crash: "
@@ -339,6 +346,7 @@ sub check_death {
 
     if ($status == 0) {
         wait_for(\&running_pid, $Setting{timeout});
+        sleep $Setting{sleep};
         stop();
     }
 
@@ -346,12 +354,15 @@ sub check_death {
 }
 
 
-# The pid in the pid file, if it is that of an nginx of this folder.
+# The pid in the pid file, if it is that of an nginx of this folder.  Debian's
+# nginx writes the file before it leads a group, which stop() relies on.
 sub running_pid {
     my ($pid) = read_file($PidFile) =~ /^(\d+)$/ or return undef;
 
     my $command = read_file("/proc/$pid/cmdline");
-    return $command =~ /\Q$ServRoot\E/ ? $pid : undef;
+    return undef unless $command =~ /\Q$ServRoot\E/;
+
+    return getpgrp($pid) == $pid ? $pid : undef;
 }
 
 
