@@ -1,3 +1,4 @@
+#include "flight.h"
 #include "reconcile.h"
 #include "tags.h"
 
@@ -131,8 +132,8 @@ reconcile_bucket_delete(work_t *work, task_outcome_t *outcome)
 }
 
 
-work_rc_t
-reconcile_bucket_create(work_t *work)
+static work_rc_t
+reconcile_bucket_make(work_t *work)
 {
     failure_t  before;
 
@@ -153,6 +154,30 @@ reconcile_bucket_create(work_t *work)
     work->failure = before;
 
     return WORK_DONE;
+}
+
+
+/* A new bucket's first objects find out all at once. */
+
+work_rc_t
+reconcile_bucket_create(work_t *work)
+{
+    work_rc_t     rc;
+    chorus_buf_t  what;
+
+    what = chorus_buf(work->mem, 128);
+    chorus_buf_add(&what, work->follower->name);
+    chorus_buf_char(&what, '/');
+    chorus_buf_add(&what, work->target);
+
+    if (!flight_begin(chorus_buf_str(&what), work->task)) {
+        return WORK_DONE;
+    }
+
+    rc = reconcile_bucket_make(work);
+    flight_end(chorus_buf_str(&what));
+
+    return rc;
 }
 
 

@@ -67,7 +67,7 @@ class Process:
         self.popen = None
         return False
 
-    def signal(self, number):
+    def send(self, number):
         self.popen.send_signal(number)
 
     def wait(self, seconds=20):
@@ -87,12 +87,12 @@ class Process:
         """Its exit code; None when it was not running."""
         if not self.is_running():
             return None
-        self.signal(number)
-        self.signal(signal.SIGCONT)
+        self.send(number)
+        self.send(signal.SIGCONT)
         return self.wait(seconds)
 
     def kill9(self):
-        self.signal(signal.SIGKILL)
+        self.send(signal.SIGKILL)
         self.wait()
 
     def restart(self):
@@ -100,10 +100,10 @@ class Process:
         self.start()
 
     def pause(self):
-        self.signal(signal.SIGSTOP)
+        self.send(signal.SIGSTOP)
 
     def resume(self):
-        self.signal(signal.SIGCONT)
+        self.send(signal.SIGCONT)
 
     def memory(self, field="VmHWM"):
         """Bytes: VmHWM is the most it ever had, VmRSS what it has."""

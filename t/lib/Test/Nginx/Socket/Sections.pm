@@ -7,6 +7,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use Scalar::Util qw(looks_like_number);
 use Test::Nginx::Socket::Settings qw(bail_out);
 
 our @EXPORT_OK = qw(section check_sections indexed_value);
@@ -63,6 +64,9 @@ my @TCP = qw(
     tcp_reply_delay tcp_shutdown tcp_shutdown_delay
 );
 
+# Without a unit, unlike timeout and tcp_reply_delay.
+my @SECONDS = qw(wait raw_request_middle_delay tcp_shutdown_delay);
+
 my %supported    = map { $_ => 1 } @SUPPORTED;
 my %genuine_only = map { $_ => 1 } @GENUINE_ONLY;
 
@@ -109,6 +113,12 @@ sub check_sections {
     check_repeated($block, $complain);
     check_swallowed($block, $complain);
     check_combined($block, $complain);
+
+    for my $name (@SECONDS) {
+        my $value = section($block, $name);
+        $complain->("--- $name must be a number of seconds: $value")
+            if defined $value && !looks_like_number($value);
+    }
 }
 
 

@@ -1,0 +1,102 @@
+"""The fixtures: one stack for the whole run, a bucket for each test."""
+
+import itertools
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from logs import Logs
+from stack import BUILD, ROOT, Stack
+
+# ends what must not outlive pytest, however pytest ends
+GUARD = """
+read -r _
+for store in main follower; do
+    "$1/t/lib/ceph-store" stop $store --dir "$2" --purge
+done
+rm -rf "$2"
+"""
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "last: runs after all other tests")
+    for name in ("ngx_http_chorus_module.so", "chorus-worker", "chorusctl"):
+        if not os.path.exists(f"{BUILD}/{name}"):
+            raise pytest.UsageError(f"no {BUILD}/{name}: run make first")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+@pytest.fixture(scope="session")
+def the_stack():
+    folder = tempfile.mkdtemp(prefix="chorus-e2e-")
+    guard = subprocess.Popen(["sh", "-c", GUARD, "guard", ROOT, folder],
+                             stdin=subprocess.PIPE, start_new_session=True,
+                             stdout=subprocess.DEVNULL)
+    try:
+        stack = Stack(folder)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda s: s.start(), (stack.main, stack.follower)))
+        try:
+            stack.start()
+            yield stack
+        finally:
+            stack.end()
+    finally:
+        keep = os.environ.get("CHORUS_E2E_LOGS")
+        if keep:
+            shutil.copytree(f"{folder}/log", keep, dirs_exist_ok=True)
+        guard.stdin.close()
+        guard.wait()
+
+
+@pytest.fixture
+def stack(the_stack):
+    """Everything runs, nothing is wrong; and afterwards as well, or the test
+    has failed."""
+    logs = Logs(the_stack.folder)
+    yield the_stack
+    died = the_stack.deaths()
+    the_stack.restore()
+    died += the_stack.deaths()
+    assert not died, died
+    assert not logs.alarms(), "\n".join(logs.alarms())
+    assert not the_stack.redis.check()
+
+
+numbers = itertools.count(1)
+
+
+@pytest.fixture
+def bucket_name(request):
+    """bucket_name("off"): a new name that begins with "off-"."""
+    def make(prefix="r"):
+        words = re.sub("[^a-z0-9]+", "-", request.node.name.lower())[5:35]
+        return (f"{prefix}-{next(numbers)}-{words.strip('-')}-"
+                + secrets.token_hex(3))
+    return make
+
+
+@pytest.fixture
+def bucket(stack, bucket_name):
+    """A new bucket, made through Chorus, that is replicated."""
+    name = bucket_name()
+    stack.s3.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def figures(capsys):
+    """figures("..."): a line that is seen without -s as well."""
+    def show(text):
+        with capsys.disabled():
+            print(f"\n    {text}", flush=True)
+    return show

@@ -1,0 +1,271 @@
+"""A proxy in front of a store that does what the store itself never would.
+
+Passes requests on byte by byte (so their signatures hold), and for those a
+fault is set for: answers something else, cuts the body, hangs, is slow, or
+loses the connection, before or after the store has done what it was asked.
+"""
+
+import http.client
+import socket
+import threading
+import time
+from dataclasses import dataclass
+from typing import Callable, Optional
+
+BLOCK = 64 * 1024
+
+SLOW_DOWN = (503, b"<?xml version='1.0'?><Error><Code>SlowDown</Code>"
+                  b"<Message>Please reduce your request rate.</Message>"
+                  b"</Error>", "application/xml")
+DENIED = (403, b"<?xml version='1.0'?><Error><Code>AccessDenied</Code>"
+               b"<Message>Access Denied</Message></Error>", "application/xml")
+INTERNAL = (500, b"<?xml version='1.0'?><Error><Code>InternalError</Code>"
+                 b"</Error>", "application/xml")
+NOT_HERE = (404, b"<html><body><h1>404 Not Found</h1></body></html>",
+            "text/html")
+EMPTY_404 = (404, b"", "text/plain")
+REDIRECT = (301, b"", "text/plain")
+
+
+@dataclass
+class Fault:
+    """What happens to the next `times` requests (None: to all) that
+    `when(method, target)` selects."""
+    when: Callable = lambda method, target: True
+    times: Optional[int] = None
+    answer: Optional[tuple] = None      # instead of the store's
+    applied: bool = False               # the store gets the request first
+    drop: bool = False                  # the connection, without an answer
+    truncate: Optional[int] = None      # the answer's body after so many bytes
+    hang: bool = False                  # no answer until the fault is cleared
+    delay: float = 0                    # seconds before the store gets it
+    bytes_per_second: Optional[int] = None      # of the answer's body
+    hits: int = 0
+
+
+class Lost(Exception):
+    pass
+
+
+class FaultServer:
+    def __init__(self, upstream_port):
+        self.upstream_port = upstream_port
+        self.lock = threading.Lock()
+        self.fault = None
+        self.cleared = threading.Event()
+        self.passed = 0             # requests the store got
+        self.sent_bytes = 0         # of answers' bodies
+        self.targets = []           # (method, target) of all requests
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.open_sockets = set()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def inject(self, **fields):
+        """Sets the fault, in place of the one before; returns it."""
+        self.clear()
+        with self.lock:
+            self.cleared = threading.Event()
+            self.fault = Fault(**fields)
+            return self.fault
+
+    def clear(self):
+        with self.lock:
+            self.fault = None
+            self.cleared.set()
+
+    def reset(self):
+        self.clear()
+        self.targets = []
+        self.passed = self.sent_bytes = 0
+
+    def close(self):
+        self.clear()
+        self.listener.close()
+        with self.lock:
+            for s in self.open_sockets:
+                shut(s)
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self.lock:
+                self.open_sockets.add(client)
+            threading.Thread(target=self.serve, args=(client,),
+                             daemon=True).start()
+
+    def serve(self, client):
+        try:
+            with client, client.makefile("rb", BLOCK) as reader:
+                while self.serve_one(client, reader):
+                    pass
+        except (OSError, Lost, http.client.HTTPException):
+            pass
+        finally:
+            with self.lock:
+                self.open_sockets.discard(client)
+
+    def choose(self, method, target):
+        with self.lock:
+            self.targets.append((method, target))
+            f = self.fault
+            if f is None or not f.when(method, target):
+                return None, self.cleared
+            if f.times is not None and f.hits >= f.times:
+                return None, self.cleared
+            f.hits += 1
+            return f, self.cleared
+
+    def serve_one(self, client, reader):
+        head = read_head(reader)
+        if head is None:
+            return False
+        method, target, length, expects, lines = head
+        fault, cleared = self.choose(method, target)
+
+        if fault and fault.drop and not fault.applied:
+            shut(client)
+            return False
+        if expects:
+            client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+        if fault and fault.hang:
+            cleared.wait(120)
+            shut(client)
+            return False
+
+        if fault and fault.answer and not fault.applied:
+            skip(reader, length)
+            send_answer(client, method, fault.answer)
+            return True
+
+        if fault and fault.delay:
+            # the store gets it although the client may be gone by then
+            body = read_exactly(reader, length)
+            time.sleep(fault.delay)
+            with self.upstream(lines, [body]) as up:
+                return self.relay(client, method, up, fault)
+
+        with self.upstream(lines, blocks(reader, length)) as up:
+            if fault and fault.applied:
+                response_of(up, method).read()
+                if fault.drop:
+                    shut(client)
+                    return False
+                send_answer(client, method, fault.answer)
+                return True
+            return self.relay(client, method, up, fault)
+
+    def upstream(self, lines, body):
+        up = socket.create_connection(("127.0.0.1", self.upstream_port))
+        try:
+            with self.lock:
+                self.passed += 1
+            up.sendall(b"\r\n".join(lines) + b"\r\nConnection: close\r\n\r\n")
+            for block in body:
+                up.sendall(block)
+        except BaseException:
+            up.close()
+            raise
+        return up
+
+    def relay(self, client, method, up, fault):
+        response = response_of(up, method)
+        length = response.getheader("Content-Length")
+        head = [f"HTTP/1.1 {response.status} {response.reason}"]
+        head += [f"{k}: {v}" for k, v in response.getheaders()
+                 if k.lower() not in ("connection", "transfer-encoding",
+                                      "keep-alive")]
+        has_body = method != "HEAD" and response.status not in (204, 304)
+        keeps = length is not None or not has_body
+        if not keeps:
+            head.append("Connection: close")
+        client.sendall("\r\n".join(head).encode("latin-1") + b"\r\n\r\n")
+
+        left = fault.truncate if fault else None
+        while True:
+            block = response.read(BLOCK)
+            if not block:
+                return keeps
+            if left is not None:
+                client.sendall(block[:left])
+                left -= min(left, len(block))
+                if left == 0:
+                    shut(client)
+                    return False
+                continue
+            client.sendall(block)
+            self.sent_bytes += len(block)
+            if fault and fault.bytes_per_second and self.fault is fault:
+                time.sleep(len(block) / fault.bytes_per_second)
+
+
+def shut(s):
+    try:
+        s.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+def read_head(reader):
+    """(method, target, length of the body, expects 100, lines to pass on), or
+    None at the end of the connection."""
+    lines = []
+    while True:
+        line = reader.readline(BLOCK)
+        if not line:
+            return None
+        line = line.rstrip(b"\r\n")
+        if not line:
+            break
+        lines.append(line)
+
+    method, target, _ = lines[0].decode("latin-1").split(" ", 2)
+    length, expects, kept = 0, False, [lines[0]]
+    for line in lines[1:]:
+        name, _, value = line.partition(b":")
+        name, value = name.lower(), value.strip().lower()
+        if name == b"content-length":
+            length = int(value)
+        if name == b"expect":
+            expects = True
+        elif name != b"connection":
+            kept.append(line)
+    return method, target, length, expects, kept
+
+
+def blocks(reader, length):
+    while length:
+        block = reader.read1(min(BLOCK, length))
+        if not block:
+            raise Lost
+        length -= len(block)
+        yield block
+
+
+def read_exactly(reader, length):
+    return b"".join(blocks(reader, length))
+
+
+def skip(reader, length):
+    for _ in blocks(reader, length):
+        pass
+
+
+def response_of(up, method):
+    response = http.client.HTTPResponse(up, method=method)
+    response.begin()
+    return response
+
+
+def send_answer(client, method, answer):
+    status, body, kind = answer
+    client.sendall(
+        f"HTTP/1.1 {status} Fault\r\nContent-Type: {kind}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n".encode()
+        + (b"" if method == "HEAD" else body))

@@ -1,0 +1,101 @@
+"""Many clients that write at the same time and remember how it went."""
+
+import threading
+import time
+
+from wire import path_of
+
+
+class Load:
+    """Runs `work(wire, number)` for numbers from 0 in several threads, until
+    `count` is reached or stop() is called."""
+
+    def __init__(self, make_wire, work, clients, count=None):
+        self.make_wire = make_wire
+        self.work = work
+        self.count = count
+        self.number = 0
+        self.done = 0
+        self.failures = []
+        self.slowest = 0.0
+        self.stopped = threading.Event()
+        self.lock = threading.Lock()
+        self.began = time.monotonic()
+        self.threads = [threading.Thread(target=self.run, daemon=True)
+                        for _ in range(clients)]
+        for t in self.threads:
+            t.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def next_number(self):
+        with self.lock:
+            if self.stopped.is_set() or self.number == self.count:
+                return None
+            self.number += 1
+            return self.number - 1
+
+    def run(self):
+        wire = self.make_wire()
+        while (n := self.next_number()) is not None:
+            begin, failure = time.monotonic(), None
+            try:
+                answer = self.work(wire, n)
+                if answer.status // 100 != 2:
+                    failure = f"{n}: {answer.status} {answer.body[:200]!r}"
+            except Exception as e:
+                failure = f"{n}: {e!r}"
+            took = time.monotonic() - begin
+            with self.lock:
+                self.done += 1
+                self.slowest = max(self.slowest, took)
+                if failure:
+                    self.failures.append(failure)
+        wire.close()
+
+    def is_done(self):
+        return not any(t.is_alive() for t in self.threads)
+
+    def stop(self):
+        self.stopped.set()
+        self.join()
+
+    def join(self, seconds=120):
+        end = time.monotonic() + seconds
+        for t in self.threads:
+            t.join(max(0, end - time.monotonic()))
+        assert self.is_done(), "clients hang"
+        self.seconds = time.monotonic() - self.began
+
+    def check(self, slowest=None):
+        assert not self.failures, \
+            f"{len(self.failures)} of {self.done} failed: {self.failures[:5]}"
+        if slowest is not None:
+            assert self.slowest < slowest, \
+                f"a request took {self.slowest:.1f} s"
+
+
+def put_small(bucket, keys=1 << 30):
+    """Work: small objects, of `keys` names, each of its own content."""
+    def work(wire, n):
+        return wire.put(bucket, f"small/{n % keys:05d}",
+                        f"object {n} ".encode() * (n % 50))
+    return work
+
+
+def mixed(bucket, keys):
+    """Work: mostly puts, some deletes and copies, over few keys."""
+    def work(wire, n):
+        key = f"mixed/{n * 7919 % keys:04d}"
+        if n % 10 == 9:
+            return wire.delete(bucket, key)
+        if n % 10 == 8:
+            return wire.call("PUT", path_of(bucket, key + ".copy"), headers={
+                "x-amz-copy-source": path_of(bucket, "source")})
+        return wire.put(bucket, key, f"{n} ".encode() * (n % 90),
+                        {"x-amz-meta-n": str(n)})
+    return work

@@ -1,0 +1,409 @@
+"""Chorus as a whole on loopback: two stores, Redis, nginx, workers.
+
+Every piece is started from the files and programs that ship, in one private
+folder; every piece can be stopped, killed, paused and started again.
+"""
+
+import json
+import os
+import random
+import secrets
+import signal
+import socket
+import subprocess
+import urllib.request
+
+import redis
+
+import compare
+from fault import FaultServer
+from process import Process, children_of, memory_of, wait_until
+from store import Key, Store, boto
+from wire import Wire
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, os.environ.get("CHORUS_BUILD", "build"))
+IS_ASAN = "asan" in os.path.basename(BUILD.rstrip("/"))
+IS_FULL = bool(os.environ.get("CHORUS_E2E_FULL"))
+
+SLOTS = 16
+WORKER = {"concurrency": SLOTS, "lease_seconds": 5, "retry_max_seconds": 4,
+          "grace_seconds": 5}
+
+SANITIZED = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
+             "UBSAN_OPTIONS": "print_stacktrace=1"} if IS_ASAN else {}
+
+TEMP = ["body", "proxy", "fastcgi", "uwsgi", "scgi"]
+
+
+def free_ports(n):
+    """Below the kernel's range for outgoing connections and below Ceph's."""
+    ports = []
+    while len(ports) < n:
+        port = random.SystemRandom().randrange(10000, 19900)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in ports:
+            ports.append(port)
+    return ports
+
+
+def random_key(prefix):
+    return Key(prefix + secrets.token_hex(8).upper(), secrets.token_hex(20))
+
+
+def answers(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Redis(Process):
+    def __init__(self, folder, port):
+        os.mkdir(f"{folder}/redis")
+        super().__init__("redis-server", [
+            "redis-server", "--bind", "127.0.0.1", "--port", str(port),
+            "--dir", f"{folder}/redis", "--appendonly", "yes",
+            "--appendfsync", "everysec", "--save", ""],
+            f"{folder}/log/redis.log")
+        self.url = f"redis://127.0.0.1:{port}/0"
+        self.client = redis.Redis(port=port, socket_timeout=10)
+
+    def is_ready(self):
+        try:
+            return self.client.ping()
+        except (redis.ConnectionError, redis.BusyLoadingError):
+            return False
+
+    def call(self, name, *args):
+        return self.client.execute_command("FCALL", f"chorus_{name}", *args)
+
+    def replications(self):
+        return sorted(r.decode() for r in
+                      self.client.smembers("chorus:replications"))
+
+    def check(self):
+        """What is wrong in the queue, of all replications."""
+        return [f"{r}: {line.decode()}" for r in self.replications()
+                for line in self.call("check", 3, f"chorus:{{{r}}}",
+                                      "chorus:schedule",
+                                      "chorus:replications")]
+
+    def stats(self, replication):
+        text = self.call("stats", 1, f"chorus:{{{replication}}}")
+        return json.loads(text) if text else None
+
+
+class Nginx(Process):
+    def __init__(self, folder, s3_port, admin_port):
+        binary = os.environ.get("TEST_NGINX_BINARY") or (
+            f"{ROOT}/t/lib/nginx-asan" if IS_ASAN else "nginx")
+        self.conf = f"{folder}/nginx.conf"
+        self.port = s3_port
+        super().__init__("nginx", [
+            binary, "-p", folder, "-e", f"{folder}/log/nginx-error.log",
+            "-c", self.conf, "-g", "daemon off;"],
+            f"{folder}/log/nginx-stderr.log", die_with="TERM")
+        self.error_log = f"{folder}/log/nginx-error.log"
+        self.url = f"http://127.0.0.1:{s3_port}"
+        self.admin_url = f"http://127.0.0.1:{admin_port}"
+
+    def is_ready(self):
+        return answers(self.port) and len(self.workers()) >= 2
+
+    def log_end(self):
+        with open(self.error_log, errors="replace") as f:
+            return super().log_end() + "".join(f.readlines()[-15:])
+
+    def workers(self):
+        """Those of the current configuration and those on their way out."""
+        return children_of(self.pid)
+
+    def reload(self):
+        """HUP; returns when new processes serve."""
+        before = set(self.workers())
+        self.send(signal.SIGHUP)
+        wait_until(lambda: len(set(self.workers()) - before) >= 2, 20,
+                   "new nginx processes")
+        # the old ones take connections until they are told
+        wait_until(lambda: not before & self.accepting(), 20,
+                   "old nginx processes begin to quit")
+
+    def accepting(self):
+        """Children that are not yet shutting down, by their title."""
+        found = set()
+        for pid in self.workers():
+            try:
+                with open(f"/proc/{pid}/cmdline") as f:
+                    if "shutting down" not in f.read():
+                        found.add(pid)
+            except FileNotFoundError:
+                pass
+        return found
+
+    def worker_memory(self, field="VmHWM"):
+        return [memory_of(pid, field) for pid in self.workers()]
+
+
+class Worker(Process):
+    def __init__(self, folder, number, config):
+        self.config = config
+        super().__init__(f"worker-{number}",
+                         [f"{BUILD}/chorus-worker", "-v", "-c", config],
+                         f"{folder}/log/worker-{number}.log", env=SANITIZED)
+
+    def is_ready(self):
+        # it runs its own main, not setpriv's any more
+        with open(f"/proc/{self.pid}/comm") as f:
+            return f.read().strip() == "chorus-worker"
+
+
+class Stack:
+    def __init__(self, folder):
+        self.folder = folder
+        for name in ["log"] + [f"temp-{t}" for t in TEMP]:
+            os.mkdir(f"{folder}/{name}")
+
+        ports = free_ports(5)
+        self.keys = {"alice": random_key("CHORUSA"),
+                     "alice2": random_key("CHORUSX"),
+                     "bob": random_key("CHORUSB")}
+        stores = [Store(ROOT, folder, name, port, {
+                      "alice": random_key(f"{name.upper()}A"),
+                      "bob": random_key(f"{name.upper()}B")})
+                  for name, port in zip(("main", "follower"), ports)]
+        self.main, self.follower = stores
+        self.token = secrets.token_hex(16)
+        self.token_file = f"{folder}/api.token"
+
+        self.redis = Redis(folder, ports[2])
+        self.nginx = Nginx(folder, ports[3], ports[4])
+        self.workers = []
+        self.number_of_workers = 0
+        self.faulty_main = FaultServer(self.main.port)
+        self.faulty_follower = FaultServer(self.follower.port)
+        self.config = self.write_config("chorus.json")
+        self.s3 = boto(self.nginx.url, self.keys["alice"])
+        self.died = []
+
+    def secrets(self):
+        """Everything that must not be in a log."""
+        return [k.secret for keys in (self.keys, self.main.keys,
+                                      self.follower.keys)
+                for k in keys.values()] + [self.token]
+
+    # ---- configuration
+
+    def storage(self, store, url=None, **more):
+        return {"endpoint": url or store.url, "provider": "ceph",
+                "users": {user: {"access_key": k.access,
+                                 "secret_key": k.secret}
+                          for user, k in store.keys.items()}, **more}
+
+    def config_of(self, main_url=None, follower_url=None, worker=None):
+        def credential(name):
+            return {"access_key": self.keys[name].access,
+                    "secret_key": self.keys[name].secret}
+        return {
+            "redis": {"url": self.redis.url},
+            "storages": {
+                "main": self.storage(self.main, main_url, main=True),
+                "follower": self.storage(self.follower, follower_url),
+                # another storage by name: what is routed there is found on
+                # the follower's store, and never on main's
+                "archive": self.storage(self.follower)},
+            "users": {"alice": [credential("alice"), credential("alice2")],
+                      "bob": [credential("bob")]},
+            "replications": [
+                {"user": "alice", "bucket": "~^(r|off|routed|arc)-",
+                 "to": ["follower"]},
+                {"user": "*", "bucket": "~-for-all-", "to": ["follower"]}],
+            "routes": [{"user": "*", "bucket": "~^routed-",
+                        "storage": "archive"}],
+            "api": {"token_file": self.token_file},
+            "worker": dict(WORKER, **(worker or {}))}
+
+    def write_config(self, name, **kwargs):
+        with open(self.token_file, "w", opener=private) as f:
+            f.write(self.token + "\n")
+        path = f"{self.folder}/{name}"
+        with open(path, "w", opener=private) as f:
+            json.dump(self.config_of(**kwargs), f, indent=4)
+        return path
+
+    def write_nginx(self, main_port=None):
+        """nginx.conf, with main behind another port if it is given."""
+        location = f"include {ROOT}/conf/chorus_proxy.conf;"
+        upstreams = "".join(
+            f"upstream {name} {{ server 127.0.0.1:{port}; keepalive 64; "
+            "keepalive_timeout 30s; }\n"
+            for name, port in (("main", main_port or self.main.port),
+                               ("archive", self.follower.port)))
+        temp = "".join(
+            f"{'client_' if t == 'body' else ''}{t}_temp_path "
+            f"{self.folder}/temp-{t};\n" for t in TEMP)
+        with open(self.nginx.conf, "w") as f:
+            f.write(f"""
+load_module {BUILD}/ngx_http_chorus_module.so;
+{"user root;" if os.geteuid() == 0 else ""}
+worker_processes 2;
+pid {self.folder}/nginx.pid;
+error_log {self.folder}/log/nginx-error.log info;
+events {{ worker_connections 1024; }}
+http {{
+{temp}
+log_format e2e '"$request" $status $upstream_addr $upstream_status '
+               '$request_time';
+access_log {self.folder}/log/nginx-access.log e2e;
+chorus_config {self.config};
+chorus_zone chorus 1m;
+{upstreams}
+server {{
+    listen 127.0.0.1:{self.nginx.port} backlog=1024;
+    include {ROOT}/conf/chorus_server.conf;
+    location / {{ chorus on; {location} }}
+    location /off- {{ chorus on; chorus_replicate off; {location} }}
+    location /forced- {{ chorus on; chorus_replicate follower; {location} }}
+    location /arc- {{ chorus on; chorus_route archive; {location} }}
+}}
+server {{
+    listen {self.nginx.admin_url[7:]};
+    location /api/ {{ chorus_api; }}
+}}
+}}
+""")
+
+    # ---- the whole
+
+    def start(self):
+        self.redis.start()
+        self.write_nginx()
+        self.nginx.start()
+        self.start_worker()
+
+    def end(self):
+        for worker in self.workers:
+            worker.stop(signal.SIGKILL)
+        self.nginx.stop()
+        self.redis.stop(signal.SIGKILL)
+        self.faulty_main.close()
+        self.faulty_follower.close()
+
+    def restore(self):
+        """Back to the state in which every test begins: all runs, one worker
+        with the usual configuration, no fault."""
+        self.faulty_main.reset()
+        self.faulty_follower.reset()
+        for store in (self.main, self.follower):
+            store.start_gateway()
+        if not self.redis.is_running():
+            self.redis.start()
+        if not self.nginx.is_running():
+            self.nginx.start()
+        for worker in self.workers[1:]:
+            worker.stop()
+            self.note_death(worker)
+        self.workers = self.workers[:1]
+        if not self.workers or self.worker.config != self.config \
+                or not self.worker.is_running():
+            self.stop_workers()
+            self.start_worker()
+
+    def note_death(self, process):
+        if process.died:
+            self.died.append(process.died)
+            process.died = None
+
+    def deaths(self):
+        """Processes of ours that ended without being asked to."""
+        for p in [self.redis, self.nginx] + self.workers:
+            p.is_running()
+            self.note_death(p)
+        died, self.died = self.died, []
+        return died
+
+    # ---- workers
+
+    @property
+    def worker(self):
+        return self.workers[0]
+
+    def start_worker(self, config=None):
+        """One more."""
+        self.number_of_workers += 1
+        worker = Worker(self.folder, self.number_of_workers,
+                        config or self.config)
+        self.workers.append(worker)
+        worker.start()
+        return worker
+
+    def stop_workers(self):
+        for worker in self.workers:
+            worker.stop()
+            self.note_death(worker)
+        self.workers = []
+
+    def use_worker(self, main=None, follower=None, **settings):
+        """Instead of those there are, one that reaches the stores through
+        these addresses and has these settings."""
+        self.stop_workers()
+        config = self.write_config(f"chorus-{self.number_of_workers}.json",
+                                   main_url=main, follower_url=follower,
+                                   worker=settings)
+        return self.start_worker(config)
+
+    # ---- clients
+
+    def wire(self, user="alice", **kwargs):
+        key = self.keys[user]
+        return Wire(self.nginx.url, key.access, key.secret, **kwargs)
+
+    def stats(self, bucket, user="alice", follower="follower"):
+        return self.redis.stats(f"{user}:{bucket}:{follower}")
+
+    def waiting(self, bucket):
+        """Keys of the bucket that are not settled."""
+        s = self.stats(bucket)
+        return sum(s[place] for place in ("dirty", "bulk", "busy", "again",
+                                          "retry", "failed"))
+
+    def failed_attempts(self, bucket):
+        s = self.stats(bucket)
+        return s["counters"]["failed_attempts"] if s else 0
+
+    def wait_equal(self, bucket, seconds=20, sample=200):
+        """Until follower equals main; every test's last word."""
+        return compare.wait_equal(self.main, self.follower, bucket,
+                                  seconds * (3 if IS_ASAN else 1), sample)
+
+    def wait_idle(self, bucket, seconds=20):
+        wait_until(lambda: self.waiting(bucket) == 0, seconds,
+                   lambda: f"the queue of {bucket} is empty: "
+                           f"{self.stats(bucket)}")
+
+    def api(self, path, token=None, method="GET"):
+        """(status, headers, body) of the control plane."""
+        request = urllib.request.Request(self.nginx.admin_url + path,
+                                         method=method)
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as r:
+                return r.status, dict(r.headers), r.read()
+        except urllib.error.HTTPError as e:
+            return e.code, dict(e.headers), e.read()
+
+    def chorusctl(self, *args, **env):
+        return subprocess.run(
+            [f"{BUILD}/chorusctl", *args], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            timeout=30, cwd=self.folder,
+            env=dict(os.environ, ADMIN_URL=self.nginx.admin_url,
+                     **SANITIZED, **env))
+
+
+def private(path, flags):
+    return os.open(path, flags, 0o600)

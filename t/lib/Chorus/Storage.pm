@@ -1,0 +1,209 @@
+package Chorus::Storage;
+
+# Plays the storages: a process that listens on main.sock, follower.sock and
+# archive.sock and answers each request with the head of that request as the
+# body, so that a test sees what a storage sees.  Its own headers tell which
+# storage it was and what the body was.
+#
+# A header "X-Answer" of the client asks for something else, by words:
+#
+#     503           this status
+#     cut           no answer, the connection is closed
+#     none          no answer, the connection stays open
+#     half          half of an answer, then the connection is closed
+#     early         answers without reading the body
+#     wait:0.5      seconds before the answer
+#     size:1000     a body of so many bytes
+#     chunked       the answer in chunks
+
+use strict;
+use warnings;
+
+use Digest::SHA ();
+use IO::Select;
+use IO::Socket::UNIX;
+use POSIX ();
+use Time::HiRes qw(sleep);
+
+use Chorus::Fixture;
+
+my $pid;
+my $log = "$Folder/storage.log";
+
+
+sub start {
+    my ($class, @names) = @_;
+
+    @names = qw(main follower archive) unless @names;
+    my %names = map { listen_on("$Folder/$_.sock") => $_ } @names;
+
+    $pid = fork // die "fork: $!\n";
+    return 1 if $pid;
+
+    setpgrp;
+    $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+    $SIG{CHLD} = 'IGNORE';
+    $SIG{PIPE} = 'IGNORE';
+    eval { serve(%names); 1 } or warn "storage: $@";
+    POSIX::_exit(0);
+}
+
+
+my %sockets;
+
+sub listen_on {
+    my ($path) = @_;
+
+    my $socket = IO::Socket::UNIX->new(Local => $path, Listen => 128)
+        or die "$path: $!\n";
+    $sockets{$socket} = $socket;
+    return $socket;
+}
+
+
+# In the child, until the test is gone.
+sub serve {
+    my (%names) = @_;
+
+    my $select = IO::Select->new(values %sockets);
+    my $parent = getppid;
+
+    while (getppid == $parent) {
+        for my $listening ($select->can_read(0.5)) {
+            my $client = $listening->accept or next;
+            my $child = fork // die "fork: $!\n";
+            next if $child;
+
+            eval { 1 while answer($client, $names{$listening}); 1 }
+                or warn "storage: $@";
+            POSIX::_exit(0);
+        }
+    }
+}
+
+
+# Returns whether the connection goes on.
+sub answer {
+    my ($client, $name) = @_;
+
+    my $head = read_head($client) // return 0;
+    my %answer = wanted($head);
+    my $body = $answer{early} ? '' : read_body($client, $head);
+
+    my ($line) = $head =~ /^(\S+ \S+)/;
+    note("$name $line" . (defined $body ? '' : ' incomplete'));
+    return 0 unless defined $body;
+
+    sleep $answer{wait} if $answer{wait};
+    return 0 if $answer{cut};
+    POSIX::pause() if $answer{none};
+
+    my $text = defined $answer{size} ? 'x' x $answer{size} : $head;
+    my $close = $answer{early} ? "Connection: close\r\n" : '';
+    my $etag = Digest::SHA::sha1_hex($body);
+    my $length = 'Content-Length: ' . length $text;
+    if ($answer{chunked}) {
+        $length = 'Transfer-Encoding: chunked';
+        $text =~ s/(.{1,8192})/sprintf "%x\r\n%s\r\n", length $1, $1/gse;
+        $text .= "0\r\n\r\n";
+    }
+
+    my $status = $answer{status} // 200;
+    my $reply = "HTTP/1.1 $status Said\r\n$length\r\n$close"
+        . "Content-Type: text/plain\r\nETag: \"$etag\"\r\n"
+        . "X-Storage: $name\r\nX-Body-Length: " . length($body) . "\r\n"
+        . 'X-Body-Sha256: ' . Digest::SHA::sha256_hex($body) . "\r\n\r\n";
+    $reply .= $text unless $head =~ /^HEAD / || $status =~ /^(?:204|304)$/;
+    $reply = substr $reply, 0, length($reply) / 2 if $answer{half};
+
+    print $client $reply or return 0;
+    $client->flush;
+    return !$answer{half} && !$answer{early};
+}
+
+
+sub wanted {
+    my ($head) = @_;
+
+    my ($words) = $head =~ /^X-Answer: *(.*?)\r$/mi or return;
+    return map { /^\d+$/ ? (status => $_)
+        : /^(\w+):(.*)/ ? ($1 => $2) : ($_ => 1) } split ' ', $words;
+}
+
+
+sub read_head {
+    my ($client) = @_;
+
+    my $head = '';
+    while (defined(my $line = readline $client)) {
+        $head .= $line;
+        return $head if $line eq "\r\n";
+    }
+
+    return undef;
+}
+
+
+# undef when the client goes before its end
+sub read_body {
+    my ($client, $head) = @_;
+
+    return read_bytes($client, $1) if $head =~ /^Content-Length: *(\d+)/mi;
+    return '' unless $head =~ /^Transfer-Encoding: *chunked/mi;
+
+    my $body = '';
+    while (defined(my $line = readline $client)) {
+        my $bytes = read_bytes($client, hex $line) // return undef;
+        readline $client;
+        return $body if $bytes eq '';
+        $body .= $bytes;
+    }
+
+    return undef;
+}
+
+
+sub read_bytes {
+    my ($client, $count) = @_;
+
+    my $body = '';
+    while (length $body < $count) {
+        read($client, $body, $count - length $body, length $body)
+            or return undef;
+    }
+
+    return $body;
+}
+
+
+sub note {
+    open my $out, '>>', $log or die "$log: $!\n";
+    syswrite $out, "$_[0]\n";
+}
+
+
+# What has arrived since the last call, "main PUT /bkt/key".
+my $told = 0;
+
+sub requests {
+    my $text = substr read_file($log), $told;
+    $told += length $text;
+    return split /\n/, $text;
+}
+
+
+sub stop {
+    return unless $pid;
+
+    local $?;
+    kill 'KILL', -$pid, $pid;
+    waitpid $pid, 0;
+    undef $pid;
+}
+
+
+END {
+    stop() if Chorus::Fixture::is_owner();
+}
+
+1;
