@@ -4,6 +4,7 @@
 #include "layout.h"
 
 #define LAYOUT_MIB  (1024 * 1024ull)
+#define LAYOUT_MB   (1000 * 1000ull)
 
 
 /* Defaults of clients and SDKs, the most common first. */
@@ -24,7 +25,7 @@ static const uint64_t  layout_common[] = {
     256 * LAYOUT_MIB,
     512 * LAYOUT_MIB,
     1024 * LAYOUT_MIB,
-    5 * 1000000ull, 10 * 1000000ull, 50 * 1000000ull, 100 * 1000000ull,
+    5 * LAYOUT_MB, 10 * LAYOUT_MB, 50 * LAYOUT_MB, 100 * LAYOUT_MB,
 };
 
 
@@ -69,7 +70,7 @@ size_t
 layout_candidates(uint64_t size, unsigned nparts, uint64_t *sizes, size_t max)
 {
     size_t           i;
-    uint64_t         mib;
+    uint64_t         mib, mb;
     layout_search_t  search;
 
     if (nparts == 1) {
@@ -96,8 +97,11 @@ layout_candidates(uint64_t size, unsigned nparts, uint64_t *sizes, size_t max)
     layout_consider(&search, mib * LAYOUT_MIB);
     layout_consider(&search, search.least);
 
-    for (i = 1; i < max; i++) {
-        layout_consider(&search, (mib + i) * LAYOUT_MIB);
+    mb = layout_ceil(search.least, LAYOUT_MB);
+
+    for (i = 0; i < max; i++) {
+        layout_consider(&search, (mib + i + 1) * LAYOUT_MIB);
+        layout_consider(&search, (mb + i) * LAYOUT_MB);
     }
 
     return search.n;

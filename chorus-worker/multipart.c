@@ -14,6 +14,7 @@
 #include "layout.h"
 #include "leftovers.h"
 #include "multipart.h"
+#include "tags.h"
 #include "transfer.h"
 
 #define MULTIPART_PART_TRIES      3
@@ -89,9 +90,11 @@ multipart_initiate(multipart_t *mp)
     s3_request_t          post;
     chorus_buf_t          buf;
     chorus_str_t          id;
+    chorus_tagging_t      later = { NULL, 0 };
     const s3_response_t  *answer;
 
-    if (headers_of_object(mp->work, &headers, mp->object, mp->tags)
+    /* RGW 16 loses tags that come with the beginning of an upload */
+    if (headers_of_object(mp->work, &headers, mp->object, &later)
         != WORK_DONE)
     {
         return WORK_FAILED;
@@ -326,12 +329,63 @@ multipart_send_parts(multipart_t *mp)
 }
 
 
+/* RGW 16 completes without saying the ETag: ask for it. */
+
+static work_rc_t
+multipart_ask_etag(multipart_t *mp, chorus_str_t *etag)
+{
+    s3_request_t          head;
+    const s3_response_t  *answer;
+
+    head = work_request(mp->work, FAILURE_SIDE_FOLLOWER, "HEAD", NULL);
+    answer = s3_client_call(mp->work->client, S3_LANE_SIDE, &head);
+
+    if (!s3_response_is(answer, 200)) {
+        return work_fail(mp->work, FAILURE_SIDE_FOLLOWER, "HEAD object",
+                         answer);
+    }
+
+    *etag = s3_response_etag(answer);
+
+    return WORK_DONE;
+}
+
+
+/* Is what was put together what was sent? */
+
+static work_rc_t
+multipart_verify(multipart_t *mp, const s3_response_t *answer)
+{
+    chorus_str_t  etag;
+
+    etag = chorus_xml_text(mp->work->mem, chorus_buf_str(&answer->body),
+                           "ETag");
+    if (etag.len > 2 && etag.data[0] == '"') {
+        etag = (chorus_str_t) { etag.data + 1, etag.len - 2 };
+    }
+
+    if (etag.len == 0 && multipart_ask_etag(mp, &etag) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (mp->is_sealed || chorus_str_eq(etag, chorus_str_from(mp->etag))) {
+        return WORK_DONE;
+    }
+
+    failure_set(&mp->work->failure, FAILURE_SOON, FAILURE_SIDE_FOLLOWER,
+                "EtagMismatch", "CompleteMultipartUpload on follower: its "
+                "ETag is \"%.*s\" instead of \"%s\"", chorus_fmt(etag),
+                mp->etag);
+
+    return WORK_FAILED;
+}
+
+
 static work_rc_t
 multipart_complete(multipart_t *mp)
 {
     char                  query[MULTIPART_QUERY_SIZE];
-    chorus_str_t          etag;
-    s3_request_t          post;
+    s3_request_t          post, subject;
     const s3_response_t  *answer;
 
     (void) snprintf(query, sizeof(query), "uploadId=%.*s",
@@ -354,21 +408,18 @@ multipart_complete(multipart_t *mp)
     }
 
     mp->work->bytes = mp->object->size;
-    etag = chorus_xml_text(mp->work->mem, chorus_buf_str(&answer->body),
-                           "ETag");
-    if (etag.len > 2 && etag.data[0] == '"') {
-        etag = (chorus_str_t) { etag.data + 1, etag.len - 2 };
-    }
 
-    if (!mp->is_sealed && !chorus_str_eq(etag, chorus_str_from(mp->etag))) {
-        failure_set(&mp->work->failure, FAILURE_SOON, FAILURE_SIDE_FOLLOWER,
-                    "EtagMismatch", "CompleteMultipartUpload on follower: "
-                    "its ETag is \"%.*s\" instead of \"%s\"",
-                    chorus_fmt(etag), mp->etag);
+    if (multipart_verify(mp, answer) != WORK_DONE) {
         return WORK_FAILED;
     }
 
-    return WORK_DONE;
+    if (mp->tags->ntags == 0) {
+        return WORK_DONE;
+    }
+
+    subject = work_request(mp->work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
+
+    return tags_put(mp->work, &subject, mp->tags);
 }
 
 

@@ -29,6 +29,12 @@ tags_get(work_t *work, failure_side_t side, const s3_request_t *subject,
         return work_fail(work, side, "GET tagging", response);
     }
 
+    /* RGW 16 says so of a multipart upload that was begun with tags: it has
+     * lost them */
+    if (response->body.len == 0) {
+        return WORK_DONE;
+    }
+
     body = chorus_str_dup(work->mem, chorus_buf_str(&response->body));
 
     if (chorus_tagging_parse(work->mem, body, tags, &error) != CHORUS_OK) {

@@ -6,6 +6,7 @@
 
 
 static void *ngx_http_chorus_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_chorus_create_srv_conf(ngx_conf_t *cf);
 static void *ngx_http_chorus_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -89,7 +90,7 @@ static ngx_http_module_t  ngx_http_chorus_module_ctx = {
     ngx_http_chorus_create_main_conf,      /* create main configuration */
     NULL,                                  /* init main configuration */
 
-    NULL,                                  /* create server configuration */
+    ngx_http_chorus_create_srv_conf,       /* create server configuration */
     NULL,                                  /* merge server configuration */
 
     ngx_http_chorus_create_loc_conf,       /* create location configuration */
@@ -117,6 +118,13 @@ static void *
 ngx_http_chorus_create_main_conf(ngx_conf_t *cf)
 {
     return ngx_pcalloc(cf->pool, sizeof(ngx_http_chorus_main_conf_t));
+}
+
+
+static void *
+ngx_http_chorus_create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_chorus_srv_conf_t));
 }
 
 
@@ -160,6 +168,10 @@ ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->enable) {
         cmcf->enabled = 1;
+
+        if (ngx_http_chorus_location_add(cf) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
     }
 
     if (cmcf->config == NULL) {
@@ -535,6 +547,13 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
     }
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&mcf->phases[NGX_HTTP_SERVER_REWRITE_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_chorus_location_handler;
 
     h = ngx_array_push(&mcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
     if (h == NULL) {

@@ -3,6 +3,7 @@
  * one request, and what each file offers to the others.
  *
  *     module.c     directives, configuration, start and end of a process
+ *     location.c   "/bucket" belongs to "location /bucket/"
  *     access.c     access phase: parse, authenticate, decide, prepare
  *     body.c       the small bodies whose keys must be known (DeleteObjects)
  *     sign.c       the request signed again for the storage
@@ -70,6 +71,12 @@ typedef struct {
 
 
 typedef struct {
+    /* the bucket locations of this server, "/photos/" */
+    ngx_array_t                 buckets;        /* of ngx_str_t */
+} ngx_http_chorus_srv_conf_t;
+
+
+typedef struct {
     ngx_flag_t                  enable;         /* chorus */
 
     /* chorus_route and chorus_replicate as written: the names of storages;
@@ -122,6 +129,11 @@ typedef struct {
 
 extern ngx_module_t  ngx_http_chorus_module;
 
+
+/* location.c: notes the location that is being merged; the handler of the
+ * server rewrite phase */
+ngx_int_t ngx_http_chorus_location_add(ngx_conf_t *cf);
+ngx_int_t ngx_http_chorus_location_handler(ngx_http_request_t *r);
 
 /* access.c */
 ngx_int_t ngx_http_chorus_access_handler(ngx_http_request_t *r);

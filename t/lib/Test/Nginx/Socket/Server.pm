@@ -5,6 +5,7 @@ package Test::Nginx::Socket::Server;
 use strict;
 use warnings;
 
+use File::Glob qw(:bsd_glob);
 use File::Path qw(make_path remove_tree);
 use POSIX ();
 use Scalar::Util qw(looks_like_number);
