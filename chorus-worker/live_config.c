@@ -87,10 +87,6 @@ live_config_load(const char *path, chorus_error_t *error)
         return false;
     }
 
-    if (live->config.warning.text[0] != '\0') {
-        log_write(LOG_WARN, "%s: %s", path, live->config.warning.text);
-    }
-
     live_config_replace(live);
 
     return true;

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "chorus_policy.h"
 #include "work.h"
 
 
@@ -55,9 +54,10 @@ work_resolve(work_t *work)
                                   work->task->replication);
     }
 
-    /* a routed bucket has its truth where it is routed to */
-    work->main = chorus_policy_route(work->config, parts->user,
-                                     parts->bucket);
+    /* only what main serves is replicated; a bucket that is routed elsewhere
+     * by now may still have marks from before, and another storage's 404 must
+     * never delete what main wrote */
+    work->main = work->config->main;
     work->follower = chorus_config_storage(work->config, parts->follower);
     work->bucket = parts->bucket;
     work->target = parts->target.len != 0 ? parts->target : parts->bucket;

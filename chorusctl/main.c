@@ -92,10 +92,6 @@ config_check(const ctl_options_t *options, char **args)
                chorus_fmt(config.main->name), config.nusers,
                config.nreplications);
 
-        if (config.warning.text[0] != '\0') {
-            printf("%s: warning: %s\n", args[0], config.warning.text);
-        }
-
         chorus_config_close(&config);
 
     } else {

@@ -22,7 +22,8 @@ static chorus_str_t ngx_http_chorus_secret_of(void *data,
 static void ngx_http_chorus_decide(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static chorus_storage_t *ngx_http_chorus_route(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, chorus_str_t bucket);
+    ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_loc_conf_t *clcf,
+    chorus_str_t bucket);
 static ngx_uint_t ngx_http_chorus_copies_across(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
@@ -72,10 +73,8 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
                      "storages is not possible. Download and upload instead.");
     }
 
-    if (ctx->operation->touch == CHORUS_TOUCH_KEYS_IN_BODY
-        && ctx->nfollowers)
+    if (ctx->operation->touch == CHORUS_TOUCH_KEYS_IN_BODY && ctx->nfollowers)
     {
-        ctx->waiting = 1;
         return ngx_http_chorus_body_read(r, ctx);
     }
 
@@ -320,7 +319,7 @@ ngx_http_chorus_decide(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_chorus_module);
 
-    ctx->storage = ngx_http_chorus_route(r, ctx, ctx->uri.bucket);
+    ctx->storage = ngx_http_chorus_route(r, ctx, clcf, ctx->uri.bucket);
 
     if (!ctx->storage->is_main
         || ctx->uri.bucket.len == 0
@@ -345,15 +344,13 @@ ngx_http_chorus_decide(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 
 static chorus_storage_t *
 ngx_http_chorus_route(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
-    chorus_str_t bucket)
+    ngx_http_chorus_loc_conf_t *clcf, chorus_str_t bucket)
 {
-    ngx_http_chorus_loc_conf_t   *clcf;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_chorus_module);
 
-    if (clcf->route) {
+    if (clcf && clcf->route) {
         return clcf->route;
     }
 
@@ -395,5 +392,12 @@ ngx_http_chorus_copies_across(ngx_http_request_t *r,
 
     bucket = chorus_str_cut(&source, '/');
 
-    return ngx_http_chorus_route(r, ctx, bucket) != ctx->storage;
+    if (chorus_str_eq(bucket, ctx->uri.bucket)) {
+        return 0;
+    }
+
+    return ngx_http_chorus_route(r, ctx,
+                                 ngx_http_chorus_location_of(r, bucket),
+                                 bucket)
+           != ctx->storage;
 }

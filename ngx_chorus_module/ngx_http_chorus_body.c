@@ -217,7 +217,6 @@ ngx_http_chorus_body_done(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 
     ctx->keys = request.keys;
     ctx->nkeys = request.nkeys;
-    ctx->waiting = 0;
 
     r->read_event_handler = ngx_http_block_reading;
 

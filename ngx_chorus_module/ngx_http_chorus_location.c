@@ -9,32 +9,42 @@
 #include "ngx_http_chorus_module.h"
 
 
+static ngx_http_chorus_bucket_t *ngx_http_chorus_location_find(
+    ngx_http_request_t *r, u_char *name, size_t len);
+static ngx_uint_t ngx_http_chorus_location_is_prefix(
+    ngx_http_core_loc_conf_t *clcf);
+
+
 ngx_int_t
-ngx_http_chorus_location_add(ngx_conf_t *cf)
+ngx_http_chorus_location_add(ngx_conf_t *cf, ngx_http_chorus_loc_conf_t *conf)
 {
-    ngx_str_t                   *bucket;
+    ngx_http_chorus_bucket_t    *bucket;
     ngx_http_core_loc_conf_t    *clcf;
     ngx_http_chorus_srv_conf_t  *cscf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_chorus_module);
 
+    if (!ngx_http_chorus_location_is_prefix(clcf)) {
+        return NGX_OK;
+    }
+
+    if (clcf->name.len == 1) {
+        cscf->root = conf;
+        return NGX_OK;
+    }
+
     if (clcf->name.len < 3
-        || clcf->name.data[0] != '/'
         || clcf->name.data[clcf->name.len - 1] != '/'
         || ngx_strlchr(clcf->name.data + 1,
-                       clcf->name.data + clcf->name.len - 1, '/') != NULL
-        || clcf->exact_match || clcf->named
-#if (NGX_PCRE)
-        || clcf->regex
-#endif
-       )
+                       clcf->name.data + clcf->name.len - 1, '/') != NULL)
     {
         return NGX_OK;
     }
 
     if (cscf->buckets.elts == NULL
-        && ngx_array_init(&cscf->buckets, cf->pool, 4, sizeof(ngx_str_t))
+        && ngx_array_init(&cscf->buckets, cf->pool, 4,
+                          sizeof(ngx_http_chorus_bucket_t))
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -45,7 +55,8 @@ ngx_http_chorus_location_add(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    *bucket = clcf->name;       /* "/photos/" */
+    bucket->name = clcf->name;
+    bucket->conf = conf;
 
     return NGX_OK;
 }
@@ -54,8 +65,42 @@ ngx_http_chorus_location_add(ngx_conf_t *cf)
 ngx_int_t
 ngx_http_chorus_location_handler(ngx_http_request_t *r)
 {
-    ngx_str_t                   *bucket;
+    ngx_http_chorus_bucket_t  *bucket;
+
+    if (r->uri.len > 1) {
+        bucket = ngx_http_chorus_location_find(r, r->uri.data + 1,
+                                               r->uri.len - 1);
+        if (bucket) {
+            r->uri = bucket->name;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_http_chorus_loc_conf_t *
+ngx_http_chorus_location_of(ngx_http_request_t *r, chorus_str_t name)
+{
+    ngx_http_chorus_bucket_t    *bucket;
+    ngx_http_chorus_srv_conf_t  *cscf;
+
+    bucket = ngx_http_chorus_location_find(r, (u_char *) name.data, name.len);
+    if (bucket) {
+        return bucket->conf;
+    }
+
+    cscf = ngx_http_get_module_srv_conf(r, ngx_http_chorus_module);
+
+    return cscf->root;
+}
+
+
+static ngx_http_chorus_bucket_t *
+ngx_http_chorus_location_find(ngx_http_request_t *r, u_char *name, size_t len)
+{
     ngx_uint_t                   i;
+    ngx_http_chorus_bucket_t    *bucket;
     ngx_http_chorus_srv_conf_t  *cscf;
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_chorus_module);
@@ -64,13 +109,26 @@ ngx_http_chorus_location_handler(ngx_http_request_t *r)
 
     for (i = 0; i < cscf->buckets.nelts; i++) {
 
-        if (r->uri.len + 1 == bucket[i].len
-            && ngx_strncmp(r->uri.data, bucket[i].data, r->uri.len) == 0)
+        if (len + 2 == bucket[i].name.len
+            && ngx_strncmp(name, bucket[i].name.data + 1, len) == 0)
         {
-            r->uri = bucket[i];
-            break;
+            return &bucket[i];
         }
     }
 
-    return NGX_DECLINED;
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_chorus_location_is_prefix(ngx_http_core_loc_conf_t *clcf)
+{
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return 0;
+    }
+#endif
+
+    return clcf->name.len && clcf->name.data[0] == '/'
+           && !clcf->exact_match && !clcf->named;
 }

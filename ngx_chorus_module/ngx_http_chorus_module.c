@@ -21,7 +21,7 @@ static char *ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf);
 static chorus_storage_t *ngx_http_chorus_resolve_storage(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, const char *directive,
-    ngx_str_t *name);
+    ngx_http_chorus_names_t *names, ngx_str_t *name);
 static ngx_int_t ngx_http_chorus_check_upstream(ngx_conf_t *cf,
     chorus_storage_t *storage);
 static ngx_int_t ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
@@ -169,7 +169,7 @@ ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->enable) {
         cmcf->enabled = 1;
 
-        if (ngx_http_chorus_location_add(cf) != NGX_OK) {
+        if (ngx_http_chorus_location_add(cf, conf) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -228,14 +228,8 @@ ngx_http_chorus_config(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (chorus_config_load(&mem, (char *) cmcf->path.data, config, &error)
         != CHORUS_OK)
     {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s",
-                           &cmcf->path, error.text);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", error.text);
         return NGX_CONF_ERROR;
-    }
-
-    if (config->warning.text[0] != '\0') {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "\"%V\": %s",
-                           &cmcf->path, config->warning.text);
     }
 
     cln->handler = ngx_http_chorus_config_cleanup;
@@ -256,30 +250,36 @@ ngx_http_chorus_config_cleanup(void *data)
 static char *
 ngx_http_chorus_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_array_t  **field = (ngx_array_t **) ((char *) conf + cmd->offset);
+    ngx_http_chorus_names_t **field =
+                   (ngx_http_chorus_names_t **) ((char *) conf + cmd->offset);
 
-    ngx_str_t   *value, *name;
-    ngx_uint_t   i;
+    ngx_str_t                *value;
+    ngx_http_chorus_names_t  *names;
 
     if (*field != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
 
-    *field = ngx_array_create(cf->pool, 1, sizeof(ngx_str_t));
-    if (*field == NULL) {
+    names = ngx_palloc(cf->pool, sizeof(ngx_http_chorus_names_t));
+    if (names == NULL) {
         return NGX_CONF_ERROR;
     }
 
     value = cf->args->elts;
 
-    for (i = 1; i < cf->args->nelts; i++) {
-        name = ngx_array_push(*field);
-        if (name == NULL) {
-            return NGX_CONF_ERROR;
-        }
+    names->nnames = cf->args->nelts - 1;
+    names->file = cf->conf_file->file.name;
+    names->line = cf->conf_file->line;
 
-        *name = value[i];
+    /* args are used again for the next directive, their elements too */
+    names->names = ngx_palloc(cf->pool, names->nnames * sizeof(ngx_str_t));
+    if (names->names == NULL) {
+        return NGX_CONF_ERROR;
     }
+
+    ngx_memcpy(names->names, value + 1, names->nnames * sizeof(ngx_str_t));
+
+    *field = names;
 
     return NGX_CONF_OK;
 }
@@ -294,7 +294,8 @@ ngx_http_chorus_resolve_route(ngx_conf_t *cf,
     }
 
     conf->route = ngx_http_chorus_resolve_storage(cf, cmcf, "chorus_route",
-                                                  conf->route_name->elts);
+                                                  conf->route_name,
+                                                  &conf->route_name->names[0]);
 
     if (conf->route == NULL
         || ngx_http_chorus_check_upstream(cf, conf->route) != NGX_OK)
@@ -310,41 +311,46 @@ static char *
 ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf)
 {
-    ngx_str_t         *name;
-    ngx_uint_t         i;
-    chorus_storage_t  *follower;
+    ngx_str_t                *name;
+    ngx_uint_t                i;
+    chorus_storage_t         *follower;
+    ngx_http_chorus_names_t  *names;
 
-    if (conf->replicate_names == NULL) {
+    names = conf->replicate_names;
+
+    if (names == NULL) {
         return NGX_CONF_OK;
     }
 
-    name = conf->replicate_names->elts;
+    name = names->names;
 
-    if (conf->replicate_names->nelts == 1
+    if (names->nnames == 1
         && ngx_strcmp(name[0].data, "off") == 0)
     {
         return NGX_CONF_OK;
     }
 
-    if (conf->replicate_names->nelts > NGX_HTTP_CHORUS_MAX_FOLLOWERS) {
+    if (names->nnames > NGX_HTTP_CHORUS_MAX_FOLLOWERS) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "chorus_replicate: more than %d followers",
-                      NGX_HTTP_CHORUS_MAX_FOLLOWERS);
+                      "chorus_replicate: more than %d followers in %V:%ui",
+                      NGX_HTTP_CHORUS_MAX_FOLLOWERS, &names->file,
+                      names->line);
         return NGX_CONF_ERROR;
     }
 
     if (conf->route && !conf->route->is_main) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "chorus_replicate \"%V\": replication is from main, but "
-                      "chorus_route sends this location to \"%*s\"",
-                      &name[0], conf->route->name.len, conf->route->name.data);
+                      "chorus_route sends this location to \"%*s\" in %V:%ui",
+                      &name[0], conf->route->name.len, conf->route->name.data,
+                      &names->file, names->line);
         return NGX_CONF_ERROR;
     }
 
-    for (i = 0; i < conf->replicate_names->nelts; i++) {
+    for (i = 0; i < names->nnames; i++) {
 
         follower = ngx_http_chorus_resolve_storage(cf, cmcf,
-                                                   "chorus_replicate",
+                                                   "chorus_replicate", names,
                                                    &name[i]);
         if (follower == NULL) {
             return NGX_CONF_ERROR;
@@ -353,7 +359,8 @@ ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
         if (follower->is_main) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "chorus_replicate \"%V\": this is main itself; "
-                          "name a follower", &name[i]);
+                          "name a follower in %V:%ui", &name[i],
+                          &names->file, names->line);
             return NGX_CONF_ERROR;
         }
 
@@ -367,7 +374,7 @@ ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
 static chorus_storage_t *
 ngx_http_chorus_resolve_storage(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, const char *directive,
-    ngx_str_t *name)
+    ngx_http_chorus_names_t *names, ngx_str_t *name)
 {
     size_t             i;
     chorus_user_t     *user;
@@ -377,8 +384,9 @@ ngx_http_chorus_resolve_storage(ngx_conf_t *cf,
 
     if (storage == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "%s \"%V\": no such storage in \"%V\"",
-                      directive, name, &cmcf->path);
+                      "%s \"%V\": no such storage in \"%V\" in %V:%ui",
+                      directive, name, &cmcf->path, &names->file,
+                      names->line);
         return NULL;
     }
 
@@ -388,10 +396,11 @@ ngx_http_chorus_resolve_storage(ngx_conf_t *cf,
         if (chorus_storage_credential(storage, user->name) == NULL) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "%s \"%V\": \"%V\" has no credentials for "
-                          "\"%*s\": storages.%V.users: no \"%*s\"",
+                          "\"%*s\": storages.%V.users: no \"%*s\" in %V:%ui",
                           directive, name, &cmcf->path,
                           user->name.len, user->name.data, name,
-                          user->name.len, user->name.data);
+                          user->name.len, user->name.data,
+                          &names->file, names->line);
             return NULL;
         }
     }
@@ -568,6 +577,8 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
     }
 
     *h = ngx_http_chorus_log_handler;
+
+    ngx_http_chorus_settle_init();
 
     return NGX_OK;
 }

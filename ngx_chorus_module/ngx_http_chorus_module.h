@@ -70,25 +70,40 @@ typedef struct {
 } ngx_http_chorus_main_conf_t;
 
 
+/* the words of a directive, and where it stands */
 typedef struct {
-    /* the bucket locations of this server, "/photos/" */
-    ngx_array_t                 buckets;        /* of ngx_str_t */
-} ngx_http_chorus_srv_conf_t;
+    ngx_str_t                  *names;
+    ngx_uint_t                  nnames;
+    ngx_str_t                   file;
+    ngx_uint_t                  line;
+} ngx_http_chorus_names_t;
 
 
 typedef struct {
     ngx_flag_t                  enable;         /* chorus */
 
-    /* chorus_route and chorus_replicate as written: the names of storages;
-     * NULL when the directive is not there */
-    ngx_array_t                *route_name;         /* of ngx_str_t, one */
-    ngx_array_t                *replicate_names;    /* of ngx_str_t */
+    /* chorus_route and chorus_replicate as written; NULL without */
+    ngx_http_chorus_names_t    *route_name;         /* one */
+    ngx_http_chorus_names_t    *replicate_names;
 
     /* what they mean, resolved when chorus.json is known */
     chorus_storage_t           *route;              /* or NULL */
     ngx_uint_t                  nfollowers;
     chorus_storage_t           *followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
 } ngx_http_chorus_loc_conf_t;
+
+
+typedef struct {
+    ngx_str_t                   name;           /* "/photos/" */
+    ngx_http_chorus_loc_conf_t *conf;
+} ngx_http_chorus_bucket_t;
+
+
+typedef struct {
+    /* the locations of buckets in this server, and "/" */
+    ngx_array_t                 buckets;    /* of ngx_http_chorus_bucket_t */
+    ngx_http_chorus_loc_conf_t *root;       /* NULL without */
+} ngx_http_chorus_srv_conf_t;
 
 
 /* the state of one request; dies with the request's pool */
@@ -121,9 +136,13 @@ typedef struct {
     ngx_chain_t                **body_last;
     size_t                       body_len;
 
+    /* of the proxy module; ours stands before it (settle.c) */
+    void                       (*finalize)(ngx_http_request_t *r,
+                                           ngx_int_t rc);
+
     const char                  *error;         /* code of our refusal */
     unsigned                     ready:1;       /* may be proxied */
-    unsigned                     waiting:1;     /* for its body */
+    unsigned                     settled:1;
 } ngx_http_chorus_ctx_t;
 
 
@@ -132,8 +151,13 @@ extern ngx_module_t  ngx_http_chorus_module;
 
 /* location.c: notes the location that is being merged; the handler of the
  * server rewrite phase */
-ngx_int_t ngx_http_chorus_location_add(ngx_conf_t *cf);
+ngx_int_t ngx_http_chorus_location_add(ngx_conf_t *cf,
+    ngx_http_chorus_loc_conf_t *conf);
 ngx_int_t ngx_http_chorus_location_handler(ngx_http_request_t *r);
+/* The location that requests about that bucket go to, as far as prefix
+ * locations tell; NULL when they do not. */
+ngx_http_chorus_loc_conf_t *ngx_http_chorus_location_of(
+    ngx_http_request_t *r, chorus_str_t bucket);
 
 /* access.c */
 ngx_int_t ngx_http_chorus_access_handler(ngx_http_request_t *r);
@@ -162,6 +186,7 @@ ngx_int_t ngx_http_chorus_refuse_code(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_s3_code_t code, const char *message);
 
 /* settle.c */
+void ngx_http_chorus_settle_init(void);
 ngx_int_t ngx_http_chorus_log_handler(ngx_http_request_t *r);
 /* Ties ctx to the request so that the log phase finds it even after an
  * internal redirect has cleared the module contexts. */

@@ -1,25 +1,76 @@
 /*
- * Log phase: did main perhaps apply the write?  Then every key it touches is
+ * The end of a request: did main perhaps apply the write?  Then every key it touches is
  * marked for every follower.
  *
  * "Perhaps" is the word: main answered 4xx means that it did not happen;
  * anything else (2xx, 3xx, 5xx, no answer, the client gone) may have.  A mark
  * too many costs a comparison, a mark too few costs the follower its truth.
  *
- * This is where the outcome of a request is known, and so the place where a
- * journal of intents would be settled.
+ * That is known when the proxy module is done with main.  The log phase comes
+ * later, after a lingering close perhaps by seconds: it settles what has not
+ * been settled by then (main did not answer).  This file is the place where
+ * the outcome of a request is known, and so the seam for a journal of intents.
  */
 
 #include "ngx_http_chorus_module.h"
 #include "chorus_replication.h"
 
 
+static ngx_int_t ngx_http_chorus_header_filter(ngx_http_request_t *r);
+static void ngx_http_chorus_finalize(ngx_http_request_t *r, ngx_int_t rc);
 static void ngx_http_chorus_watch_cleanup(void *data);
 static ngx_uint_t ngx_http_chorus_may_have_happened(ngx_http_request_t *r);
 static void ngx_http_chorus_settle(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static void ngx_http_chorus_mark_touched(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_str_t replication);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+
+
+void
+ngx_http_chorus_settle_init(void)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_chorus_header_filter;
+}
+
+
+/* Main has begun to answer: hear of the end before the proxy module does. */
+
+static ngx_int_t
+ngx_http_chorus_header_filter(ngx_http_request_t *r)
+{
+    ngx_http_upstream_t    *u;
+    ngx_http_chorus_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
+    u = r->upstream;
+
+    if (ctx && ctx->ready && ctx->nfollowers && u && ctx->finalize == NULL
+        && u->finalize_request)
+    {
+        ctx->finalize = u->finalize_request;
+        u->finalize_request = ngx_http_chorus_finalize;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static void
+ngx_http_chorus_finalize(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_chorus_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
+
+    if (ctx) {
+        ngx_http_chorus_settle(r, ctx);
+        ctx->finalize(r, rc);
+    }
+}
 
 
 ngx_int_t
@@ -72,12 +123,13 @@ ngx_http_chorus_settle(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     chorus_str_t          name;
     chorus_replication_t  replication;
 
-    if (!ctx->ready
-        || ctx->nfollowers == 0
+    if (ctx->settled || !ctx->ready || ctx->nfollowers == 0
         || !ngx_http_chorus_may_have_happened(r))
     {
         return;
     }
+
+    ctx->settled = 1;
 
     mem = ngx_http_chorus_mem(r->pool);
 

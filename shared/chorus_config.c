@@ -166,7 +166,11 @@ config_syntax_error(const json_error_t *json_error, chorus_error_t *error)
     int          len;
     const char  *near;
 
-    if (json_error_code(json_error) == json_error_out_of_memory) {
+    /* it has no text for most allocations that fail */
+
+    if (json_error->text[0] == '\0'
+        || json_error_code(json_error) == json_error_out_of_memory)
+    {
         return CHORUS_NOMEM;
     }
 

@@ -93,7 +93,6 @@ typedef struct {
     size_t                      nroutes;
     chorus_worker_config_t      worker;
     chorus_str_t                api_token_file; /* "api": {"token_file"} */
-    chorus_error_t              warning;        /* text[0] == 0: none */
 } chorus_config_t;
 
 

@@ -99,22 +99,48 @@ chorus_uri_decode(chorus_mem_t *mem, chorus_str_t s, chorus_str_t *out)
 }
 
 
+/* Appends the front of *s that stands for itself, and moves *s behind it. */
+static void
+uri_take_plain(chorus_buf_t *buf, chorus_str_t *s, bool keep_slash)
+{
+    size_t  n;
+
+    for (n = 0; n < s->len; n++) {
+        if (!uri_is_unreserved(s->data[n])
+            && !(keep_slash && s->data[n] == '/'))
+        {
+            break;
+        }
+    }
+
+    chorus_buf_add(buf, (chorus_str_t) { s->data, n });
+    *s = chorus_str_sub(*s, n);
+}
+
+
+static void
+uri_escape(chorus_buf_t *buf, char c)
+{
+    static const char  hex[] = "0123456789ABCDEF";
+
+    chorus_buf_char(buf, '%');
+    chorus_buf_char(buf, hex[(unsigned char) c >> 4]);
+    chorus_buf_char(buf, hex[(unsigned char) c & 0x0f]);
+}
+
+
 void
 chorus_uri_encode(chorus_buf_t *buf, chorus_str_t s, bool keep_slash)
 {
-    size_t             i;
-    static const char  hex[] = "0123456789ABCDEF";
+    for ( ;; ) {
+        uri_take_plain(buf, &s, keep_slash);
 
-    for (i = 0; i < s.len; i++) {
-
-        if (uri_is_unreserved(s.data[i]) || (keep_slash && s.data[i] == '/')) {
-            chorus_buf_char(buf, s.data[i]);
-            continue;
+        if (s.len == 0) {
+            return;
         }
 
-        chorus_buf_char(buf, '%');
-        chorus_buf_char(buf, hex[(unsigned char) s.data[i] >> 4]);
-        chorus_buf_char(buf, hex[(unsigned char) s.data[i] & 0x0f]);
+        uri_escape(buf, s.data[0]);
+        s = chorus_str_sub(s, 1);
     }
 }
 
@@ -123,13 +149,22 @@ void
 chorus_uri_recode(chorus_buf_t *buf, chorus_str_t s, bool keep_slash)
 {
     char  c;
-    bool  is_raw_slash;
 
-    while (s.len != 0) {
-        is_raw_slash = (s.data[0] == '/');
+    for ( ;; ) {
+        uri_take_plain(buf, &s, keep_slash);
+
+        if (s.len == 0) {
+            return;
+        }
+
         c = uri_next(&s);
-        chorus_uri_encode(buf, (chorus_str_t) { &c, 1 },
-                          keep_slash && is_raw_slash);
+
+        if (uri_is_unreserved(c)) {
+            chorus_buf_char(buf, c);
+
+        } else {
+            uri_escape(buf, c);
+        }
     }
 }
 

@@ -374,10 +374,10 @@ server {{
         s = self.stats(bucket)
         return s["counters"]["failed_attempts"] if s else 0
 
-    def wait_equal(self, bucket, seconds=20, sample=200):
+    def wait_equal(self, bucket, seconds=20, **options):
         """Until follower equals main; every test's last word."""
         return compare.wait_equal(self.main, self.follower, bucket,
-                                  seconds * (3 if IS_ASAN else 1), sample)
+                                  seconds * (3 if IS_ASAN else 1), **options)
 
     def wait_idle(self, bucket, seconds=20):
         wait_until(lambda: self.waiting(bucket) == 0, seconds,

@@ -45,7 +45,7 @@ PLANTED = {
          "b'k' x-amz-tagging-count: main '1', follower None"),
     "a bucket tag":
         (lambda f, b: f.s3.put_bucket_tagging(Bucket=b, Tagging=OTHER),
-         "bucket tags: main 'NoSuchTagSetError'"),
+         "bucket tags: main [], follower [(b'colour', b'blue')]"),
     "no bucket":
         (lambda f, b: (f.s3.delete_object(Bucket=b, Key="k"),
                        f.s3.delete_bucket(Bucket=b)),

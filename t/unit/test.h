@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,9 @@
 #include "chorus_mem.h"
 #include "chorus_str.h"
 
+/* not every program has a use for each of these */
+#define TEST_HELPER  __attribute__((unused, noinline)) static
+
 #define NROWS(table)  (sizeof(table) / sizeof((table)[0]))
 
 
@@ -23,7 +27,7 @@ static chorus_arena_t  *arena;
 static chorus_mem_t     mem;
 
 
-static inline int
+TEST_HELPER int
 test_setup(void **state)
 {
     (void) state;
@@ -35,7 +39,7 @@ test_setup(void **state)
 }
 
 
-static inline int
+TEST_HELPER int
 test_teardown(void **state)
 {
     (void) state;
@@ -52,7 +56,7 @@ test_teardown(void **state)
 
 
 /* NULL is the null string */
-static inline void
+TEST_HELPER void
 check_str(const char *name, chorus_str_t actual, const char *expected)
 {
     if (expected == NULL) {
@@ -74,7 +78,7 @@ check_str(const char *name, chorus_str_t actual, const char *expected)
 }
 
 
-static inline void
+TEST_HELPER void
 check_int(const char *name, int64_t actual, int64_t expected)
 {
     if (actual != expected) {
@@ -84,7 +88,7 @@ check_int(const char *name, int64_t actual, int64_t expected)
 }
 
 
-static inline void
+TEST_HELPER void
 check_has(const char *name, const char *text, const char *part)
 {
     if (strstr(text, part) == NULL) {

@@ -74,6 +74,7 @@ $self->{http}
 
     server {
         listen 127.0.0.1:$Port;
+        client_max_body_size 0;
 $self->{config}
     }
 }

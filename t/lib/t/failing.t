@@ -31,7 +31,8 @@ _EOC_
 my $get = "$config--- request\nGET /t\n";
 my $missing = "$config--- request\nGET /missing\n--- error_code: 404\n";
 my $two = "$config--- request eval\n[\"GET /t\", \"GET /t\"]\n";
-my $pipelined = "$config--- pipelined_requests eval\n[\"GET /t\", \"GET /t\"]\n";
+my $pipelined = "$config--- pipelined_requests eval\n"
+    . "[\"GET /t\", \"GET /t\"]\n";
 my $up = $config . <<'_EOC_';
 --- request
 GET /up

@@ -97,7 +97,7 @@ sub left_behind {
         my ($pid) = $path =~ /(\d+)/;
         next if $pid == $$;
         open my $in, '<', $path or next;
-        my $command = <$in> // '';
+        (my $command = <$in> // '') =~ tr/\0/ /;
         next unless $command =~ /\Q$folder\E/ || has_folder($pid);
         push @found, "$pid $command";
         kill 'KILL', $pid;
@@ -110,5 +110,6 @@ sub left_behind {
 sub has_folder {
     my ($pid) = @_;
 
-    return grep { (readlink($_) // '') =~ /\Q$folder\E/ } glob "/proc/$pid/fd/*";
+    return grep { (readlink($_) // '') =~ /\Q$folder\E/ }
+        glob "/proc/$pid/fd/*";
 }

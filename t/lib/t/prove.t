@@ -77,12 +77,15 @@ sub leave_nginx {
     return <<'_EOC_';
 my $root = $ENV{TEST_NGINX_SERVROOT};
 mkdir $_ for $root, "$root/logs";
+pipe my $in, my $until_exec;
 my $pid = fork;
 if (!$pid) {
     setpgrp;
     close STDOUT;
     exec $^X, '-e', 'sleep 60', $root;
 }
+close $until_exec;
+readline $in;
 open my $out, '>', "$root/logs/nginx.pid";
 print $out $pid;
 close $out;

@@ -7,7 +7,6 @@ use warnings;
 
 use File::Glob qw(:bsd_glob);
 use File::Path qw(make_path remove_tree);
-use POSIX ();
 use Scalar::Util qw(looks_like_number);
 use Test::More ();
 use Time::HiRes qw(sleep time);
@@ -284,19 +283,15 @@ sub show {
 # Returns the wait status and what nginx wrote to stderr.
 sub run_nginx {
     my $errors = "$LogDir/stderr.log";
-    $starting = fork // bail_out("fork: $!");
-
-    if ($starting == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
+    $launched = 1;
+    spawn(\$starting, sub {
         open STDOUT, '>', '/dev/null';
         open STDERR, '>', $errors;
         { exec { $Setting{binary} } $Setting{binary}, '-e', $ErrLogFile,
             '-p', "$ServRoot/", '-c', $ConfFile; }
         print STDERR "cannot execute $Setting{binary}: $!\n";
-        POSIX::_exit(127);
-    }
+    });
 
-    $launched = 1;
     waitpid $starting, 0;
     my $status = $?;
     undef $starting;

@@ -9,6 +9,7 @@ use warnings;
 use Exporter 'import';
 use File::Spec;
 use IO::Socket::INET;
+use POSIX qw(:signal_h);
 use Test::More ();
 
 # Functions which a .t file sees.
@@ -31,7 +32,7 @@ our @VARIABLES = qw(
 our @EXPORT_OK = (@PUBLIC, @VARIABLES, qw(
     %Setting %RandPorts @EnvToNginx
     @BlockPreprocessors @CleanupHandlers @TestCleanupHandlers
-    bail_out expand parse_time
+    bail_out expand parse_time spawn
 ));
 our %EXPORT_TAGS = (all => \@EXPORT_OK);
 
@@ -169,6 +170,28 @@ sub env_to_nginx {
 # Ends the whole file: what runs is left to END.
 sub bail_out {
     Test::More::BAIL_OUT(join '', @_);
+}
+
+
+# Runs the code in a child.  A signal waits until the pid is where END finds
+# it, or else the child would stay behind.
+sub spawn {
+    my ($pid, $code) = @_;
+
+    my $before = POSIX::SigSet->new;
+    sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGINT, SIGTERM, SIGHUP),
+        $before);
+
+    my $child = fork // bail_out("fork: $!");
+    if ($child == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
+        sigprocmask(SIG_SETMASK, $before);
+        $code->();
+        POSIX::_exit(127);      # the parent's END blocks are not ours
+    }
+
+    $$pid = $child;
+    sigprocmask(SIG_SETMASK, $before);
 }
 
 

@@ -43,15 +43,13 @@ sub start {
         socket => listen_on($target, $block->name),
     }, $class;
 
-    $self->{pid} = fork // bail_out("fork: $!");
-    if ($self->{pid} == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
+    $running = $self;
+    spawn(\$self->{pid}, sub {
         $SIG{PIPE} = 'IGNORE';
         eval { $self->serve; 1 } or warn $block->name, " - TCP server: $@";
-        POSIX::_exit(0);        # the parent's END blocks are not ours
-    }
+    });
 
-    return $running = $self;
+    return $self;
 }
 
 
@@ -95,9 +93,12 @@ sub check {
 sub stop_running {
     my $self = $running or return;
 
-    local $?;
-    kill 'KILL', $self->{pid};
-    waitpid $self->{pid}, 0;
+    if ($self->{pid}) {
+        local $?;
+        kill 'KILL', $self->{pid};
+        waitpid $self->{pid}, 0;
+    }
+
     unlink $self->{target} if $self->{target} !~ /^\d+$/;
     close $self->{socket};
     undef $running;

@@ -1,0 +1,165 @@
+"""Workers that die, end and share the queue."""
+
+import os
+import signal
+import time
+
+import compare
+from load import Load, put_small
+from process import wait_until
+from stack import IS_ASAN, IS_FULL
+
+MIB = 1 << 20
+
+
+def slow_copy(stack, bucket, mib, **settings):
+    """A worker in the middle of copying one large object."""
+    stack.stop_workers()
+    stack.wire(timeout=60).put(bucket, "large", os.urandom(mib * MIB))
+    stack.faulty_main.inject(
+        when=lambda method, target: method == "GET" and "/large" in target,
+        bytes_per_second=10 * MIB)
+    worker = stack.use_worker(main=stack.faulty_main.url, **settings)
+    wait_until(lambda: stack.faulty_main.sent_bytes > 10 * MIB, 15,
+               "the copy is on its way")
+    assert stack.stats(bucket)["busy"] == 1
+    assert not (compare.listing(stack.follower, bucket) or {})
+    return worker
+
+
+def test_kill9_in_mid_copy_another_worker_takes_over(stack, bucket, figures):
+    worker = slow_copy(stack, bucket, 200)
+    worker.kill9()
+    begin = time.monotonic()
+    stack.start_worker()
+    assert stack.stats(bucket)["busy"] == 1, "the lease still runs"
+    wait_until(lambda: stack.stats(bucket)["counters"]["expired"] == 1, 8,
+               "the lease of 5 s ends")
+    took = stack.wait_equal(bucket, 30)
+    figures(f"200 MiB: equal {time.monotonic() - begin:.1f} s after kill -9 "
+            f"with a lease of 5 s ({took:.1f} s of them copying)")
+    assert stack.stats(bucket)["counters"]["synced"] >= 1
+
+
+def test_terminated_worker_gives_its_work_back_at_once(stack, bucket):
+    """With leases of an hour, only a release lets another one go on."""
+    worker = slow_copy(stack, bucket, 60, lease_seconds=3600,
+                       grace_seconds=1)
+    other = stack.start_worker()
+    begin = time.monotonic()
+    assert worker.stop() == 0
+    assert time.monotonic() - begin < 6 * (3 if IS_ASAN else 1)
+    stack.wait_equal(bucket, 10)
+    assert other.is_running()
+    assert stack.stats(bucket)["counters"]["expired"] == 0
+
+
+def test_terminated_worker_finishes_what_is_nearly_done(stack, bucket):
+    stack.stop_workers()
+    load = Load(stack.wire, put_small(bucket), 8, 200)
+    load.join()
+    load.check()
+    worker = stack.start_worker()
+    time.sleep(0.1)
+    assert worker.stop() == 0
+    s = stack.stats(bucket)
+    assert s["busy"] == 0 and s["counters"]["expired"] == 0
+    assert s["counters"]["failed_attempts"] == 0, s
+    stack.start_worker()
+    stack.wait_equal(bucket)
+
+
+def test_a_lease_is_renewed_while_a_long_copy_runs(stack, bucket):
+    """Nobody else takes a copy that takes longer than its lease."""
+    slow_copy(stack, bucket, 90, lease_seconds=5)
+    stack.start_worker()
+    stack.wait_equal(bucket, 20)
+    counters = stack.stats(bucket)["counters"]
+    assert counters["expired"] == 0 and counters["failed_attempts"] == 0
+
+
+def test_several_workers_share_the_queue(stack, bucket):
+    stack.stop_workers()
+    load = Load(stack.wire, put_small(bucket), 8, 400)
+    load.join()
+    load.check()
+    workers = [stack.start_worker() for _ in range(3)]
+    stack.wait_equal(bucket, 30)
+    shares = []
+    for worker in workers:
+        with open(worker.log) as f:
+            shares.append(sum(f"bucket={bucket}" in line and " synced " in line
+                              for line in f))
+    assert sum(shares) == 401, shares       # the bucket itself is one
+    assert min(shares) > 20, shares
+    assert stack.stats(bucket)["counters"]["synced"] == 401
+
+
+def test_kill9_of_a_worker_every_2_seconds_under_load(stack, bucket, figures):
+    count = 10_000 if IS_FULL else 2_000
+    stack.start_worker()
+    begin = time.monotonic()
+    load = Load(stack.wire, put_small(bucket), 16, count)
+    kills = 0
+    while not load.is_done():
+        time.sleep(2 if IS_FULL or kills else 1)
+        victim = stack.workers.pop(0)
+        victim.kill9()
+        stack.start_worker()
+        kills += 1
+    load.join()
+    load.check()
+    stack.workers.pop(0).kill9()
+    stack.start_worker()
+    wait_until(lambda: stack.waiting(bucket) == 0, 60 * (3 if IS_ASAN else 1),
+               lambda: f"all is settled: {stack.stats(bucket)}")
+    took = time.monotonic() - begin
+    stack.wait_equal(bucket, 10)
+    assert len(compare.listing(stack.follower, bucket)) == count
+    figures(f"{count} objects by 16 clients in {load.seconds:.1f} s "
+            f"({count / load.seconds:.0f}/s, slowest {load.slowest:.2f} s), "
+            f"{kills + 1} workers killed; settled after {took:.1f} s")
+
+
+def test_hup_reads_the_configuration_again(stack, bucket):
+    """What nobody could do without the new follower address is done."""
+    config = stack.write_config("chorus-hup.json",
+                                follower_url="http://127.0.0.1:9")
+    stack.stop_workers()
+    worker = stack.start_worker(config)
+    stack.wire().put(bucket, "k", b"x")
+    wait_until(lambda: stack.failed_attempts(bucket) > 0, 10, "it fails")
+    stack.write_config("chorus-hup.json")
+    worker.send(signal.SIGHUP)
+    stack.wait_equal(bucket)
+    # a broken one is refused, the one there was stays
+    with open(config, "w") as f:
+        f.write("{ broken")
+    worker.send(signal.SIGHUP)
+    stack.wire().put(bucket, "k2", b"x")
+    stack.wait_equal(bucket)
+    assert worker.is_running()
+
+
+def test_a_slow_follower_request_does_not_outlive_its_lease(stack, bucket):
+    """A worker that lost its lease must not write over its successor."""
+    wire = stack.wire()
+    wire.put(bucket, "k", b"old")
+    stack.wait_equal(bucket)
+    stack.stop_workers()
+    wire.put(bucket, "k", b"stale")
+    # the first worker's PUT is held back, and so is the worker
+    stack.faulty_follower.inject(
+        when=lambda m, t: m == "PUT" and "/k" in t, hang=True, times=1)
+    first = stack.use_worker(follower=stack.faulty_follower.url)
+    wait_until(lambda: stack.faulty_follower.fault.hits == 1, 10, "its PUT")
+    first.pause()
+    wire.put(bucket, "k", b"newest")
+    stack.start_worker()
+    wait_until(lambda: stack.follower.wire().get(bucket, "k").body
+               == b"newest", 15, "the successor's copy")
+    first.resume()
+    time.sleep(1.5)
+    stack.faulty_follower.clear()
+    stack.wait_equal(bucket)
+    assert stack.follower.wire().get(bucket, "k").body == b"newest"

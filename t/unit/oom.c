@@ -1,0 +1,477 @@
+/*
+ * The n-th allocation fails, for every n: each entry point says so, leaks
+ * nothing, and works when it is asked again.
+ */
+
+#include <jansson.h>
+
+#include "chorus_policy.h"
+#include "chorus_replication.h"
+#include "chorus_s3_xml.h"
+#include "chorus_sigv4.h"
+#include "config_host.h"
+#include "sigv4_examples.h"
+#include "test.h"
+
+
+typedef struct {
+    chorus_mem_t  *from;
+    size_t         left;            /* allocations until one fails */
+    bool           has_failed;
+} scarce_t;
+
+typedef chorus_rc_t (*scarce_test_pt)(chorus_mem_t *pool);
+
+
+static scarce_t             scarce;
+static chorus_crypto_t     *crypto;
+static chorus_key_cache_t  *keys;
+
+
+static void *
+scarce_alloc(void *pool, size_t size)
+{
+    (void) pool;
+
+    if (scarce.left == 0) {
+        scarce.has_failed = true;
+        return NULL;
+    }
+
+    scarce.left--;
+
+    return chorus_alloc(&mem, size);
+}
+
+
+static void *
+scarce_malloc(size_t size)
+{
+    if (scarce.left == 0) {
+        scarce.has_failed = true;
+        return NULL;
+    }
+
+    scarce.left--;
+
+    return malloc(size);
+}
+
+
+/* Runs `test` with one allocation more each time until none fails. */
+static void
+run_scarce(const char *name, scarce_test_pt test, bool may_blame_input)
+{
+    size_t        n;
+    chorus_rc_t   rc;
+    chorus_mem_t  pool;
+
+    pool.alloc = scarce_alloc;
+    pool.pool = NULL;
+
+    for (n = 0; n < 10000; n++) {
+
+        scarce.left = n;
+        scarce.has_failed = false;
+
+        rc = test(&pool);
+
+        if (!scarce.has_failed) {
+            check_int(name, rc, CHORUS_OK);
+            assert_true(n > 0);
+            return;
+        }
+
+        if (rc != CHORUS_NOMEM
+            && !(rc == CHORUS_ERROR && may_blame_input))
+        {
+            fail_msg("%s: allocation %zu failed, got %d", name, n, rc);
+        }
+
+        chorus_arena_reset(arena);
+    }
+
+    fail_msg("%s: never enough", name);
+}
+
+
+static chorus_rc_t
+nomem_if_null(chorus_str_t s)
+{
+    return s.data == NULL ? CHORUS_NOMEM : CHORUS_OK;
+}
+
+
+/* ---- the entry points ---- */
+
+
+static chorus_rc_t
+scarce_uri(chorus_mem_t *pool)
+{
+    chorus_uri_t    uri;
+    chorus_error_t  error;
+
+    return chorus_uri_parse(pool, chorus_str("/b%20/k%20?a&b=1"), &uri,
+                            &error);
+}
+
+
+static chorus_rc_t
+scarce_buffer(chorus_mem_t *pool)
+{
+    size_t        i;
+    chorus_buf_t  buf;
+
+    buf = chorus_buf(pool, 0);
+
+    for (i = 0; i < 1000; i++) {
+        chorus_buf_text(&buf, "text");
+        chorus_buf_char(&buf, 'c');
+        chorus_buf_u64(&buf, 7);
+        chorus_buf_hex(&buf, "x", 1);
+    }
+
+    return nomem_if_null(chorus_buf_str(&buf));
+}
+
+
+static const char  target[] = "/b/k%20+?b=%20&a=1&list-type=2";
+
+static const chorus_header_t  headers[] = {
+    HEADER("Host", "h"),
+    EXAMPLE_DATE,
+    HEADER("X-Amz-Meta-A", "  a  b "),
+    HEADER("x-amz-content-sha256", CHORUS_UNSIGNED_PAYLOAD),
+};
+
+
+static chorus_str_t
+sign_with(chorus_mem_t *pool, const chorus_uri_t *uri)
+{
+    chorus_sigv4_signer_t   signer;
+    chorus_sigv4_request_t  request;
+
+    signer.mem = pool;
+    signer.crypto = crypto;
+    signer.keys = keys;
+    signer.access_key = chorus_str(EXAMPLE_ACCESS_KEY);
+    signer.secret_key = chorus_str(EXAMPLE_SECRET);
+    signer.region = chorus_str("us-east-1");
+
+    request.method = chorus_str("PUT");
+    request.uri = uri;
+    request.headers = headers;
+    request.nheaders = NROWS(headers);
+    request.payload = chorus_str(CHORUS_UNSIGNED_PAYLOAD);
+
+    return chorus_sigv4_sign(&signer, &request,
+                             chorus_str("20130524T000000Z"));
+}
+
+
+static chorus_rc_t
+scarce_sign(chorus_mem_t *pool)
+{
+    chorus_uri_t  uri;
+
+    assert_int_equal(chorus_uri_parse(&mem, chorus_str(target), &uri, NULL),
+                     CHORUS_OK);
+
+    return nomem_if_null(sign_with(pool, &uri));
+}
+
+
+static chorus_str_t
+secret_of(void *data, chorus_str_t access_key)
+{
+    (void) data;
+    (void) access_key;
+
+    return chorus_str(EXAMPLE_SECRET);
+}
+
+
+static chorus_rc_t
+verify_with(chorus_mem_t *pool, const char *region, const char *extra)
+{
+    chorus_uri_t              uri;
+    chorus_header_t           all[NROWS(headers) + 2];
+    chorus_sigv4_auth_t       auth;
+    chorus_s3_refusal_t       refusal;
+    chorus_sigv4_request_t    request;
+    chorus_sigv4_verifier_t   verifier = {
+        pool, crypto, keys, EXAMPLE_NOW, chorus_str_from(region), secret_of,
+        NULL
+    };
+
+    assert_int_equal(chorus_uri_parse(&mem, chorus_str(target), &uri, NULL),
+                     CHORUS_OK);
+
+    memcpy(all, headers, sizeof(headers));
+    all[NROWS(headers)].name = chorus_str("authorization");
+    all[NROWS(headers)].value = sign_with(&mem, &uri);
+    all[NROWS(headers) + 1].name = chorus_str_from(extra);
+    all[NROWS(headers) + 1].value = chorus_str("x");
+
+    request.method = chorus_str("PUT");
+    request.uri = &uri;
+    request.headers = all;
+    request.nheaders = NROWS(headers) + (extra == NULL ? 1 : 2);
+
+    return chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+}
+
+
+static chorus_rc_t
+scarce_verify(chorus_mem_t *pool)
+{
+    return verify_with(pool, "us-east-1", NULL);
+}
+
+
+static chorus_rc_t
+scarce_wrong_region(chorus_mem_t *pool)
+{
+    chorus_rc_t  rc;
+
+    rc = verify_with(pool, "a-region", NULL);
+
+    return rc == CHORUS_ERROR ? CHORUS_OK : rc;
+}
+
+
+static chorus_rc_t
+scarce_unsigned_header(chorus_mem_t *pool)
+{
+    chorus_rc_t  rc;
+
+    rc = verify_with(pool, "us-east-1", "x-amz-acl");
+
+    return rc == CHORUS_ERROR ? CHORUS_OK : rc;
+}
+
+
+static chorus_rc_t
+scarce_error_xml(chorus_mem_t *pool)
+{
+    chorus_s3_refusal_t  refusal;
+
+    memset(&refusal, 0, sizeof(refusal));
+    refusal.code = CHORUS_S3_ACCESS_DENIED;
+
+    return nomem_if_null(chorus_s3_error_xml(pool, &refusal, chorus_str("/b"),
+                                             chorus_str("id")));
+}
+
+
+static chorus_rc_t
+scarce_delete(chorus_mem_t *pool)
+{
+    chorus_error_t           error;
+    chorus_delete_objects_t  request;
+
+    return chorus_delete_objects_parse(pool,
+        chorus_str("<Delete><Object><Key>a long key a long key a long key a "
+                   "long key a long key a long key a long key a long key a "
+                   "long key a long key</Key></Object><Object><Key>b</Key>"
+                   "</Object></Delete>"), &request, &error);
+}
+
+
+static chorus_rc_t
+scarce_tagging(chorus_mem_t *pool)
+{
+    chorus_rc_t       rc;
+    chorus_error_t    error;
+    chorus_tagging_t  tagging;
+
+    rc = chorus_tagging_parse(pool,
+             chorus_str("<Tagging><TagSet><Tag><Key>k</Key><Value>v</Value>"
+                        "</Tag></TagSet></Tagging>"), &tagging, &error);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = nomem_if_null(chorus_tagging_xml(pool, &tagging));
+
+    return rc != CHORUS_OK ? rc
+                           : nomem_if_null(chorus_tagging_header(pool,
+                                                                 &tagging));
+}
+
+
+static chorus_rc_t
+scarce_xml(chorus_mem_t *pool)
+{
+    chorus_str_t  body;
+
+    body = chorus_str("<Error><Code>NoSuchKey</Code></Error>");
+
+    if (chorus_xml_root(pool, body).data == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    return nomem_if_null(chorus_xml_text(pool, body, "Code"));
+}
+
+
+static chorus_rc_t
+scarce_replication(chorus_mem_t *pool)
+{
+    chorus_str_t          name;
+    chorus_error_t        error;
+    chorus_replication_t  replication, back;
+
+    replication.user = chorus_str("u:1");
+    replication.bucket = chorus_str("b%");
+    replication.follower = chorus_str("f");
+    replication.target = chorus_str("t{}");
+
+    name = chorus_replication_name(pool, &replication);
+
+    if (name.data == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    return chorus_replication_parse(pool, name, &back, &error);
+}
+
+
+static chorus_rc_t
+scarce_pattern(chorus_mem_t *pool)
+{
+    chorus_rc_t        rc;
+    chorus_error_t     error;
+    chorus_pattern_t  *pattern;
+
+    rc = chorus_pattern_compile(pool, chorus_str("~^a"), &pattern, &error);
+
+    if (rc == CHORUS_OK) {
+        chorus_pattern_free(pattern);
+    }
+
+    return rc;
+}
+
+
+static chorus_rc_t
+scarce_base64(chorus_mem_t *pool)
+{
+    return nomem_if_null(chorus_base64(pool, "x", 1));
+}
+
+
+static chorus_rc_t
+scarce_config(chorus_mem_t *pool)
+{
+    chorus_rc_t           rc;
+    chorus_str_t          text;
+    chorus_error_t        error;
+    chorus_config_t       config;
+    chorus_config_host_t  host;
+
+    text = json_of(&mem,
+        "{'redis': {'url': 'redis://u%20:S3CR3T%20@h/1'}, 'region': 'r',"
+        " 'storages': {"
+        "   'main': {'endpoint': 'http://h', 'region': 'r', 'provider':"
+        "            'aws', 'main': true, 'users': {'alice':"
+        "     {'access_key': 'A', 'secret_key': '${env:ALICE_SECRET}'}}},"
+        "   'f': {'endpoint': 'http://f', 'users': {'alice':"
+        "     {'access_key': 'B', 'secret_key_file': 'x'}}}},"
+        " 'users': {'alice': [{'access_key': 'C', 'secret_key': 'S3CR3T'}]},"
+        " 'replications': [{'user': '*', 'bucket': '~^a', 'to': ['f']}],"
+        " 'routes': [{'user': 'alice', 'bucket': 'x', 'storage': 'f'}],"
+        " 'worker': {'concurrency': 1}, 'api': {'token_file': 't'}}");
+
+    host = test_host(true);
+
+    rc = chorus_config_parse(pool, text, &host, &config, &error);
+
+    if (rc == CHORUS_OK) {
+        chorus_config_close(&config);
+    }
+
+    return rc;
+}
+
+
+static void
+each_allocation_fails_once(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char      *name;
+        scarce_test_pt   test;
+    } rows[] = {
+        { "buffer", scarce_buffer },
+        { "uri", scarce_uri },
+        { "sign", scarce_sign },
+        { "verify", scarce_verify },
+        { "wrong region", scarce_wrong_region },
+        { "unsigned header", scarce_unsigned_header },
+        { "error document", scarce_error_xml },
+        { "delete objects", scarce_delete },
+        { "tagging", scarce_tagging },
+        { "elements", scarce_xml },
+        { "replication", scarce_replication },
+        { "pattern", scarce_pattern },
+        { "base64", scarce_base64 },
+        { "config", scarce_config },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        run_scarce(rows[i].name, rows[i].test, false);
+    }
+}
+
+
+/* The same, with the allocations of jansson in the count; its scanner takes
+ * some that fail for a syntax error. */
+static void
+each_allocation_of_json_fails_once(void **state)
+{
+    (void) state;
+
+    json_set_alloc_funcs(scarce_malloc, free);
+    run_scarce("config", scarce_config, true);
+    json_set_alloc_funcs(malloc, free);
+}
+
+
+static int
+crypto_setup(void **state)
+{
+    (void) state;
+
+    crypto = chorus_crypto_create();
+    keys = chorus_key_cache_create();
+
+    return crypto == NULL || keys == NULL ? -1 : 0;
+}
+
+
+static int
+crypto_teardown(void **state)
+{
+    (void) state;
+
+    chorus_key_cache_destroy(keys);
+    chorus_crypto_destroy(crypto);
+
+    return 0;
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        test_row(each_allocation_fails_once),
+        test_row(each_allocation_of_json_fails_once)
+    };
+
+    return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
+}
