@@ -35,13 +35,15 @@ shared_obj := $(shared_src:%.c=$(BUILD)/obj/%.o) \
               $(BUILD)/obj/chorus_library.o
 worker_obj := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard chorus-worker/*.c))
 ctl_obj    := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard chorusctl/*.c))
+fuzz_prog  := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 unit_prog  := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 
 module := $(BUILD)/ngx_http_chorus_module.so
 worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
-.PHONY: all module worker ctl unit demo demo-stop check lint clean help
+.PHONY: all module worker ctl unit fuzz fuzz-run demo demo-stop check lint \
+        clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -62,6 +64,25 @@ demo-stop:                  ## end everything that `make demo` started
 check:                      ## install, build, run all tests
 	@tools/install-packages check
 	@t/run
+
+fuzz:                       ## each fuzz target for SECONDS (default 20)
+	@tools/install-packages check
+	@$(MAKE) --no-print-directory fuzz-run CC=clang BUILD=build/fuzz \
+	    SANITIZE=fuzzer-no-link,address,undefined OPT="-O1 -g"
+
+SECONDS ?= 20
+
+fuzz-run: $(fuzz_prog)
+	@for target in $(fuzz_prog); do \
+	    echo "== $$target"; \
+	    mkdir -p $(BUILD)/corpus/$${target##*/}; \
+	    (cd $(BUILD)/fuzz && ./$${target##*/} -max_total_time=$(SECONDS) \
+	        -max_len=4096 -verbosity=0 -print_final_stats=1 \
+	        ../corpus/$${target##*/} 2>&1) \
+	        | grep -E 'number_of_executed|ERROR|SUMMARY|Test unit' ; \
+	    ! ls $(BUILD)/fuzz/crash-* $(BUILD)/fuzz/leak-* \
+	         $(BUILD)/fuzz/timeout-* 2>/dev/null || exit 1; \
+	done
 
 lint:                       ## static analysis
 	@tools/install-packages lint
@@ -113,6 +134,12 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libchorus.a
 	$(say) "  TEST  $@"
 	$(q)$(CC) $(cflags) $(ldflags) -o $@ $< $(BUILD)/libchorus.a -lcmocka \
 	    $(libs)
+
+$(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(BUILD)/libchorus.a
+	@mkdir -p $(@D)
+	$(say) "  FUZZ  $@"
+	$(q)$(CC) $(cflags) -fsanitize=fuzzer,address,undefined -o $@ $< \
+	    $(BUILD)/libchorus.a $(libs)
 
 
 # ---- the nginx module, against the tree that Debian's nginx-dev installs ----

@@ -187,6 +187,25 @@ dispatcher_is_hopeless(const dispatcher_t *d, const task_t *task)
 }
 
 
+/* A key that failed a moment ago may be due before the next poll. */
+
+static void
+dispatcher_expect_retry(dispatcher_t *d, const task_t *task)
+{
+    int64_t  due_ms;
+
+    if (task->result.outcome != TASK_FAILED || task->result.delay_ms < 0) {
+        return;
+    }
+
+    due_ms = clock_ms() + task->result.delay_ms + 1;
+
+    if (due_ms < d->claim_at_ms) {
+        d->claim_at_ms = due_ms;
+    }
+}
+
+
 static void
 dispatcher_flush(dispatcher_t *d)
 {
@@ -206,6 +225,7 @@ dispatcher_flush(dispatcher_t *d)
         task = d->finished[i];
 
         if (d->is_told[i] || dispatcher_is_hopeless(d, task)) {
+            dispatcher_expect_retry(d, task);
             task_free(task);
         } else {
             d->finished[d->nfinished++] = task;

@@ -18,7 +18,7 @@
 #include "transfer.h"
 
 #define MULTIPART_PART_TRIES      3
-#define MULTIPART_COMPLETE_S      600   /* S3 assembles large objects slowly */
+#define MULTIPART_COMPLETE_S      300   /* S3 assembles large objects slowly */
 #define MULTIPART_MIB             (1024 * 1024ull)
 #define MULTIPART_QUERY_SIZE      2048
 

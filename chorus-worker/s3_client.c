@@ -11,6 +11,7 @@
 #include "health.h"
 #include "log.h"
 #include "s3_client.h"
+#include "chorus_sigv4.h"
 #include "s3_sign.h"
 
 #define S3_CONNECT_TIMEOUT_S   5
@@ -19,7 +20,8 @@
 #define S3_BUFFER_SIZE         (64 * 1024)
 /* S3 ends idle connections: rather open one than run into its end */
 #define S3_CONNECTION_AGE_S    20
-#define S3_SKEW_MIN_S          60
+/* a second or two of network and rounding do not matter */
+#define S3_SKEW_SLACK_S        60
 
 
 typedef struct {
@@ -314,26 +316,41 @@ s3_client_finish(s3_lane_state_t *lane, CURLcode result)
 }
 
 
-/* The storage says our clock is wrong: date requests by its own. */
+/* The storage says our clock is wrong: date requests by its own.  A HEAD has
+ * no body to say why it is refused, but the two dates tell. */
 
 static void
 s3_client_learn_clock(s3_lane_state_t *lane)
 {
-    int64_t  theirs, skew;
+    bool             is_head, is_skewed;
+    int64_t          theirs, skew, known;
+    s3_response_t   *response;
 
-    if (!s3_response_has_code(&lane->response, "RequestTimeTooSkewed")
-        || !chorus_time_parse_http(
-                s3_response_header(&lane->response, "Date"), &theirs))
+    response = &lane->response;
+    is_skewed = s3_response_has_code(response, "RequestTimeTooSkewed");
+    is_head = s3_response_is(response, 403)
+              && strcmp(lane->request.method, "HEAD") == 0;
+
+    if ((!is_skewed && !is_head)
+        || !chorus_time_parse_http(s3_response_header(response, "Date"),
+                                   &theirs))
     {
         return;
     }
 
+    known = health_skew(lane->request.storage->name);
     skew = theirs - clock_wall();
-    if (skew > -S3_SKEW_MIN_S && skew < S3_SKEW_MIN_S) {
-        skew = 0;
+
+    if (llabs(skew - known) < CHORUS_SKEW_SECONDS - S3_SKEW_SLACK_S) {
+        return;
     }
 
-    health_skew_set(lane->request.storage->name, skew);
+    if (is_head) {
+        response->code = chorus_str("RequestTimeTooSkewed");
+    }
+
+    health_skew_set(lane->request.storage->name,
+                    llabs(skew) < S3_SKEW_SLACK_S ? 0 : skew);
 }
 
 

@@ -1,3 +1,5 @@
+# shellcheck shell=bash disable=SC2034
+#
 # Shared by demo/start and demo/stop: where things are, and how a process of
 # ours is ended: by its pid, and only if it is still the program we started.
 

@@ -147,7 +147,7 @@ static chorus_rc_t
 file_read_secret(void *data, chorus_mem_t *mem, chorus_str_t path,
     chorus_str_t *secret, chorus_error_t *error)
 {
-    mode_t        mode;
+    mode_t        mode = 0;
     chorus_rc_t   rc;
     chorus_str_t  full;
 
@@ -225,7 +225,7 @@ chorus_rc_t
 chorus_config_load(chorus_mem_t *mem, const char *path,
     chorus_config_t *config, chorus_error_t *error)
 {
-    mode_t                mode;
+    mode_t                mode = 0;
     chorus_rc_t           rc;
     chorus_str_t          text;
     file_host_t           file;

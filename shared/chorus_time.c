@@ -166,7 +166,7 @@ time_get(const char *text, size_t digits, unsigned *value)
 bool
 chorus_time_parse_amz(chorus_str_t text, int64_t *seconds)
 {
-    time_fields_t   t;
+    time_fields_t   t = { 0 };
     const char     *p = text.data;
 
     return text.len == CHORUS_AMZ_DATE_LEN
@@ -210,7 +210,7 @@ time_zone_is_utc(chorus_str_t zone)
 bool
 chorus_time_parse_http(chorus_str_t text, int64_t *seconds)
 {
-    time_fields_t   t;
+    time_fields_t   t = { 0 };
     const char     *p = text.data;
 
     if (text.len < sizeof("Fri, 24 May 2013 00:00:00 GMT") - 1
