@@ -169,7 +169,8 @@ $(module): $(nginx_tree)/objs/Makefile $(module_files)
 	    > $(nginx_tree)/make.log 2>&1 \
 	    || { grep -E -B2 -A6 'error|warning' $(nginx_tree)/make.log >&2 \
 	         || tail -n 20 $(nginx_tree)/make.log >&2; exit 1; }
-	@cp $(nginx_tree)/objs/ngx_http_chorus_module.so $@
+	@# a running nginx has the old file mapped: replace it, never rewrite it
+	@cp $(nginx_tree)/objs/ngx_http_chorus_module.so $@.new && mv -f $@.new $@
 
 
 -include $(shell find $(BUILD)/obj $(BUILD)/unit -name '*.d' 2>/dev/null)
