@@ -37,7 +37,7 @@ typedef struct {
     dispatcher_state_t           state;
     int64_t                      state_until_ms;
     unsigned                     concurrency;
-    unsigned                     few;       /* slots for a sick storage */
+    health_limits_t              limits;    /* slots per follower */
     int64_t                      lease_ms;
     int64_t                      grace_ms;
 
@@ -48,10 +48,29 @@ typedef struct {
     bool                        *is_told;
 
     bool                         is_backlogged; /* claim as slots get free */
+    bool                         is_limited;    /* some follower has no room */
     int64_t                      claim_at_ms;
     int64_t                      renew_at_ms;
     int64_t                      flush_at_ms;
 } dispatcher_t;
+
+
+/* Several followers: none may take all slots. */
+
+static health_limits_t
+dispatcher_limits(unsigned concurrency, const chorus_config_t *config)
+{
+    health_limits_t  limits;
+
+    limits.few = concurrency >= 16 ? concurrency / 8 : 1;
+    limits.most = concurrency;
+
+    if (config->nstorages > 2 && concurrency > 1) {
+        limits.most = concurrency - (concurrency + 3) / 4;
+    }
+
+    return limits;
+}
 
 
 static void
@@ -63,6 +82,7 @@ dispatcher_configure(dispatcher_t *d)
     live = live_config_get();
     worker = &live_config(live)->worker;
 
+    d->limits = dispatcher_limits(d->concurrency, live_config(live));
     d->lease_ms = (int64_t) worker->lease_seconds * 1000;
     d->grace_ms = (int64_t) worker->grace_seconds * 1000;
 
@@ -84,7 +104,6 @@ dispatcher_open(dispatcher_t *d, const dispatcher_options_t *options)
     d->queue = options->queue;
     d->channel = options->channel;
     d->concurrency = options->concurrency;
-    d->few = d->concurrency >= 16 ? d->concurrency / 8 : 1;
     d->is_backlogged = true;
 
     d->held = calloc(d->concurrency, sizeof(task_t *));
@@ -154,6 +173,9 @@ dispatcher_collect(dispatcher_t *d)
         next = task->next;
         dispatcher_unhold(d, task);
         dispatcher_finish(d, task);
+
+        /* its follower has room again: there may be keys it was denied */
+        d->is_backlogged = d->is_backlogged || d->is_limited;
     }
 }
 
@@ -266,12 +288,9 @@ dispatcher_room(dispatcher_t *d)
     taken = d->nheld + d->nfinished;
 
     live = live_config_get();
-    room = health_room(live_config(live)->main->name, d->few);
+    room = health_room_main(live_config(live)->main->name, d->limits.few,
+                            (uint32_t) taken);
     live_config_put(live);
-
-    if (room != HEALTH_ROOM_ANY) {
-        room = room > taken ? (uint32_t) (room - taken) : 0;
-    }
 
     return d->concurrency - taken < room ? d->concurrency - taken : room;
 }
@@ -291,9 +310,10 @@ dispatcher_distribute(dispatcher_t *d, task_t *list)
         next = task->next;
         n++;
 
-        if (health_room(task->parts.follower, d->few) == 0) {
+        if (health_room(task->parts.follower, &d->limits) == 0) {
             task->result.outcome = TASK_RELEASED;
             dispatcher_finish(d, task);
+            d->is_limited = true;
 
         } else {
             dispatcher_hold(d, task);
@@ -325,10 +345,13 @@ dispatcher_claim(dispatcher_t *d)
         return;
     }
 
-    nexcluded = health_excluded(excluded, DISPATCHER_EXCLUDED_MAX, d->few);
+    nexcluded = health_excluded(excluded, DISPATCHER_EXCLUDED_MAX,
+                                &d->limits);
 
-    d->claim_at_ms = now + DISPATCHER_IDLE_POLL_MS;
     d->is_backlogged = false;
+    d->is_limited = nexcluded != 0;
+    d->claim_at_ms = now + (d->is_limited ? DISPATCHER_REPEAT_MS
+                                          : DISPATCHER_IDLE_POLL_MS);
 
     if (!queue_claim(d->queue, d->lease_ms, room, excluded, nexcluded,
                      &list))

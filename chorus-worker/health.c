@@ -15,6 +15,7 @@
 #define HEALTH_NAME_SIZE      128
 #define HEALTH_PROBE_MIN_MS   500
 #define HEALTH_PROBE_MAX_MS   5000
+#define HEALTH_SILENT_MS      3000
 
 
 typedef struct {
@@ -25,6 +26,7 @@ typedef struct {
     int64_t   probe_at_ms;          /* of a sick one */
     int64_t   probe_delay_ms;
     uint32_t  in_flight;
+    int64_t   progress_ms;          /* the last sign of life */
 } health_t;
 
 static health_t         health_table[HEALTH_STORAGES];
@@ -157,6 +159,9 @@ health_in_flight(chorus_str_t storage, int change)
 
     h = health_find(storage);
     if (h != NULL) {
+        if (h->in_flight == 0) {
+            h->progress_ms = clock_ms();
+        }
         h->in_flight = (uint32_t) ((int64_t) h->in_flight + change);
     }
 
@@ -164,30 +169,76 @@ health_in_flight(chorus_str_t storage, int change)
 }
 
 
-static uint32_t
-health_room_of(const health_t *h, uint32_t few, int64_t now)
+void
+health_progress(chorus_str_t storage)
 {
-    if (h->failures < HEALTH_SICK_AFTER) {
-        return HEALTH_ROOM_ANY;
+    health_t  *h;
+
+    (void) pthread_mutex_lock(&health_mutex);
+
+    h = health_find(storage);
+    if (h != NULL) {
+        h->progress_ms = clock_ms();
     }
 
-    if (now < h->probe_at_ms || h->in_flight >= few) {
-        return 0;
+    (void) pthread_mutex_unlock(&health_mutex);
+}
+
+
+static uint32_t
+health_left(uint32_t limit, uint32_t in_flight)
+{
+    return in_flight < limit ? limit - in_flight : 0;
+}
+
+
+static uint32_t
+health_room_of(const health_t *h, const health_limits_t *limits, int64_t now)
+{
+    if (h->failures >= HEALTH_SICK_AFTER) {
+        return now < h->probe_at_ms
+               ? 0 : health_left(limits->few, h->in_flight);
     }
 
-    return few - h->in_flight;
+    if (now - h->progress_ms > HEALTH_SILENT_MS && h->in_flight != 0) {
+        return health_left(limits->few, h->in_flight);
+    }
+
+    return health_left(limits->most, h->in_flight);
 }
 
 
 uint32_t
-health_room(chorus_str_t storage, uint32_t few)
+health_room(chorus_str_t storage, const health_limits_t *limits)
 {
     uint32_t   room;
     health_t  *h;
 
     (void) pthread_mutex_lock(&health_mutex);
     h = health_find(storage);
-    room = h == NULL ? HEALTH_ROOM_ANY : health_room_of(h, few, clock_ms());
+    room = h == NULL ? HEALTH_ROOM_ANY
+                     : health_room_of(h, limits, clock_ms());
+    (void) pthread_mutex_unlock(&health_mutex);
+
+    return room;
+}
+
+
+uint32_t
+health_room_main(chorus_str_t storage, uint32_t few, uint32_t in_flight)
+{
+    uint32_t   room;
+    health_t  *h;
+
+    (void) pthread_mutex_lock(&health_mutex);
+
+    h = health_find(storage);
+    room = HEALTH_ROOM_ANY;
+
+    if (h != NULL && h->failures >= HEALTH_SICK_AFTER) {
+        room = clock_ms() < h->probe_at_ms ? 0 : health_left(few, in_flight);
+    }
+
     (void) pthread_mutex_unlock(&health_mutex);
 
     return room;
@@ -195,7 +246,8 @@ health_room(chorus_str_t storage, uint32_t few)
 
 
 size_t
-health_excluded(chorus_str_t *names, size_t max, uint32_t few)
+health_excluded(chorus_str_t *names, size_t max,
+    const health_limits_t *limits)
 {
     size_t     i, n;
     int64_t    now;
@@ -208,7 +260,7 @@ health_excluded(chorus_str_t *names, size_t max, uint32_t few)
 
     for (i = 0; i < health_n && n < max; i++) {
         h = &health_table[i];
-        if (health_room_of(h, few, now) == 0) {
+        if (health_room_of(h, limits, now) == 0) {
             names[n++] = (chorus_str_t) { h->name, h->name_len };
         }
     }

@@ -29,16 +29,30 @@ void health_report(chorus_str_t storage, bool has_answered);
 /* Keys being synced to that follower; kept by the dispatcher. */
 void health_in_flight(chorus_str_t storage, int change);
 
-/*
- * How many more keys may be worked on for the storage.  A storage that is
- * well has no limit; a sick one gets `few` at a time, and none at all until
- * the time of its next probe, so that its keys do not wander through claim
- * and retry for nothing.
- */
-uint32_t health_room(chorus_str_t storage, uint32_t few);
+/* The storage took or gave something just now. */
+void health_progress(chorus_str_t storage);
 
-/* The names of sick followers without room.  The views stay valid. */
-size_t health_excluded(chorus_str_t *names, size_t max, uint32_t few);
+typedef struct {
+    uint32_t  few;      /* slots for a sick storage */
+    uint32_t  most;     /* slots for any one follower */
+} health_limits_t;
+
+/*
+ * How many more keys may be worked on for the follower.  One that is well has
+ * `most` of the slots, so that it cannot take all of them down when it falls
+ * silent.  One that is silent while it has more than a few gets no more.  A
+ * sick one gets `few` at a time, and none at all until the time of its next
+ * probe, so that its keys do not wander through claim and retry for nothing.
+ */
+uint32_t health_room(chorus_str_t storage, const health_limits_t *limits);
+
+/* The same for main, on which all keys depend: no limit unless it is sick. */
+uint32_t health_room_main(chorus_str_t storage, uint32_t few,
+    uint32_t in_flight);
+
+/* The names of followers without room.  The views stay valid. */
+size_t health_excluded(chorus_str_t *names, size_t max,
+    const health_limits_t *limits);
 
 
 #endif

@@ -11,7 +11,7 @@
 #define QUEUE_CONNECT_TIMEOUT_S  2
 #define QUEUE_COMMAND_TIMEOUT_S  5
 #define QUEUE_BACKOFF_MIN_MS     100
-#define QUEUE_BACKOFF_MAX_MS     5000
+#define QUEUE_BACKOFF_MAX_MS     2000
 #define QUEUE_HOST_SIZE          256
 
 
@@ -37,9 +37,8 @@ queue_connection_lost(queue_connection_t *connection, const char *why)
 {
     log_level_t  level;
 
-    level = !connection->was_lost
-            || log_once_a_minute(chorus_str("redis away"))
-            ? LOG_ERROR : LOG_DEBUG;
+    level = log_once_a_minute(chorus_str("redis away"))
+            || !connection->was_lost ? LOG_ERROR : LOG_DEBUG;
 
     log_write(level, "redis: %s", why);
 

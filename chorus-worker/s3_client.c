@@ -447,7 +447,11 @@ s3_client_reap(s3_client_t *client)
         (void) curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
                                  (char **) &lane);
         s3_client_finish(lane, message->data.result);
-        s3_client_learn_clock(lane);
+
+        if (lane->response.status != 0) {
+            health_progress(lane->request.storage->name);
+            s3_client_learn_clock(lane);
+        }
     }
 }
 

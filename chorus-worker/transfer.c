@@ -1,6 +1,10 @@
 #include <string.h>
 
+#include "health.h"
 #include "transfer.h"
+
+/* bytes a follower took: it is alive */
+#define TRANSFER_SIGN_OF_LIFE  (256 * 1024)
 
 
 const s3_response_t *
@@ -131,12 +135,21 @@ static work_rc_t
 transfer_run(work_t *work, const s3_response_t *source,
     const transfer_md5_t *md5, const s3_response_t *sink)
 {
+    uint64_t  sent;
+
+    sent = 0;
+
     while (!sink->is_done) {
         if (transfer_pump(work, source, md5) != WORK_DONE) {
             return WORK_FAILED;
         }
 
         s3_client_step(work->client);
+
+        if (work->stream->sent - sent >= TRANSFER_SIGN_OF_LIFE) {
+            sent = work->stream->sent;
+            health_progress(work->follower->name);
+        }
     }
 
     return WORK_DONE;
