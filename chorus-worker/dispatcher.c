@@ -556,6 +556,7 @@ dispatcher_run(const dispatcher_options_t *options)
 
     if (!dispatcher_open(&d, options)) {
         log_write(LOG_ERROR, "out of memory");
+        dispatcher_close(&d);
         return false;
     }
 

@@ -91,10 +91,14 @@ leftovers_consider_all(work_t *work, chorus_str_t body)
     const char    *begin, *end, *limit;
     chorus_str_t   upload;
 
+    if (body.data == NULL) {
+        return;
+    }
+
     begin = body.data;
     limit = body.data + body.len;
 
-    while (begin != NULL) {
+    for ( ;; ) {
         begin = memmem(begin, (size_t) (limit - begin), "<Upload>", 8);
         if (begin == NULL) {
             return;

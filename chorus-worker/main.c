@@ -215,11 +215,15 @@ main_run(const main_options_t *options, int signal_fd, queue_t *queue,
 
     slots = calloc(concurrency, sizeof(slot_t));
 
-    if (slots == NULL || !channel_open(&channel)
-        || !main_start_slots(slots, concurrency, &channel))
-    {
-        log_write(LOG_ERROR, "cannot start");
+    if (slots == NULL || !channel_open(&channel)) {
+        log_write(LOG_ERROR, "out of memory");
+        free(slots);
         return 1;
+    }
+
+    if (!main_start_slots(slots, concurrency, &channel)) {
+        /* those that did start use what a return would free */
+        _exit(1);
     }
 
     dispatcher = (dispatcher_options_t) {

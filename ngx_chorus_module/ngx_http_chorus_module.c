@@ -312,7 +312,7 @@ ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf)
 {
     ngx_str_t                *name;
-    ngx_uint_t                i;
+    ngx_uint_t                i, k;
     chorus_storage_t         *follower;
     ngx_http_chorus_names_t  *names;
 
@@ -362,6 +362,15 @@ ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
                           "name a follower in %V:%ui", &name[i],
                           &names->file, names->line);
             return NGX_CONF_ERROR;
+        }
+
+        for (k = 0; k < conf->nfollowers; k++) {
+            if (conf->followers[k] == follower) {
+                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                              "chorus_replicate \"%V\": named twice in %V:%ui",
+                              &name[i], &names->file, names->line);
+                return NGX_CONF_ERROR;
+            }
         }
 
         conf->followers[conf->nfollowers++] = follower;

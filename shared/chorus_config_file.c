@@ -227,7 +227,7 @@ chorus_config_load(chorus_mem_t *mem, const char *path,
 {
     mode_t                mode = 0;
     chorus_rc_t           rc;
-    chorus_str_t          text;
+    chorus_str_t          text = chorus_null_str;
     file_host_t           file;
     chorus_error_t        inner;
     chorus_config_host_t  host;

@@ -21,8 +21,9 @@ our $MainsUsers = http_config('mains-users.json');
 write_file("$Folder/any.json", chorus_json(region => '*'), 0600);
 
 # no "users" of Chorus: those of main
-my $mains_users = chorus_json() =~ s/"users" : \{\s+"alice" : \[.*?\n   }/"api" : {"token_file": "none"}/sr;
-write_file("$Folder/mains-users.json", $mains_users, 0600);
+write_file("$Folder/mains-users.json",
+    chorus_json() =~ s/"users" : \{\s+"alice" : \[.*?\n   }/"worker" : {}/sr,
+    0600);
 
 Chorus::Storage->start('main');
 

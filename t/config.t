@@ -310,7 +310,16 @@ chorus_replicate "off": no such storage
 
 
 
-=== TEST 26: two lists of followers
+=== TEST 26: the same follower twice
+--- config eval
+"location / { chorus on; chorus_replicate follower follower; $::Proxy }"
+--- must_die
+--- error_log
+chorus_replicate "follower": named twice in
+
+
+
+=== TEST 27: two lists of followers
 --- config eval
 "location / { chorus on; chorus_replicate off; chorus_replicate off; }"
 --- must_die
@@ -319,7 +328,7 @@ chorus_replicate "off": no such storage
 
 
 
-=== TEST 27: a replication of what does not go to main
+=== TEST 28: a replication of what does not go to main
 --- config eval
 "location / { chorus on; chorus_route archive; chorus_replicate follower; }"
 --- must_die
@@ -328,7 +337,7 @@ chorus_replicate "follower": replication is from main, but chorus_route sends th
 
 
 
-=== TEST 28: a replication of what does not go to main, as the server says
+=== TEST 29: a replication of what does not go to main, as the server says
 --- config eval
 "chorus_route archive; location / { chorus on; chorus_replicate follower; }"
 --- must_die
@@ -337,7 +346,7 @@ chorus_replicate "follower": replication is from main, but chorus_route sends th
 
 
 
-=== TEST 29: a route to main may be replicated
+=== TEST 30: a route to main may be replicated
 --- config eval
 "location / { chorus on; chorus_route main; chorus_replicate follower;
               $::Proxy }"
@@ -346,7 +355,7 @@ Content-Type: application/xml
 
 
 
-=== TEST 30: a user who has no credentials on the follower of a location
+=== TEST 31: a user who has no credentials on the follower of a location
 --- user_files eval
 ::json(sub { delete $_[0]{storages}{follower}{users}{bob} })
 --- config eval
@@ -357,7 +366,7 @@ storages.follower.users: no "bob"
 
 
 
-=== TEST 31: chorus_api without a token file
+=== TEST 32: chorus_api without a token file
 --- config eval
 "location / { chorus on; $::Proxy } location /api/ { chorus_api; }"
 --- must_die
@@ -366,7 +375,7 @@ storages.follower.users: no "bob"
 
 
 
-=== TEST 32: chorus_api without the token file that is named
+=== TEST 33: chorus_api without the token file that is named
 --- user_files eval
 ::json(sub { $_[0]{api} = { token_file => 'nowhere' } })
 --- config eval
@@ -377,7 +386,7 @@ qr{api.token_file: open\(\) ".*/html/nowhere" failed}
 
 
 
-=== TEST 33: chorus_api with a token that is easily guessed
+=== TEST 34: chorus_api with a token that is easily guessed
 --- user_files eval
 ::json(sub { $_[0]{api} = { token_file => "$Chorus::Fixture::Folder/short-token" } })
 --- config eval
@@ -388,7 +397,7 @@ a token has 16 to 512 characters, this one has 15
 
 
 
-=== TEST 34: chorus_api with a token
+=== TEST 35: chorus_api with a token
 --- user_files eval
 ::json(sub { $_[0]{api} = { token_file => "$Chorus::Fixture::Folder/token" } })
 --- config eval
@@ -398,7 +407,7 @@ Content-Type: application/xml
 
 
 
-=== TEST 35: chorus_api in a server
+=== TEST 36: chorus_api in a server
 --- config
 chorus_api;
 --- must_die
@@ -407,7 +416,7 @@ chorus_api;
 
 
 
-=== TEST 36: chorus_api in front of chorus_config
+=== TEST 37: chorus_api in front of chorus_config
 --- http_config
 server {
     listen unix:$TEST_NGINX_CHORUS/before.sock;
@@ -420,7 +429,7 @@ chorus_config ../html/chorus.json;
 
 
 
-=== TEST 37: chorus.json with a typo
+=== TEST 38: chorus.json with a typo
 --- user_files
 >>> chorus.json
 {
@@ -433,7 +442,7 @@ qr/chorus.json.*line 3/
 
 
 
-=== TEST 38: an empty chorus.json
+=== TEST 39: an empty chorus.json
 --- user_files
 >>> chorus.json
 --- must_die
@@ -442,7 +451,7 @@ qr/chorus.json: /
 
 
 
-=== TEST 39: a list instead of an object
+=== TEST 40: a list instead of an object
 --- user_files
 >>> chorus.json
 []
@@ -452,7 +461,7 @@ qr/chorus.json: .*object/
 
 
 
-=== TEST 40: the same key twice
+=== TEST 41: the same key twice
 --- user_files
 >>> chorus.json
 { "storages": {}, "storages": {} }
@@ -462,7 +471,7 @@ qr/chorus.json: line 1, .*duplicate/
 
 
 
-=== TEST 41: an unknown key
+=== TEST 42: an unknown key
 --- user_files eval
 ::json(sub { $_[0]{storage} = {} })
 --- must_die
@@ -471,7 +480,7 @@ unknown key "storage"
 
 
 
-=== TEST 42: an unknown key of a storage
+=== TEST 43: an unknown key of a storage
 --- user_files eval
 ::json(sub { $_[0]{storages}{follower}{adress} = 'x' })
 --- must_die
@@ -480,7 +489,7 @@ storages.follower: unknown key "adress"
 
 
 
-=== TEST 43: no storages
+=== TEST 44: no storages
 --- user_files eval
 ::json(sub { delete $_[0]{storages} })
 --- must_die
@@ -489,7 +498,7 @@ storages: missing
 
 
 
-=== TEST 44: no main
+=== TEST 45: no main
 --- user_files eval
 ::json(sub { delete $_[0]{storages}{main}{main} })
 --- must_die
@@ -498,7 +507,7 @@ storages: none has "main": true
 
 
 
-=== TEST 45: two mains
+=== TEST 46: two mains
 --- user_files eval
 ::json(sub { $_[0]{storages}{archive}{main} = JSON::PP::true() })
 --- must_die
@@ -507,7 +516,7 @@ are both main
 
 
 
-=== TEST 46: a number instead of a text
+=== TEST 47: a number instead of a text
 --- user_files eval
 ::json(sub { $_[0]{storages}{follower}{endpoint} = 42 })
 --- must_die
@@ -516,7 +525,7 @@ storages.follower.endpoint: must be a string
 
 
 
-=== TEST 47: an endpoint with a path
+=== TEST 48: an endpoint with a path
 --- user_files eval
 ::json(sub { $_[0]{storages}{follower}{endpoint} = 'http://f.test/s3' })
 --- must_die
@@ -525,7 +534,7 @@ storages.follower.endpoint: must be http://host[:port] or https://host[:port], w
 
 
 
-=== TEST 48: an unknown provider
+=== TEST 49: an unknown provider
 --- user_files eval
 ::json(sub { $_[0]{storages}{follower}{provider} = 'cepf' })
 --- must_die
@@ -534,7 +543,7 @@ storages.follower.provider: must be generic, aws, ceph or minio
 
 
 
-=== TEST 49: a user whom the follower of a rule does not know
+=== TEST 50: a user whom the follower of a rule does not know
 --- user_files eval
 ::json(sub { delete $_[0]{storages}{follower}{users}{alice} })
 --- must_die
@@ -543,7 +552,7 @@ storages.follower.users: no "alice"
 
 
 
-=== TEST 50: a rule for everyone, and one whom the follower does not know
+=== TEST 51: a rule for everyone, and one whom the follower does not know
 --- user_files eval
 ::json(sub {
     delete $_[0]{storages}{follower}{users}{bob};
@@ -555,7 +564,7 @@ storages.follower.users: no "bob"
 
 
 
-=== TEST 51: a user whom main does not know
+=== TEST 52: a user whom main does not know
 --- user_files eval
 ::json(sub { $_[0]{users}{carol} = [{ access_key => 'C', secret_key => 's' }] })
 --- must_die
@@ -564,7 +573,7 @@ storages.main.users: no "carol"
 
 
 
-=== TEST 52: a rule that replicates to main
+=== TEST 53: a rule that replicates to main
 --- user_files eval
 ::json(sub { $_[0]{replications}[0]{to} = ['main'] })
 --- must_die
@@ -573,7 +582,7 @@ replications[0].to[0]: "main" is the main storage
 
 
 
-=== TEST 53: a rule that replicates to no storage
+=== TEST 54: a rule that replicates to no storage
 --- user_files eval
 ::json(sub { $_[0]{replications}[1]{to} = ['follower', 'mars'] })
 --- must_die
@@ -582,7 +591,7 @@ replications[1].to[1]: no storage "mars"
 
 
 
-=== TEST 54: a rule that replicates twice to the same
+=== TEST 55: a rule that replicates twice to the same
 --- user_files eval
 ::json(sub { $_[0]{replications}[1]{to} = ['follower', 'follower'] })
 --- must_die
@@ -591,7 +600,7 @@ replications[1].to[1]: "follower" comes twice
 
 
 
-=== TEST 55: a rule without a bucket
+=== TEST 56: a rule without a bucket
 --- user_files eval
 ::json(sub { delete $_[0]{routes}[0]{bucket} })
 --- must_die
@@ -600,7 +609,7 @@ routes[0].bucket: missing
 
 
 
-=== TEST 56: a bucket with a wildcard
+=== TEST 57: a bucket with a wildcard
 --- user_files eval
 ::json(sub { $_[0]{routes}[0]{bucket} = 'logs-*' })
 --- must_die
@@ -609,7 +618,7 @@ routes[0].bucket: a bucket name holds no wildcard
 
 
 
-=== TEST 57: a pattern that is none
+=== TEST 58: a pattern that is none
 --- user_files eval
 ::json(sub { $_[0]{routes}[0]{bucket} = '~^(logs' })
 --- must_die
@@ -618,7 +627,7 @@ routes[0].bucket: bad pattern at offset
 
 
 
-=== TEST 58: a route to no storage
+=== TEST 59: a route to no storage
 --- user_files eval
 ::json(sub { $_[0]{routes}[0]{storage} = 'mars' })
 --- must_die
@@ -627,7 +636,7 @@ routes[0].storage: no storage "mars"
 
 
 
-=== TEST 59: two users with one access key
+=== TEST 60: two users with one access key
 --- user_files eval
 ::json(sub { $_[0]{users}{bob}[0]{access_key} = 'CHORUS-KEY' })
 --- must_die
@@ -636,7 +645,7 @@ an access key that another credential has
 
 
 
-=== TEST 60: a user without credentials
+=== TEST 61: a user without credentials
 --- user_files eval
 ::json(sub { $_[0]{users}{bob} = [] })
 --- must_die
@@ -645,7 +654,7 @@ users.bob: is empty
 
 
 
-=== TEST 61: an access key that cannot stand in a header
+=== TEST 62: an access key that cannot stand in a header
 --- user_files eval
 ::json(sub { $_[0]{users}{bob}[0]{access_key} = 'a b' })
 --- must_die
@@ -654,7 +663,7 @@ users.bob[0].access_key: must be 1 to 128 printable characters
 
 
 
-=== TEST 62: a region that is none
+=== TEST 63: a region that is none
 --- user_files eval
 ::json(sub { $_[0]{region} = 'us east' })
 --- must_die
@@ -663,7 +672,7 @@ region: not a region
 
 
 
-=== TEST 63: a Redis that is none
+=== TEST 64: a Redis that is none
 --- user_files eval
 ::json(sub { $_[0]{redis}{url} = 'http://127.0.0.1' })
 --- must_die
@@ -672,7 +681,7 @@ redis.url: must be redis://
 
 
 
-=== TEST 64: a Redis with TLS
+=== TEST 65: a Redis with TLS
 --- user_files eval
 ::json(sub { $_[0]{redis}{url} = 'rediss://127.0.0.1' })
 --- must_die
@@ -681,7 +690,7 @@ redis.url: rediss:// (TLS) is not supported
 
 
 
-=== TEST 65: a number out of its range
+=== TEST 66: a number out of its range
 --- user_files eval
 ::json(sub { $_[0]{worker}{concurrency} = 0 })
 --- must_die
@@ -690,7 +699,7 @@ worker.concurrency: must be a whole number from 1 to 1024
 
 
 
-=== TEST 66: secrets in a file that everyone may read
+=== TEST 67: secrets in a file that everyone may read
 --- http_config eval
 $::HttpConfig =~ s{\.\./html}{$Chorus::Fixture::Folder}r
     =~ s/chorus.json/open.json/r
@@ -700,7 +709,7 @@ qr/a secret in a file that everyone may read; run: chmod o-rwx .*open.json/
 
 
 
-=== TEST 67: a secret from the environment
+=== TEST 68: a secret from the environment
 --- user_files eval
 ::credential(secret_key => '${env:CHORUS_T_SECRET}')
 --- response_headers
@@ -708,7 +717,7 @@ Content-Type: application/xml
 
 
 
-=== TEST 68: a secret that the environment does not have
+=== TEST 69: a secret that the environment does not have
 --- user_files eval
 ::credential(secret_key => '${env:CHORUS_T_NOTHING}')
 --- must_die
@@ -717,7 +726,7 @@ storages.main.users.alice.secret_key: the environment has no CHORUS_T_NOTHING
 
 
 
-=== TEST 69: a secret that is partly from the environment
+=== TEST 70: a secret that is partly from the environment
 --- user_files eval
 ::credential(secret_key => 'x${env:CHORUS_T_SECRET}')
 --- must_die
@@ -726,7 +735,7 @@ storages.main.users.alice.secret_key: "${env:NAME}" must be the whole value
 
 
 
-=== TEST 70: a secret from a file
+=== TEST 71: a secret from a file
 --- user_files eval
 ::credential(secret_key_file => "$Chorus::Fixture::Folder/secret")
 --- response_headers
@@ -734,7 +743,7 @@ Content-Type: application/xml
 
 
 
-=== TEST 71: a secret from a file that is not there
+=== TEST 72: a secret from a file that is not there
 --- user_files eval
 ::credential(secret_key_file => 'nowhere')
 --- must_die
@@ -743,7 +752,7 @@ qr{storages.main.users.alice.secret_key_file: .*/html/nowhere: No such file}
 
 
 
-=== TEST 72: a secret from a file that everyone may read
+=== TEST 73: a secret from a file that everyone may read
 --- user_files eval
 ::credential(secret_key_file => "$Chorus::Fixture::Folder/open-secret")
 --- must_die
@@ -752,7 +761,7 @@ storages.main.users.alice.secret_key_file: everyone may read or write this file
 
 
 
-=== TEST 73: a secret from an empty file
+=== TEST 74: a secret from an empty file
 --- user_files eval
 ::credential(secret_key_file => "$Chorus::Fixture::Folder/empty-secret")
 --- must_die
@@ -761,7 +770,7 @@ storages.main.users.alice.secret_key_file: the file is empty
 
 
 
-=== TEST 74: a secret in two places
+=== TEST 75: a secret in two places
 --- user_files eval
 ::credential(secret_key => 's', secret_key_file => 'f')
 --- must_die
@@ -770,7 +779,7 @@ storages.main.users.alice: both "secret_key" and "secret_key_file"
 
 
 
-=== TEST 75: no secret
+=== TEST 76: no secret
 --- user_files eval
 ::credential()
 --- must_die

@@ -4,7 +4,7 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 BEGIN { push @INC, 't/lib' }
 use Chorus::Fixture;
@@ -135,6 +135,9 @@ for (
     ['chorus_replicate with a follower', 'alice:forced:archive k 7',
         PUT => '/forced/k', @$empty],
 
+    ['a bucket of a location, without a slash', 'alice:forced:archive  7',
+        PUT => '/forced', @$empty],
+
     # the keys as they are
     ['a key in escapes', 'a/b c+d 7', PUT => '/bkt/a%2Fb%20c+d', @$empty],
     ['a key with slashes', '/a//b/ 7', PUT => '/bkt//a//b/', @$empty],
@@ -205,6 +208,19 @@ abandon(substr(request(PUT => '/bkt/k', body => 'x' x 1000000), 0, 500000),
     0.2);
 is_deeply([marks_now(['k 7'])], ['k 7'],
     'a client that goes in the middle of the body marks');
+
+# nginx lingers on a connection that it has closed and the client has not
+$redis->call('FLUSHDB');
+{
+    my $socket = $nginx->connect;
+    print $socket request(PUT => '/bkt/k', body => 'x' x 200000);
+    $socket->flush;
+    my $answer = join '', <$socket>;
+    my $begin = time;
+    is_deeply([marks_now(['k 7'])], ['k 7'],
+        'a client that does not close its connection marks');
+    cmp_ok(time - $begin, '<', 3, 'at once');
+}
 
 is_marked('a request that is refused here does not mark', [],
     PUT => '/bkt/k', body => '', secret => 'wrong');

@@ -12,7 +12,7 @@ use Chorus::Storage;
 
 no_root_location();
 
-plan tests => repeat_each() * (blocks() * 2 + 1);
+plan tests => repeat_each() * (blocks() * 2 + 3);
 
 our $HttpConfig = http_config('routes.json');
 our $Config = server_config(
@@ -170,21 +170,81 @@ X-Storage: main
 
 
 
-=== TEST 18: a copy inside of main
+=== TEST 18: a bucket belongs to its location without a slash, too
+--- raw_request eval: ::request(GET => '/here')
+--- response_headers
+X-Storage: follower
+
+
+
+=== TEST 19: and with a query
+--- raw_request eval: ::request(PUT => '/logs-here?acl', body => '')
+--- response_headers
+X-Storage: follower
+
+
+
+=== TEST 20: a bucket whose name only begins like that of a location
+--- raw_request eval: ::request(GET => '/hereafter/key')
+--- response_headers
+X-Storage: main
+
+
+
+=== TEST 21: a copy into a location, from main
+--- raw_request eval: ::copy('/here/key', '/bkt/key')
+--- error_code: 501
+--- response_headers
+Content-Type: application/xml
+--- response_body_like: <Code>NotImplemented</Code>
+
+
+
+=== TEST 22: a copy out of a location, into main
+--- raw_request eval: ::copy('/bkt/key', '/here/key')
+--- error_code: 501
+--- response_headers
+Content-Type: application/xml
+--- response_body_like: <Code>NotImplemented</Code>
+
+
+
+=== TEST 23: a copy inside of a location
+--- raw_request eval: ::copy('/here/key', '/here/other')
+--- response_headers
+X-Storage: follower
+
+
+
+=== TEST 24: a copy between two locations of one storage
+--- raw_request eval: ::copy('/here/key', 'logs-here/key')
+--- response_headers
+X-Storage: follower
+
+
+
+=== TEST 25: a copy between two locations of main
+--- raw_request eval: ::copy('/logs-main/key', '/bkt/key')
+--- response_headers
+X-Storage: main
+
+
+
+=== TEST 26: a copy inside of main
 --- raw_request eval: ::copy('/bkt/key', '/other/key')
 --- response_headers
 X-Storage: main
 
 
 
-=== TEST 19: a copy inside of another storage
+=== TEST 27: a copy inside of another storage
 --- raw_request eval: ::copy('/logs-2026/key', '/logs-2025/key')
 --- response_headers
 X-Storage: archive
 
 
 
-=== TEST 20: a copy out of another storage
+=== TEST 28: a copy out of another storage
 --- raw_request eval: ::copy('/bkt/key', '/logs-2026/key')
 --- error_code: 501
 --- response_headers
@@ -193,7 +253,7 @@ Content-Type: application/xml
 
 
 
-=== TEST 21: a copy into another storage
+=== TEST 29: a copy into another storage
 --- raw_request eval: ::copy('/logs-2026/key', '/bkt/key')
 --- error_code: 501
 --- response_headers
@@ -202,28 +262,28 @@ Content-Type: application/xml
 
 
 
-=== TEST 22: a source without a slash before it
+=== TEST 30: a source without a slash before it
 --- raw_request eval: ::copy('/bkt/key', 'logs-2026/key')
 --- error_code: 501
 --- response_body_like: <Code>NotImplemented</Code>
 
 
 
-=== TEST 23: a source in escapes
+=== TEST 31: a source in escapes
 --- raw_request eval: ::copy('/bkt/key', '%2Flogs%2D2026%2Fkey')
 --- error_code: 501
 --- response_body_like: <Code>NotImplemented</Code>
 
 
 
-=== TEST 24: a source with a version
+=== TEST 32: a source with a version
 --- raw_request eval: ::copy('/bkt/key', 'logs-2026/key?versionId=1')
 --- error_code: 501
 --- response_body_like: <Code>NotImplemented</Code>
 
 
 
-=== TEST 25: a part of an upload that is copied
+=== TEST 33: a part of an upload that is copied
 --- raw_request eval
 ::copy('/bkt/key?partNumber=1&uploadId=u', '/logs-2026/key')
 --- error_code: 501
@@ -231,7 +291,7 @@ Content-Type: application/xml
 
 
 
-=== TEST 26: chorus_route of a server is for its locations
+=== TEST 34: chorus_route of a server is for its locations
 --- config eval
 "chorus_route archive;\n" . ::server_config(::proxy_location('/'),
     ::proxy_location('/back/', 'chorus_route main;'))
@@ -241,7 +301,7 @@ X-Storage: archive
 
 
 
-=== TEST 27: a location goes before its server
+=== TEST 35: a location goes before its server
 --- config eval
 "chorus_route archive;\n" . ::server_config(::proxy_location('/'),
     ::proxy_location('/back/', 'chorus_route main;'))
@@ -251,7 +311,7 @@ X-Storage: main
 
 
 
-=== TEST 28: without "chorus on" nothing is proxied
+=== TEST 36: without "chorus on" nothing is proxied
 --- config eval
 ::server_config("location / { include $Chorus::Fixture::Folder/proxy.conf; }")
 --- raw_request eval: ::request(GET => '/bkt/key')
@@ -259,7 +319,7 @@ X-Storage: main
 
 
 
-=== TEST 29: "chorus off" in a location
+=== TEST 37: "chorus off" in a location
 --- config eval
 "chorus on;\n" . ::server_config(::proxy_location('/'),
     "location /plain { chorus off; return 204; }")

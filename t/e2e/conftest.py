@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from logs import Logs
-from stack import BUILD, ROOT, Stack
+from stack import BUILD, PROGRAMS, ROOT, Stack
 
 # ends what must not outlive pytest, however pytest ends
 GUARD = """
@@ -26,7 +26,7 @@ rm -rf "$2"
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "last: runs after all other tests")
-    for name in ("ngx_http_chorus_module.so", "chorus-worker", "chorusctl"):
+    for name in PROGRAMS:
         if not os.path.exists(f"{BUILD}/{name}"):
             raise pytest.UsageError(f"no {BUILD}/{name}: run make first")
 

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -34,6 +35,7 @@ WORKER = {"concurrency": SLOTS, "lease_seconds": 5, "retry_max_seconds": 4,
 SANITIZED = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
              "UBSAN_OPTIONS": "print_stacktrace=1"} if IS_ASAN else {}
 
+PROGRAMS = ["ngx_http_chorus_module.so", "chorus-worker", "chorusctl"]
 TEMP = ["body", "proxy", "fastcgi", "uwsgi", "scgi"]
 
 
@@ -152,7 +154,7 @@ class Worker(Process):
     def __init__(self, folder, number, config):
         self.config = config
         super().__init__(f"worker-{number}",
-                         [f"{BUILD}/chorus-worker", "-v", "-c", config],
+                         [f"{folder}/bin/chorus-worker", "-v", "-c", config],
                          f"{folder}/log/worker-{number}.log", env=SANITIZED)
 
     def is_ready(self):
@@ -164,8 +166,11 @@ class Worker(Process):
 class Stack:
     def __init__(self, folder):
         self.folder = folder
-        for name in ["log"] + [f"temp-{t}" for t in TEMP]:
+        for name in ["bin", "log"] + [f"temp-{t}" for t in TEMP]:
             os.mkdir(f"{folder}/{name}")
+        # copies: a make in the meantime must not change what is being tested
+        for name in PROGRAMS:
+            shutil.copy(f"{BUILD}/{name}", f"{folder}/bin/{name}")
 
         ports = free_ports(5)
         self.keys = {"alice": random_key("CHORUSA"),
@@ -247,7 +252,7 @@ class Stack:
             f"{self.folder}/temp-{t};\n" for t in TEMP)
         with open(self.nginx.conf, "w") as f:
             f.write(f"""
-load_module {BUILD}/ngx_http_chorus_module.so;
+load_module {self.folder}/bin/ngx_http_chorus_module.so;
 {"user root;" if os.geteuid() == 0 else ""}
 worker_processes 2;
 pid {self.folder}/nginx.pid;
@@ -398,7 +403,7 @@ server {{
 
     def chorusctl(self, *args, **env):
         return subprocess.run(
-            [f"{BUILD}/chorusctl", *args], stdin=subprocess.DEVNULL,
+            [f"{self.folder}/bin/chorusctl", *args], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             timeout=30, cwd=self.folder,
             env=dict(os.environ, ADMIN_URL=self.nginx.admin_url,

@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import http.client
 import re
-import socket
 import urllib.parse
 from dataclasses import dataclass, field
 
@@ -140,9 +139,6 @@ class Wire:
                 self.is_fresh = True
             try:
                 self.send(method, target, headers, body)
-                # Ceph answers in two packets and waits for our ACK between
-                self.connection.sock.setsockopt(socket.IPPROTO_TCP,
-                                                socket.TCP_QUICKACK, 1)
                 response = self.connection.getresponse()
                 self.is_fresh = False
                 return response

@@ -38,7 +38,8 @@ sub start {
     $self->write_config;
     system($self->command) == 0 or die "nginx does not start:\n", $self->log;
     push @running, $self;
-    wait_for { $self->pid } or die "nginx has no pid\n";
+    wait_for { $self->pid && $self->workers == $self->{processes} }
+        or die "nginx has no processes:\n", $self->log;
     return $self;
 }
 

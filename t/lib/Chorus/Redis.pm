@@ -153,7 +153,8 @@ sub marks_now {
             @{ $self->call('ZRANGE', "$hash:dirty", 0, -1) };
     }
 
-    return sort @marks;
+    @marks = sort @marks;
+    return @marks;
 }
 
 

@@ -162,8 +162,11 @@ sub canonical_path {
 sub canonical_query {
     my ($query) = @_;
 
-    my @args = map { [map { encode(decode($_)) } (split(/=/, $_, 2), '', '')[0, 1]] }
-        grep { length } split /&/, $query // '';
+    my @args;
+    for my $arg (grep { length } split /&/, $query // '') {
+        my ($name, $value) = split /=/, $arg, 2;
+        push @args, [map { encode(decode($_ // '')) } $name, $value];
+    }
 
     return join '&', map { "$_->[0]=$_->[1]" }
         sort { $a->[0] cmp $b->[0] || $a->[1] cmp $b->[1] } @args;

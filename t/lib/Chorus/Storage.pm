@@ -153,7 +153,8 @@ sub read_body {
 
     my $body = '';
     while (defined(my $line = readline $client)) {
-        my $bytes = read_bytes($client, hex $line) // return undef;
+        my ($size) = $line =~ /^([0-9a-f]+)/i or return undef;
+        my $bytes = read_bytes($client, hex $size) // return undef;
         readline $client;
         return $body if $bytes eq '';
         $body .= $bytes;
