@@ -15,6 +15,7 @@ static ngx_int_t ngx_http_chorus_parse(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal);
 static ngx_uint_t ngx_http_chorus_same_bucket(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
+static ngx_uint_t ngx_http_chorus_bucket_is_plain(chorus_str_t bucket);
 static ngx_int_t ngx_http_chorus_authenticate(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal);
 static chorus_str_t ngx_http_chorus_secret_of(void *data,
@@ -71,6 +72,13 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
         return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_NOT_IMPLEMENTED,
                      "Copying between buckets that are routed to different "
                      "storages is not possible. Download and upload instead.");
+    }
+
+    if (ctx->operation->touch == CHORUS_TOUCH_UNKNOWABLE && ctx->nfollowers) {
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_NOT_IMPLEMENTED,
+                     "This POST is not an operation that Chorus can "
+                     "replicate: what it changes is not known. Browser "
+                     "uploads are not supported by this version.");
     }
 
     if (ctx->operation->touch == CHORUS_TOUCH_KEYS_IN_BODY && ctx->nfollowers)
@@ -207,6 +215,11 @@ ngx_http_chorus_parse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    if (!ngx_http_chorus_bucket_is_plain(ctx->uri.bucket)) {
+        refusal->code = CHORUS_S3_INVALID_BUCKET_NAME;
+        return NGX_ERROR;
+    }
+
     ctx->operation = chorus_s3_operation(ngx_http_chorus_view(&r->method_name),
                                          &ctx->uri, ctx->headers,
                                          ctx->nheaders);
@@ -240,6 +253,27 @@ ngx_http_chorus_same_bucket(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     bucket = chorus_str_cut(&rest, '/');
 
     return chorus_str_eq(bucket, ctx->uri.bucket);
+}
+
+
+/* Other characters are another name of a bucket: to Ceph, ":photos" and
+ * "tenant:photos" are "photos", and would escape the rules for it. */
+
+static ngx_uint_t
+ngx_http_chorus_bucket_is_plain(chorus_str_t bucket)
+{
+    size_t  i;
+
+    for (i = 0; i < bucket.len; i++) {
+        if (!chorus_is_alnum(bucket.data[i])
+            && bucket.data[i] != '-' && bucket.data[i] != '.'
+            && bucket.data[i] != '_')
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -192,6 +192,11 @@ ngx_http_chorus_body_done(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     cl->next = NULL;
     r->request_body->bufs = cl;
 
+    /* whatever framing it came in (HTTP/2 has none), now its length is known
+     * and goes to the storage */
+    r->headers_in.content_length_n = ctx->body_len;
+    r->headers_in.chunked = 0;
+
     text = (chorus_str_t) { (char *) b->pos, b->last - b->pos };
     mem = ngx_http_chorus_mem(r->pool);
 

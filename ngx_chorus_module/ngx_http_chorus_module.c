@@ -50,6 +50,13 @@ static ngx_command_t  ngx_http_chorus_commands[] = {
       0,
       NULL },
 
+    { ngx_string("chorus_repeat"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_chorus_repeat_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("chorus"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
                         |NGX_CONF_FLAG,
@@ -619,7 +626,8 @@ ngx_http_chorus_init_process(ngx_cycle_t *cycle)
     }
 
     if (ngx_http_chorus_counters_init(cmcf, cycle) != NGX_OK
-        || ngx_http_chorus_marks_init(cmcf, cycle) != NGX_OK)
+        || ngx_http_chorus_marks_init(cmcf, cycle) != NGX_OK
+        || ngx_http_chorus_repeats_init(cmcf, cycle) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -11,6 +11,7 @@
  *     refuse.c     a refusal as S3 XML
  *     settle.c     log phase: did it happen?  then mark
  *     mark.c       marks waiting for Redis
+ *     repeat.c     marks made again, when main did not say how it ended
  *     redis.c      the connection to Redis on nginx's event loop
  *     redis_greeting.c   and what makes it usable
  *     status.c     counters and GET /api/v1/status
@@ -35,6 +36,7 @@
 
 #define NGX_HTTP_CHORUS_MAX_FOLLOWERS  16
 #define NGX_HTTP_CHORUS_MAX_HEADERS    512
+#define NGX_HTTP_CHORUS_REPEATS        8
 
 
 /* in shared memory, one for all worker processes; it survives a reload */
@@ -50,6 +52,7 @@ typedef struct {
 
 typedef struct ngx_http_chorus_redis_s  ngx_http_chorus_redis_t;
 typedef struct ngx_http_chorus_marks_s  ngx_http_chorus_marks_t;
+typedef struct ngx_http_chorus_repeats_s  ngx_http_chorus_repeats_t;
 
 typedef struct {
     ngx_str_t                   path;           /* chorus_config */
@@ -59,6 +62,9 @@ typedef struct {
 
     ngx_shm_zone_t             *zone;           /* chorus_zone, or NULL */
     ngx_str_t                   api_token;      /* wiped with the pool */
+    ngx_msec_t                  repeat_delays[NGX_HTTP_CHORUS_REPEATS];
+    ngx_uint_t                  nrepeats;
+    unsigned                    repeat_is_set:1;
     unsigned                    enabled:1;      /* "chorus on" somewhere */
 
     /* of this worker process */
@@ -66,6 +72,7 @@ typedef struct {
     chorus_key_cache_t         *keys;
     ngx_http_chorus_redis_t    *redis;
     ngx_http_chorus_marks_t    *marks;
+    ngx_http_chorus_repeats_t  *repeats;
     ngx_http_chorus_counters_t *counters;       /* never NULL once started */
 } ngx_http_chorus_main_conf_t;
 
@@ -143,6 +150,7 @@ typedef struct {
     const char                  *error;         /* code of our refusal */
     unsigned                     ready:1;       /* may be proxied */
     unsigned                     settled:1;
+    unsigned                     cut:1;         /* main's answer was */
 } ngx_http_chorus_ctx_t;
 
 
@@ -204,6 +212,17 @@ void ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
 /* From redis.c: the connection is ready, or is gone. */
 void ngx_http_chorus_marks_resume(ngx_http_chorus_marks_t *marks);
 ngx_uint_t ngx_http_chorus_marks_waiting(ngx_http_chorus_marks_t *marks);
+
+/* repeat.c */
+char *ngx_http_chorus_repeat_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_chorus_repeats_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle);
+/* Will mark again, later; the caller has marked already. */
+void ngx_http_chorus_repeat(ngx_http_chorus_repeats_t *repeats,
+    chorus_str_t replication, chorus_str_t key, unsigned facets);
+/* Marks all now: the process is about to end. */
+void ngx_http_chorus_repeats_flush(ngx_http_chorus_repeats_t *repeats);
 
 /* redis.c */
 typedef enum {

@@ -20,10 +20,15 @@ static ngx_int_t ngx_http_chorus_header_filter(ngx_http_request_t *r);
 static void ngx_http_chorus_finalize(ngx_http_request_t *r, ngx_int_t rc);
 static void ngx_http_chorus_watch_cleanup(void *data);
 static ngx_uint_t ngx_http_chorus_may_have_happened(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_chorus_may_still_happen(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
 static void ngx_http_chorus_settle(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static void ngx_http_chorus_mark_touched(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_str_t replication);
+static void ngx_http_chorus_mark_key(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, chorus_str_t replication, chorus_str_t key,
+    unsigned facets);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -67,6 +72,7 @@ ngx_http_chorus_finalize(ngx_http_request_t *r, ngx_int_t rc)
     ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
 
     if (ctx) {
+        ctx->cut = (rc != NGX_OK);
         ngx_http_chorus_settle(r, ctx);
         ctx->finalize(r, rc);
     }
@@ -179,14 +185,39 @@ ngx_http_chorus_may_have_happened(ngx_http_request_t *r)
 }
 
 
+/* Main got the request, or some of it, and has not said how it ended. */
+
+static ngx_uint_t
+ngx_http_chorus_may_still_happen(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx)
+{
+    ngx_uint_t                  i;
+    ngx_http_upstream_state_t  *state;
+
+    if (ctx->cut) {
+        return 1;
+    }
+
+    state = r->upstream_states->elts;
+
+    for (i = 0; i < r->upstream_states->nelts; i++) {
+
+        if (state[i].peer && state[i].bytes_sent
+            && (state[i].status == 0 || state[i].status >= 500))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 ngx_http_chorus_mark_touched(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_str_t replication)
 {
-    size_t                        i;
-    ngx_http_chorus_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+    size_t  i;
 
     switch (ctx->operation->touch) {
 
@@ -194,21 +225,41 @@ ngx_http_chorus_mark_touched(ngx_http_request_t *r,
         break;
 
     case CHORUS_TOUCH_OBJECT:
-        ngx_http_chorus_mark(cmcf->marks, replication, ctx->uri.key,
-                             ctx->operation->facets);
+        ngx_http_chorus_mark_key(r, ctx, replication, ctx->uri.key,
+                                 ctx->operation->facets);
         break;
 
     case CHORUS_TOUCH_KEYS_IN_BODY:
         for (i = 0; i < ctx->nkeys; i++) {
-            ngx_http_chorus_mark(cmcf->marks, replication, ctx->keys[i],
-                                 CHORUS_FACET_ALL);
+            ngx_http_chorus_mark_key(r, ctx, replication, ctx->keys[i],
+                                     CHORUS_FACET_ALL);
         }
 
         break;
 
     case CHORUS_TOUCH_BUCKET:
-        ngx_http_chorus_mark(cmcf->marks, replication, chorus_str(""),
-                             CHORUS_FACET_ALL);
+        ngx_http_chorus_mark_key(r, ctx, replication, chorus_str(""),
+                                 CHORUS_FACET_ALL);
         break;
+
+    case CHORUS_TOUCH_UNKNOWABLE:
+        /* refused in the access phase */
+        break;
+    }
+}
+
+
+static void
+ngx_http_chorus_mark_key(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    chorus_str_t replication, chorus_str_t key, unsigned facets)
+{
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+
+    ngx_http_chorus_mark(cmcf->marks, replication, key, facets);
+
+    if (ngx_http_chorus_may_still_happen(r, ctx)) {
+        ngx_http_chorus_repeat(cmcf->repeats, replication, key, facets);
     }
 }

@@ -142,11 +142,12 @@ ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_http_chorus_api_token(ngx_conf_t *cf, ngx_http_chorus_main_conf_t *cmcf)
 {
-    ssize_t       n;
-    u_char        buf[513];
-    ngx_fd_t      fd;
-    ngx_str_t     path;
-    chorus_str_t  token;
+    ssize_t          n;
+    u_char           buf[513];
+    ngx_fd_t         fd;
+    ngx_str_t        path;
+    chorus_str_t     token;
+    ngx_file_info_t  info;
 
     if (cmcf->api_token.len) {
         return NGX_CONF_OK;
@@ -169,6 +170,17 @@ ngx_http_chorus_api_token(ngx_conf_t *cf, ngx_http_chorus_main_conf_t *cmcf)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                            "api.token_file: " ngx_open_file_n " \"%V\" failed",
                            &path);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_fd_info(fd, &info) == NGX_FILE_ERROR
+        || (info.st_mode & (S_IROTH|S_IWOTH)))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "api.token_file \"%V\": everyone may read or "
+                           "write this file; run: chmod o-rwx %V",
+                           &path, &path);
+        ngx_close_file(fd);
         return NGX_CONF_ERROR;
     }
 

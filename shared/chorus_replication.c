@@ -10,8 +10,7 @@
 static bool
 replication_is_plain(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-           || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return chorus_is_alnum(c) || c == '-' || c == '.' || c == '_';
 }
 
 

@@ -17,6 +17,7 @@
 #define ACL       CHORUS_TOUCH_OBJECT, CHORUS_FACET_ACL
 #define KEYS      CHORUS_TOUCH_KEYS_IN_BODY, CHORUS_FACET_ALL
 #define BUCKET    CHORUS_TOUCH_BUCKET, 0
+#define FORM      CHORUS_TOUCH_UNKNOWABLE, 0
 
 /* the settings of a bucket, each read, written and deleted */
 #define SETTING(arg, noun)                                                    \
@@ -80,7 +81,7 @@ static const chorus_s3_operation_t  s3_key_rows[] = {
     { "PUT",    NULL, NULL, COPY, true, "CopyObject", OBJECT },
     { "PUT",    NULL, NULL, NULL, true, "PutObject", OBJECT },
     { "DELETE", NULL, NULL, NULL, true, "DeleteObject", OBJECT },
-    { "POST",   NULL, NULL, "content-type", true, "PostObject", OBJECT }
+    { "POST",   NULL, NULL, "content-type", true, "PostObject", FORM }
 };
 
 
@@ -125,7 +126,7 @@ static const chorus_s3_operation_t  s3_bucket_rows[] = {
     { "DELETE", NULL, NULL, NULL, false, "DeleteBucket", BUCKET },
 
     /* a browser upload: the key is a field of the form */
-    { "POST",   NULL, NULL, "content-type", false, "PostObject", BUCKET }
+    { "POST",   NULL, NULL, "content-type", false, "PostObject", FORM }
 };
 
 
@@ -143,6 +144,10 @@ static const chorus_s3_operation_t  s3_unknown_key_write = {
 
 static const chorus_s3_operation_t  s3_unknown_bucket_write = {
     "", NULL, NULL, NULL, false, "Unknown", BUCKET
+};
+
+static const chorus_s3_operation_t  s3_unknown_post = {
+    "POST", NULL, NULL, NULL, false, "Unknown", FORM
 };
 
 
@@ -375,6 +380,42 @@ s3_method_is_read(chorus_str_t method)
 }
 
 
+/* Ceph, for one, decodes an argument before it looks for '=', and drops a
+ * second '?': "?%64elete", "?delete%3D" and "??delete" are "?delete" to it. */
+static bool
+s3_has_odd_arg(const s3_question_t *q)
+{
+    size_t        i, k;
+    chorus_str_t  name;
+
+    for (i = 0; i < q->uri->nargs; i++) {
+
+        name = q->uri->args[i].name;
+
+        for (k = 0; k < name.len; k++) {
+            if (!chorus_is_alnum(name.data[k])
+                && strchr("-_.", name.data[k]) == NULL)
+            {
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
+
+
+static const chorus_s3_operation_t *
+s3_unknown_write(const s3_question_t *q)
+{
+    if (chorus_str_eq(q->method, chorus_str("POST"))) {
+        return &s3_unknown_post;
+    }
+
+    return q->on_key ? &s3_unknown_key_write : &s3_unknown_bucket_write;
+}
+
+
 /* DeleteObjects goes before everything else that a POST on a bucket names. */
 static bool
 s3_is_delete_objects(const s3_question_t *q)
@@ -391,11 +432,16 @@ s3_find_operation(s3_question_t *q)
     unsigned                      n;
     const chorus_s3_operation_t  *row;
 
+    is_read = s3_method_is_read(q->method);
+
+    if (!is_read && s3_has_odd_arg(q)) {
+        return s3_unknown_write(q);
+    }
+
     if (s3_is_delete_objects(q)) {
         return s3_find_row(q, "delete", false);
     }
 
-    is_read = s3_method_is_read(q->method);
     row = NULL;
     n = s3_find_sub_resource(q);
 
@@ -411,11 +457,7 @@ s3_find_operation(s3_question_t *q)
         return row;
     }
 
-    if (is_read) {
-        return &s3_unknown;
-    }
-
-    return q->on_key ? &s3_unknown_key_write : &s3_unknown_bucket_write;
+    return is_read ? &s3_unknown : s3_unknown_write(q);
 }
 
 

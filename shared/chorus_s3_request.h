@@ -24,7 +24,8 @@ typedef enum {
     CHORUS_TOUCH_NOTHING = 0,
     CHORUS_TOUCH_OBJECT,        /* the key of the URI */
     CHORUS_TOUCH_KEYS_IN_BODY,  /* DeleteObjects: the keys of the body */
-    CHORUS_TOUCH_BUCKET         /* the bucket itself: existence, settings */
+    CHORUS_TOUCH_BUCKET,        /* the bucket itself: existence, settings */
+    CHORUS_TOUCH_UNKNOWABLE     /* a POST whose keys only the storage knows */
 } chorus_touch_t;
 
 typedef struct {
@@ -46,9 +47,16 @@ typedef struct {
 } chorus_header_t;
 
 
-/* Never NULL: an unknown request gets the row "Unknown" (touches nothing when
- * it is a GET, HEAD or OPTIONS; any other method on a key or bucket that has
- * no row is treated as touching that key or bucket, on suspicion). */
+/*
+ * Never NULL: an unknown request gets the row "Unknown".  It touches nothing
+ * when it is a GET, HEAD or OPTIONS; a PUT, DELETE or any other method that
+ * has no row touches the key or bucket of its URI, on suspicion.  A POST that
+ * has no row may be a browser upload, whose key is a field of its form: what
+ * it touches cannot be known.
+ *
+ * Storages differ in how they read odd arguments ("?%61cl", "??delete"), so a
+ * write with an argument whose name is not plain is always unknown.
+ */
 const chorus_s3_operation_t *chorus_s3_operation(chorus_str_t method,
     const chorus_uri_t *uri, const chorus_header_t *headers, size_t nheaders);
 

@@ -245,6 +245,32 @@ sigv4_list_unsigned(chorus_buf_t *list, chorus_str_t name)
 }
 
 
+/*
+ * Ceph, for one, reads "X_Amz_Acl" as x-amz-acl, although it is another
+ * header in the signature: such a name counts as x-amz-*, and as never signed.
+ */
+static bool
+sigv4_is_disguised(chorus_str_t name)
+{
+    size_t        i;
+    chorus_str_t  prefix = chorus_str("x-amz-");
+
+    if (name.len < prefix.len || chorus_str_casestarts(name, prefix)) {
+        return false;
+    }
+
+    for (i = 0; i < prefix.len; i++) {
+        if (prefix.data[i] == '-' ? strchr("-_", name.data[i]) == NULL
+                                  : (name.data[i] | 0x20) != prefix.data[i])
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 /* host, and every x-amz-* header of the request. */
 static chorus_rc_t
 sigv4_check_signed_headers(sigv4_check_t *check)
@@ -260,8 +286,9 @@ sigv4_check_signed_headers(sigv4_check_t *check)
         name = i == 0 ? chorus_str("host")
                       : check->request->headers[i - 1].name;
 
-        if ((i != 0 && !chorus_str_casestarts(name, chorus_str("x-amz-")))
-            || sigv4_is_signed(check->auth, name))
+        if (!sigv4_is_disguised(name)
+            && ((i != 0 && !chorus_str_casestarts(name, chorus_str("x-amz-")))
+                || sigv4_is_signed(check->auth, name)))
         {
             continue;
         }

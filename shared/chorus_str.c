@@ -341,6 +341,14 @@ chorus_hex(char *out, const void *bytes, size_t len)
 }
 
 
+bool
+chorus_is_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || (c >= '0' && c <= '9');
+}
+
+
 int
 chorus_hex_digit(char c)
 {

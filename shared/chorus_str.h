@@ -66,6 +66,8 @@ chorus_str_t chorus_buf_str(const chorus_buf_t *buf);  /* null if failed */
 
 /* Lower-case hex of `len` bytes into `out` (2 * len chars, no NUL). */
 void chorus_hex(char *out, const void *bytes, size_t len);
+/* ASCII letters and digits */
+bool chorus_is_alnum(char c);
 /* -1 when c is no hex digit. */
 int chorus_hex_digit(char c);
 /* Nothing but 0-9 and a-f; true for the empty string. */

@@ -8,9 +8,7 @@
 static bool
 uri_is_unreserved(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-           || (c >= '0' && c <= '9')
-           || c == '-' || c == '.' || c == '_' || c == '~';
+    return chorus_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 

@@ -352,7 +352,25 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 40: all x-amz-* headers that are not signed
+=== TEST 40: an x-amz-* header in disguise, which Ceph would take for one
+--- raw_request eval
+::request(PUT => '/bkt/key', body => '', after => ['X_Amz_Acl' => 'public-read'])
+--- error_code: 403
+--- response_body_like chomp
+<Code>AccessDenied</Code>.*<HeadersNotSigned>X_Amz_Acl</HeadersNotSigned>
+
+
+
+=== TEST 41: an x-amz-* header in disguise is no better when it is signed
+--- raw_request eval
+::request(PUT => '/bkt/key', body => '', headers => ['x-amz_acl' => 'private'])
+--- error_code: 403
+--- response_body_like chomp
+<HeadersNotSigned>x-amz_acl</HeadersNotSigned>
+
+
+
+=== TEST 42: all x-amz-* headers that are not signed
 --- raw_request eval
 ::request(PUT => '/bkt/key', body => '',
     after => ['x-amz-tagging' => 'a=b', 'x-amz-meta-c' => 'd'])
@@ -362,7 +380,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 41: an x-amz-date that is not signed
+=== TEST 43: an x-amz-date that is not signed
 --- raw_request eval
 ::request(GET => '/bkt/key', unsigned => ['x-amz-date'])
 --- error_code: 403
@@ -370,7 +388,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 42: a Host that is not signed
+=== TEST 44: a Host that is not signed
 --- raw_request eval
 ::request(GET => '/bkt/key', unsigned => ['host'])
 --- error_code: 403
@@ -378,7 +396,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 43: a clock that is slow by more than 15 minutes
+=== TEST 45: a clock that is slow by more than 15 minutes
 --- raw_request eval
 ::request(GET => '/bkt/key', offset => -1000)
 --- error_code: 403
@@ -386,7 +404,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 44: a clock that is fast by more than 15 minutes
+=== TEST 46: a clock that is fast by more than 15 minutes
 --- raw_request eval
 ::request(GET => '/bkt/key', offset => 1000)
 --- error_code: 403
@@ -394,7 +412,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 45: a Date that is too old
+=== TEST 47: a Date that is too old
 --- raw_request eval
 ::request(GET => '/bkt/key', date => 'date', offset => -1000)
 --- error_code: 403
@@ -402,7 +420,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 46: no date at all
+=== TEST 48: no date at all
 --- raw_request eval
 ::request(GET => '/bkt/key', date => 'none')
 --- error_code: 403
@@ -410,7 +428,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 47: a date that is none
+=== TEST 49: a date that is none
 --- raw_request eval
 ::request(GET => '/bkt/key', date_value => 'yesterday')
 --- error_code: 403
@@ -418,7 +436,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 48: a date that does not exist
+=== TEST 50: a date that does not exist
 --- raw_request eval
 ::request(GET => '/bkt/key', date_value => '20260230T000000Z')
 --- error_code: 403
@@ -426,7 +444,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 49: a scope of another day than the date
+=== TEST 51: a scope of another day than the date
 --- raw_request eval
 ::request(GET => '/bkt/key', day => '20200101')
 --- error_code: 400
@@ -434,7 +452,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 50: another service
+=== TEST 52: another service
 --- raw_request eval
 ::request(GET => '/bkt/key', service => 'sts')
 --- error_code: 400
@@ -442,7 +460,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 51: another terminator
+=== TEST 53: another terminator
 --- raw_request eval
 ::request(GET => '/bkt/key', terminator => 'aws5_request')
 --- error_code: 400
@@ -450,7 +468,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 52: another region, and the right one is told
+=== TEST 54: another region, and the right one is told
 --- raw_request eval
 ::request(GET => '/bkt/key', region => 'eu-1')
 --- error_code: 400
@@ -459,7 +477,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 53: any region, where chorus.json says so
+=== TEST 55: any region, where chorus.json says so
 --- http_config eval: $::AnyRegion
 --- config eval: ::server_config() . "# any region\n"
 --- raw_request eval
@@ -468,7 +486,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 54: a wrong secret, where any region will do
+=== TEST 56: a wrong secret, where any region will do
 --- http_config eval: $::AnyRegion
 --- config eval: ::server_config() . "# any region\n"
 --- raw_request eval
@@ -478,7 +496,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 55: main's credentials, when Chorus has no users of its own
+=== TEST 57: main's credentials, when Chorus has no users of its own
 --- http_config eval: $::MainsUsers
 --- config eval: ::server_config() . "# main's users\n"
 --- raw_request eval
@@ -488,7 +506,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 56: an empty Authorization
+=== TEST 58: an empty Authorization
 --- raw_request eval
 ::request(GET => '/bkt/key', authorization => sub { '' })
 --- error_code: 400
@@ -496,7 +514,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 57: Basic authentication, which is not repeated in the answer
+=== TEST 59: Basic authentication, which is not repeated in the answer
 --- raw_request eval
 ::request(GET => '/bkt/key', authorization => sub { 'Basic aHVudGVyMg==' })
 --- error_code: 400
@@ -505,7 +523,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 58: Signature Version 2
+=== TEST 60: Signature Version 2
 --- raw_request eval
 ::request(GET => '/bkt/key', authorization => sub {
     'AWS CHORUS-KEY:frJIUN8DYpKDtOLCwo//yllqDzg='
@@ -515,7 +533,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 59: Signature Version 4A
+=== TEST 61: Signature Version 4A
 --- raw_request eval
 ::request(GET => '/bkt/key', algorithm => 'AWS4-ECDSA-P256-SHA256')
 --- error_code: 501
@@ -523,7 +541,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 60: another algorithm
+=== TEST 62: another algorithm
 --- raw_request eval
 ::request(GET => '/bkt/key', algorithm => 'AWS4-HMAC-SHA1')
 --- error_code: 400
@@ -531,7 +549,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 61: malformed: nothing behind the algorithm
+=== TEST 63: malformed: nothing behind the algorithm
 --- raw_request eval
 ::request(GET => '/bkt/key', authorization => sub { 'AWS4-HMAC-SHA256' })
 --- error_code: 400
@@ -539,7 +557,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 62: malformed: no Credential
+=== TEST 64: malformed: no Credential
 --- raw_request eval
 ::request(GET => '/bkt/key',
     authorization => sub { $_[0] =~ s/Credential=\S+ //r })
@@ -548,7 +566,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 63: malformed: no SignedHeaders
+=== TEST 65: malformed: no SignedHeaders
 --- raw_request eval
 ::request(GET => '/bkt/key',
     authorization => sub { $_[0] =~ s/SignedHeaders=\S+ //r })
@@ -557,7 +575,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 64: malformed: no Signature
+=== TEST 66: malformed: no Signature
 --- raw_request eval
 ::request(GET => '/bkt/key',
     authorization => sub { $_[0] =~ s/, Signature=.*//r })
@@ -566,7 +584,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 65: malformed: two Credentials
+=== TEST 67: malformed: two Credentials
 --- raw_request eval
 ::request(GET => '/bkt/key',
     authorization => sub { $_[0] =~ s/(Credential=\S+ )/$1$1/r })
@@ -575,7 +593,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 66: malformed: two Signatures
+=== TEST 68: malformed: two Signatures
 --- raw_request eval
 ::request(GET => '/bkt/key',
     authorization => sub { $_[0] =~ s/(, Signature=.*)/$1$1/r })
@@ -584,7 +602,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 67: malformed: an unknown component
+=== TEST 69: malformed: an unknown component
 --- raw_request eval
 ::request(GET => '/bkt/key', authorization => sub { "$_[0], Region=here" })
 --- error_code: 400
@@ -592,7 +610,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 68: malformed: a comma at the end
+=== TEST 70: malformed: a comma at the end
 --- raw_request eval
 ::request(GET => '/bkt/key', authorization => sub { "$_[0]," })
 --- error_code: 400
@@ -600,7 +618,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 69: malformed: no commas
+=== TEST 71: malformed: no commas
 --- raw_request eval
 ::request(GET => '/bkt/key', authorization => sub { $_[0] =~ s/,//gr })
 --- error_code: 400
@@ -608,7 +626,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 70: malformed: a Credential without an access key
+=== TEST 72: malformed: a Credential without an access key
 --- raw_request eval
 ::request(GET => '/bkt/key', access_key => '')
 --- error_code: 400
@@ -616,7 +634,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 71: malformed: a Credential without a region
+=== TEST 73: malformed: a Credential without a region
 --- raw_request eval
 ::request(GET => '/bkt/key',
     authorization => sub { $_[0] =~ s{us-east-1/}{}r })
@@ -625,7 +643,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 72: malformed: a day that is none
+=== TEST 74: malformed: a day that is none
 --- raw_request eval
 ::request(GET => '/bkt/key', day => '2026112')
 --- error_code: 400
@@ -633,7 +651,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 73: malformed: a Signature that is too short
+=== TEST 75: malformed: a Signature that is too short
 --- raw_request eval
 ::request(GET => '/bkt/key', authorization => sub { substr $_[0], 0, -1 })
 --- error_code: 400
@@ -641,7 +659,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 74: malformed: a Signature in upper case
+=== TEST 76: malformed: a Signature in upper case
 --- raw_request eval
 ::request(GET => '/bkt/key',
     authorization => sub { $_[0] =~ s/(Signature=)(.*)/$1\U$2/r })
@@ -650,7 +668,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 75: malformed: SignedHeaders in upper case
+=== TEST 77: malformed: SignedHeaders in upper case
 --- raw_request eval
 ::request(GET => '/bkt/key',
     authorization => sub { $_[0] =~ s/SignedHeaders=host/SignedHeaders=Host/r })
@@ -659,7 +677,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 76: malformed: an empty name in SignedHeaders
+=== TEST 78: malformed: an empty name in SignedHeaders
 --- raw_request eval
 ::request(GET => '/bkt/key',
     authorization => sub { $_[0] =~ s/host;/host;;/r })
@@ -668,7 +686,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 77: malformed: more than 8 KiB
+=== TEST 79: malformed: more than 8 KiB
 --- raw_request eval
 ::request(GET => '/bkt/key', authorization => sub { $_[0] . ' ' . 'x' x 9000 })
 --- error_code: 400
@@ -676,7 +694,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 78: two Authorizations are refused by nginx itself
+=== TEST 80: two Authorizations are refused by nginx itself
 --- raw_request eval
 ::request(GET => '/bkt/key', after => [Authorization => 'AWS4-HMAC-SHA256'])
 --- error_code: 400
@@ -685,7 +703,7 @@ Content-Type: text/html
 
 
 
-=== TEST 79: an x-amz-date comes twice
+=== TEST 81: an x-amz-date comes twice
 --- raw_request eval
 ::request(GET => '/bkt/key',
     headers => ['X-Amz-Date' => ::amz_date(time)])
@@ -694,7 +712,7 @@ Content-Type: text/html
 
 
 
-=== TEST 80: an x-amz-content-sha256 comes twice
+=== TEST 82: an x-amz-content-sha256 comes twice
 --- raw_request eval
 ::request(GET => '/bkt/key',
     headers => ['X-Amz-Content-Sha256' => 'UNSIGNED-PAYLOAD'])
@@ -703,7 +721,7 @@ Content-Type: text/html
 
 
 
-=== TEST 81: no x-amz-content-sha256
+=== TEST 83: no x-amz-content-sha256
 --- raw_request eval
 ::request(GET => '/bkt/key', payload => undef)
 --- error_code: 400
@@ -711,7 +729,7 @@ Content-Type: text/html
 
 
 
-=== TEST 82: an x-amz-content-sha256 that is no digest
+=== TEST 84: an x-amz-content-sha256 that is no digest
 --- raw_request eval
 ::request(GET => '/bkt/key', payload => 'nonsense')
 --- error_code: 400
@@ -720,7 +738,7 @@ Content-Type: text/html
 
 
 
-=== TEST 83: an x-amz-content-sha256 in upper case
+=== TEST 85: an x-amz-content-sha256 in upper case
 --- raw_request eval
 ::request(GET => '/bkt/key', payload => uc ::EMPTY_SHA256())
 --- error_code: 400
@@ -728,7 +746,7 @@ Content-Type: text/html
 
 
 
-=== TEST 84: a presigned URL is not implemented yet
+=== TEST 86: a presigned URL is not implemented yet
 --- raw_request eval
 ::request(GET => '/bkt/key?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0',
     authorization => sub { undef }, payload => undef, date => 'none')
@@ -737,7 +755,7 @@ Content-Type: text/html
 
 
 
-=== TEST 85: a presigned URL, its names in escapes
+=== TEST 87: a presigned URL, its names in escapes
 --- raw_request eval
 ::request(GET => '/bkt/key?X-Amz-Signatur%65=0',
     authorization => sub { undef }, payload => undef, date => 'none')
@@ -746,7 +764,7 @@ Content-Type: text/html
 
 
 
-=== TEST 86: credentials in the query and in the header
+=== TEST 88: credentials in the query and in the header
 --- raw_request eval
 ::request(GET => '/bkt/key?X-Amz-Credential=CHORUS-KEY')
 --- error_code: 400
@@ -754,7 +772,7 @@ Content-Type: text/html
 
 
 
-=== TEST 87: aws-chunked, signed chunks
+=== TEST 89: aws-chunked, signed chunks
 --- raw_request eval
 ::request(PUT => '/bkt/key', body => "0\r\n\r\n",
     payload => 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD')
@@ -763,7 +781,7 @@ Content-Type: text/html
 
 
 
-=== TEST 88: aws-chunked, signed chunks and a trailer
+=== TEST 90: aws-chunked, signed chunks and a trailer
 --- raw_request eval
 ::request(PUT => '/bkt/key', body => "0\r\n\r\n",
     payload => 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER')
@@ -772,7 +790,7 @@ Content-Type: text/html
 
 
 
-=== TEST 89: aws-chunked, an unsigned trailer
+=== TEST 91: aws-chunked, an unsigned trailer
 --- raw_request eval
 ::request(PUT => '/bkt/key', body => "0\r\n\r\n",
     payload => 'STREAMING-UNSIGNED-PAYLOAD-TRAILER')
@@ -781,7 +799,7 @@ Content-Type: text/html
 
 
 
-=== TEST 90: aws-chunked of Signature Version 4A
+=== TEST 92: aws-chunked of Signature Version 4A
 --- raw_request eval
 ::request(PUT => '/bkt/key', body => "0\r\n\r\n",
     payload => 'STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD')
@@ -790,7 +808,7 @@ Content-Type: text/html
 
 
 
-=== TEST 91: aws-chunked with a wrong secret is refused as that
+=== TEST 93: aws-chunked with a wrong secret is refused as that
 --- raw_request eval
 ::request(PUT => '/bkt/key', body => "0\r\n\r\n", secret => 'wrong',
     payload => 'STREAMING-UNSIGNED-PAYLOAD-TRAILER')
@@ -799,7 +817,7 @@ Content-Type: text/html
 
 
 
-=== TEST 92: a STREAMING- literal that does not exist
+=== TEST 94: a STREAMING- literal that does not exist
 --- raw_request eval
 ::request(PUT => '/bkt/key', body => '', payload => 'STREAMING-NONSENSE')
 --- error_code: 400
@@ -807,7 +825,7 @@ Content-Type: text/html
 
 
 
-=== TEST 93: a refused HEAD has no body
+=== TEST 95: a refused HEAD has no body
 --- raw_request eval
 ::request(HEAD => '/bkt/key', secret => 'wrong')
 --- error_code: 403
@@ -815,7 +833,7 @@ Content-Type: text/html
 
 
 
-=== TEST 94: who waits for 100 Continue is refused without it
+=== TEST 96: who waits for 100 Continue is refused without it
 --- config eval: ::server_config() . "lingering_timeout 100ms;\n"
 --- raw_request eval
 ::request(PUT => '/bkt/key', secret => 'wrong', headers => [
@@ -826,7 +844,7 @@ Content-Type: text/html
 
 
 
-=== TEST 95: the body of a refused PUT is read and forgotten
+=== TEST 97: the body of a refused PUT is read and forgotten
 --- raw_request eval
 ::request(PUT => '/bkt/key', secret => 'wrong', body => 'x' x 100000)
 --- error_code: 403
@@ -834,7 +852,7 @@ Content-Type: text/html
 
 
 
-=== TEST 96: no signature and no secret is in the error log
+=== TEST 98: no signature and no secret is in the error log
 --- raw_request eval
 ::request(GET => '/bkt/key', secret => 'wrong')
 --- log_level: info
