@@ -18,7 +18,7 @@
 
 #define NGX_HTTP_CHORUS_RETRY_MS       1000     /* after an error reply */
 #define NGX_HTTP_CHORUS_HOLD_MS        100
-#define NGX_HTTP_CHORUS_DRAIN_MS       60000    /* an exiting process waits */
+#define NGX_HTTP_CHORUS_REMIND_MS      60000
 
 
 typedef struct {
@@ -51,7 +51,7 @@ struct ngx_http_chorus_marks_s {
     ngx_event_t                   send;         /* posted */
     ngx_event_t                   retry;
     ngx_event_t                   hold;         /* keeps the process alive */
-    ngx_msec_t                    exiting_since;
+    ngx_msec_t                    reminded;
 
     unsigned                      full:1;
 };
@@ -512,8 +512,8 @@ ngx_http_chorus_batch_return(ngx_http_chorus_batch_t *batch)
 
 /*
  * An nginx process that is told to quit leaves when no timer is left that
- * matters: this one matters while keys wait.  It does not keep a process for
- * ever that cannot reach Redis.
+ * matters: this one matters while keys wait, for hours if it must be.  After
+ * a reload that harms nobody, since new processes serve the requests.
  */
 
 static void
@@ -530,18 +530,17 @@ ngx_http_chorus_marks_hold_handler(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_exiting) {
-
-        if (marks->exiting_since == 0) {
-            marks->exiting_since = ngx_current_msec;
+    if (ngx_exiting
+        && ngx_current_msec - marks->reminded > NGX_HTTP_CHORUS_REMIND_MS)
+    {
+        if (marks->reminded) {
+            ngx_log_error(NGX_LOG_WARN, marks->log, 0,
+                          "chorus: this process stays because %ui changed "
+                          "keys wait for Redis; SIGTERM ends it and loses "
+                          "them", marks->nwaiting);
         }
 
-        if (ngx_current_msec - marks->exiting_since
-            > NGX_HTTP_CHORUS_DRAIN_MS)
-        {
-            ngx_http_chorus_redis_exit(marks->cmcf);
-            return;
-        }
+        marks->reminded = ngx_current_msec;
     }
 
     ngx_add_timer(ev, NGX_HTTP_CHORUS_HOLD_MS);

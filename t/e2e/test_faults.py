@@ -102,15 +102,15 @@ def test_main_misbehaves_to_the_worker(stack, bucket, name):
 
 # name: what the follower does to writes
 ON_FOLLOWER = {
-    "503-slow-down": dict(answer=fault.SLOW_DOWN, times=12),
-    "403": dict(answer=fault.DENIED, times=8),
-    "500": dict(answer=fault.INTERNAL, times=12),
+    "503-slow-down": dict(answer=fault.SLOW_DOWN, times=6),
+    "403": dict(answer=fault.DENIED, times=5),
+    "500": dict(answer=fault.INTERNAL, times=6),
     "500-after-having-applied": dict(answer=fault.INTERNAL, applied=True,
-                                     times=12),
-    "drops-after-having-applied": dict(drop=True, applied=True, times=12),
-    "drops-the-connection": dict(drop=True, times=12),
+                                     times=6),
+    "drops-after-having-applied": dict(drop=True, applied=True, times=6),
+    "drops-the-connection": dict(drop=True, times=6),
     "hangs": dict(hang=True),
-    "404-html": dict(answer=fault.NOT_HERE, times=12),
+    "404-html": dict(answer=fault.NOT_HERE, times=6),
     "200-without-having-applied": dict(
         answer=(200, b"", "text/plain"), times=4,
         # an answer to a PUT of content has an ETag, or is not believed

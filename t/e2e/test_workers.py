@@ -71,7 +71,7 @@ def test_terminated_worker_finishes_what_is_nearly_done(stack, bucket):
 
 def test_a_lease_is_renewed_while_a_long_copy_runs(stack, bucket):
     """Nobody else takes a copy that takes longer than its lease."""
-    slow_copy(stack, bucket, 90, lease_seconds=5)
+    slow_copy(stack, bucket, 75, lease_seconds=5)
     stack.start_worker()
     stack.wait_equal(bucket, 20)
     counters = stack.stats(bucket)["counters"]
@@ -90,7 +90,8 @@ def test_several_workers_share_the_queue(stack, bucket):
         with open(worker.log) as f:
             shares.append(sum(f"bucket={bucket}" in line and " synced " in line
                               for line in f))
-    assert sum(shares) == 401, shares       # the bucket itself is one
+    # the bucket itself may have been done before they came
+    assert sum(shares) in (400, 401), shares
     assert min(shares) > 20, shares
     assert stack.stats(bucket)["counters"]["synced"] == 401
 
