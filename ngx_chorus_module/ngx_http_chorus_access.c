@@ -25,8 +25,28 @@ static void ngx_http_chorus_decide(ngx_http_request_t *r,
 static chorus_storage_t *ngx_http_chorus_route(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_loc_conf_t *clcf,
     chorus_str_t bucket);
+static ngx_uint_t ngx_http_chorus_is_reserved(ngx_http_chorus_ctx_t *ctx);
 static ngx_uint_t ngx_http_chorus_copies_across(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
+
+
+/* Paths at which a storage serves something else than S3: Swift and the
+ * administration of Ceph, the administration of MinIO.  What is done there is
+ * done behind the back of Chorus. */
+
+typedef struct {
+    const char                  *bucket;
+    chorus_provider_t            provider;
+} ngx_http_chorus_reserved_t;
+
+
+static const ngx_http_chorus_reserved_t  ngx_http_chorus_reserved[] = {
+    { "swift", CHORUS_PROVIDER_CEPH },
+    { "admin", CHORUS_PROVIDER_CEPH },
+    { "auth", CHORUS_PROVIDER_CEPH },
+    { "minio", CHORUS_PROVIDER_MINIO },
+    { NULL, CHORUS_PROVIDER_GENERIC }
+};
 
 
 ngx_int_t
@@ -67,6 +87,13 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
     }
 
     ngx_http_chorus_decide(r, ctx);
+
+    if (ngx_http_chorus_is_reserved(ctx)) {
+        return ngx_http_chorus_refuse_code(r, ctx,
+                     CHORUS_S3_INVALID_BUCKET_NAME,
+                     "The storage has another interface of its own under "
+                     "this name.");
+    }
 
     if (ngx_http_chorus_copies_across(r, ctx)) {
         return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_NOT_IMPLEMENTED,
@@ -373,6 +400,28 @@ ngx_http_chorus_decide(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
                                               NGX_HTTP_CHORUS_MAX_FOLLOWERS);
 
     ctx->nfollowers = ngx_min(ctx->nfollowers, NGX_HTTP_CHORUS_MAX_FOLLOWERS);
+}
+
+
+/* A generic provider may be any of them. */
+
+static ngx_uint_t
+ngx_http_chorus_is_reserved(ngx_http_chorus_ctx_t *ctx)
+{
+    const ngx_http_chorus_reserved_t  *reserved;
+
+    for (reserved = ngx_http_chorus_reserved; reserved->bucket; reserved++) {
+
+        if ((ctx->storage->provider == reserved->provider
+             || ctx->storage->provider == CHORUS_PROVIDER_GENERIC)
+            && chorus_str_eq(ctx->uri.bucket,
+                             chorus_str_from(reserved->bucket)))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -61,6 +61,8 @@ static void ngx_http_chorus_marks_post(ngx_http_chorus_marks_t *marks);
 static ngx_http_chorus_mark_t *ngx_http_chorus_mark_create(
     ngx_http_chorus_marks_t *marks, chorus_str_t replication,
     chorus_str_t key);
+static void ngx_http_chorus_mark_lose(ngx_http_chorus_marks_t *marks,
+    ngx_http_chorus_mark_t *mark);
 static void ngx_http_chorus_mark_free(ngx_http_chorus_marks_t *marks,
     ngx_http_chorus_mark_t *mark);
 static void ngx_http_chorus_mark_wait(ngx_http_chorus_marks_t *marks,
@@ -153,16 +155,7 @@ ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
     mark = ngx_http_chorus_mark_create(marks, replication, key);
 
     if (mark == NULL) {
-        ngx_http_chorus_count(marks->cmcf, lost);
-
-        if (!marks->full) {
-            marks->full = 1;
-            ngx_log_error(NGX_LOG_ALERT, marks->log, 0,
-                          "chorus: Redis is away and %uz bytes of changed "
-                          "keys are waiting; further changes are not "
-                          "replicated until it is back", marks->bytes);
-        }
-
+        ngx_http_chorus_mark_lose(marks, NULL);
         return;
     }
 
@@ -177,11 +170,35 @@ ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
         ngx_http_chorus_count(marks->cmcf, acknowledged);
         ngx_http_chorus_mark_free(marks, mark);
 
+    } else if (marks->bytes > NGX_HTTP_CHORUS_MARKS_BYTES) {
+        ngx_http_chorus_mark_lose(marks, mark);
+
     } else {
         ngx_http_chorus_mark_wait(marks, mark, 0);
     }
 
     ngx_http_chorus_marks_post(marks);
+}
+
+
+static void
+ngx_http_chorus_mark_lose(ngx_http_chorus_marks_t *marks,
+    ngx_http_chorus_mark_t *mark)
+{
+    ngx_http_chorus_count(marks->cmcf, lost);
+
+    if (!marks->full) {
+        marks->full = 1;
+        ngx_log_error(NGX_LOG_ALERT, marks->log, 0,
+                      "chorus: Redis is away and %uz bytes of changed keys "
+                      "are waiting; changes of further keys are not "
+                      "replicated until it is back", marks->bytes);
+    }
+
+    if (mark) {
+        ngx_http_chorus_count(marks->cmcf, acknowledged);
+        ngx_http_chorus_mark_free(marks, mark);
+    }
 }
 
 
@@ -225,10 +242,6 @@ ngx_http_chorus_mark_create(ngx_http_chorus_marks_t *marks,
     name_len = sizeof("chorus:{}") - 1 + replication.len;
     size = sizeof(ngx_http_chorus_mark_t) + name_len + key.len;
 
-    if (marks->bytes + size > NGX_HTTP_CHORUS_MARKS_BYTES) {
-        return NULL;
-    }
-
     mark = ngx_alloc(size, marks->log);
     if (mark == NULL) {
         return NULL;
@@ -259,7 +272,10 @@ ngx_http_chorus_mark_free(ngx_http_chorus_marks_t *marks,
     ngx_http_chorus_mark_t *mark)
 {
     marks->bytes -= sizeof(ngx_http_chorus_mark_t) + mark->node.str.len;
-    marks->full = 0;
+
+    if (marks->bytes < NGX_HTTP_CHORUS_MARKS_BYTES / 2) {
+        marks->full = 0;
+    }
 
     ngx_free(mark);
 }

@@ -221,8 +221,6 @@ ngx_int_t ngx_http_chorus_repeats_init(ngx_http_chorus_main_conf_t *cmcf,
 /* Will mark again, later; the caller has marked already. */
 void ngx_http_chorus_repeat(ngx_http_chorus_repeats_t *repeats,
     chorus_str_t replication, chorus_str_t key, unsigned facets);
-/* Marks all now: the process is about to end. */
-void ngx_http_chorus_repeats_flush(ngx_http_chorus_repeats_t *repeats);
 
 /* redis.c */
 typedef enum {

@@ -546,7 +546,6 @@ ngx_http_chorus_redis_read_handler(ngx_event_t *ev)
     if (c->close) {
         /* nginx quits; what still waits is sent first (mark.c holds on) */
         c->close = 0;
-        ngx_http_chorus_repeats_flush(redis->cmcf->repeats);
 
         if (ngx_http_chorus_marks_waiting(redis->cmcf->marks) == 0) {
             ngx_http_chorus_redis_exit(redis->cmcf);

@@ -5,6 +5,8 @@
  * follower would keep the old object.  So such a key is marked again some
  * time later, as often as chorus_repeat says.
  *
+ * A process that is told to quit stays for them: its timer is not cancelable.
+ *
  * All waits of one round are of the same length, so each round is a queue in
  * the order of time.
  */
@@ -122,7 +124,6 @@ ngx_http_chorus_repeats_init(ngx_http_chorus_main_conf_t *cmcf,
     repeats->timer.handler = ngx_http_chorus_repeat_handler;
     repeats->timer.data = repeats;
     repeats->timer.log = cycle->log;
-    repeats->timer.cancelable = 1;
 
     cmcf->repeats = repeats;
 
@@ -173,29 +174,6 @@ ngx_http_chorus_repeat(ngx_http_chorus_repeats_t *repeats,
 
     ngx_http_chorus_repeat_put(repeats, repeat, 0);
     ngx_http_chorus_repeat_schedule(repeats);
-}
-
-
-void
-ngx_http_chorus_repeats_flush(ngx_http_chorus_repeats_t *repeats)
-{
-    ngx_uint_t                 round;
-    ngx_queue_t               *q;
-    ngx_http_chorus_repeat_t  *repeat;
-
-    for (round = 0; round < repeats->nrounds; round++) {
-
-        while (!ngx_queue_empty(&repeats->rounds[round])) {
-            q = ngx_queue_head(&repeats->rounds[round]);
-            ngx_queue_remove(q);
-
-            repeat = ngx_queue_data(q, ngx_http_chorus_repeat_t, queue);
-
-            ngx_http_chorus_mark(repeats->cmcf->marks, repeat->replication,
-                                 repeat->key, repeat->facets);
-            ngx_http_chorus_repeat_free(repeats, repeat);
-        }
-    }
 }
 
 

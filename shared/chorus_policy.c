@@ -168,14 +168,15 @@ chorus_pattern_text(const chorus_pattern_t *pattern)
 
 
 static bool
-pattern_match_regex(const chorus_pattern_t *pattern, chorus_str_t bucket)
+pattern_match_regex(const chorus_pattern_t *pattern, chorus_str_t bucket,
+    bool in_doubt)
 {
     int                rc;
     pcre2_match_data  *data;
 
     data = pcre2_match_data_create(1, NULL);
     if (data == NULL) {
-        return false;
+        return in_doubt;
     }
 
     rc = pcre2_match(pattern->code, (PCRE2_SPTR) bucket.data, bucket.len, 0,
@@ -183,12 +184,13 @@ pattern_match_regex(const chorus_pattern_t *pattern, chorus_str_t bucket)
 
     pcre2_match_data_free(data);
 
-    return rc >= 0;
+    return rc >= 0 || (rc != PCRE2_ERROR_NOMATCH && in_doubt);
 }
 
 
 bool
-chorus_pattern_match(const chorus_pattern_t *pattern, chorus_str_t bucket)
+chorus_pattern_match(const chorus_pattern_t *pattern, chorus_str_t bucket,
+    bool in_doubt)
 {
     if (pattern->is_any) {
         return true;
@@ -202,7 +204,7 @@ chorus_pattern_match(const chorus_pattern_t *pattern, chorus_str_t bucket)
         return chorus_str_eq(pattern->text, bucket);
     }
 
-    return pattern_match_regex(pattern, bucket);
+    return pattern_match_regex(pattern, bucket, in_doubt);
 }
 
 
@@ -225,7 +227,7 @@ chorus_policy_route(const chorus_config_t *config, chorus_str_t user,
         rule = &config->routes[i];
 
         if (policy_user_matches(rule->user, user)
-            && chorus_pattern_match(rule->bucket, bucket))
+            && chorus_pattern_match(rule->bucket, bucket, false))
         {
             return rule->storage;
         }
@@ -264,7 +266,7 @@ policy_is_follower(const chorus_config_t *config, chorus_str_t user,
 
         if (policy_user_matches(rule->user, user)
             && policy_rule_names(rule, storage)
-            && chorus_pattern_match(rule->bucket, bucket))
+            && chorus_pattern_match(rule->bucket, bucket, true))
         {
             return true;
         }

@@ -18,8 +18,9 @@
  * bad pattern cannot hang a request.  Freed by chorus_pattern_free(). */
 chorus_rc_t chorus_pattern_compile(chorus_mem_t *mem, chorus_str_t text,
     chorus_pattern_t **pattern, chorus_error_t *error);
+/* `in_doubt` is the answer when the limit was hit or memory ran out. */
 bool chorus_pattern_match(const chorus_pattern_t *pattern,
-    chorus_str_t bucket);
+    chorus_str_t bucket, bool in_doubt);
 chorus_str_t chorus_pattern_text(const chorus_pattern_t *pattern);
 void chorus_pattern_free(chorus_pattern_t *pattern);
 

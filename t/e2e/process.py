@@ -32,10 +32,12 @@ class Process:
         self.env = env
         self.die_with = die_with
         self.popen = None
+        self.is_paused = False
         self.died = None        # how it ended, if nobody had asked it to
 
     def start(self):
         assert not self.is_running(), f"{self.name} runs already"
+        self.is_paused = False
         with open(self.log, "ab") as log:
             self.popen = subprocess.Popen(
                 ["setpriv", "--pdeathsig", self.die_with, "--"]
@@ -100,10 +102,12 @@ class Process:
         self.start()
 
     def pause(self):
+        self.is_paused = True
         self.send(signal.SIGSTOP)
 
     def resume(self):
         self.send(signal.SIGCONT)
+        self.is_paused = False
 
     def memory(self, field="VmHWM"):
         """Bytes: VmHWM is the most it ever had, VmRSS what it has."""

@@ -29,7 +29,7 @@ IS_ASAN = "asan" in os.path.basename(BUILD.rstrip("/"))
 IS_FULL = bool(os.environ.get("CHORUS_E2E_FULL"))
 
 SLOTS = 16
-WORKER = {"concurrency": SLOTS, "lease_seconds": 5, "retry_max_seconds": 4,
+WORKER = {"concurrency": SLOTS, "lease_seconds": 5, "retry_max_seconds": 2,
           "grace_seconds": 5}
 
 SANITIZED = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
@@ -303,7 +303,10 @@ server {{
         self.faulty_main.reset()
         self.faulty_follower.reset()
         for store in (self.main, self.follower):
-            store.start_gateway()
+            store.restore()
+        for process in [self.redis, self.nginx] + self.workers:
+            if process.is_paused and process.is_running():
+                process.resume()
         if not self.redis.is_running():
             self.redis.start()
         if not self.nginx.is_running():

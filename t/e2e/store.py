@@ -32,6 +32,8 @@ class Store:
         self.port = port
         self.keys = keys            # of each user: {"alice": Key}
         self.url = f"http://127.0.0.1:{port}"
+        self.has_gateway = True
+        self.is_paused = False
         self.s3 = boto(self.url, keys["alice"])
 
     def run(self, command, *options):
@@ -52,16 +54,26 @@ class Store:
         self.run("stop", "--purge")
 
     def stop_gateway(self):
+        self.has_gateway = False
         self.run("stop-gateway")
 
     def start_gateway(self):
         self.run("start-gateway")
+        self.has_gateway = True
 
     def pause(self):
+        self.is_paused = True
         self.run("pause")
 
     def resume(self):
         self.run("resume")
+        self.is_paused = False
+
+    def restore(self):
+        if self.is_paused:
+            self.resume()
+        if not self.has_gateway:
+            self.start_gateway()
 
     def wire(self, user="alice", **kwargs):
         key = self.keys[user]
