@@ -50,7 +50,8 @@ match_patterns(void **state)
 
         check_int(rows[i].pattern,
                   chorus_pattern_match(pattern,
-                                       chorus_str_from(rows[i].bucket)),
+                                       chorus_str_from(rows[i].bucket),
+                                       false),
                   rows[i].expected);
         check_str(rows[i].pattern, chorus_pattern_text(pattern),
                   rows[i].pattern);
@@ -59,6 +60,29 @@ match_patterns(void **state)
     }
 
     chorus_pattern_free(NULL);
+}
+
+
+/* A pattern that does not end in time answers as the caller wants it. */
+static void
+match_in_doubt(void **state)
+{
+    chorus_str_t       bucket;
+    chorus_error_t     error;
+    chorus_pattern_t  *pattern;
+
+    (void) state;
+
+    bucket = chorus_str("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!");
+
+    assert_int_equal(chorus_pattern_compile(&mem,
+                         chorus_str("~^((a|a)(a|a))+$"), &pattern, &error),
+                     CHORUS_OK);
+
+    assert_false(chorus_pattern_match(pattern, bucket, false));
+    assert_true(chorus_pattern_match(pattern, bucket, true));
+
+    chorus_pattern_free(pattern);
 }
 
 
@@ -230,6 +254,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         test_row(match_patterns),
+        test_row(match_in_doubt),
         test_row(refuse_patterns),
         test_row(routes),
         test_row(followers)
