@@ -23,7 +23,9 @@ write_file("$Folder/chorus.json", chorus_json(redis => { url => $redis->url },
     api => { token_file => 'api.token' }), 0600);
 Chorus::Storage->start('main');
 
-my $nginx = Chorus::Nginx->start(log => 'debug', config => server_config(
+# a process that quits would stay to repeat marks
+my $nginx = Chorus::Nginx->start(log => 'debug',
+    http => http_config() . 'chorus_repeat off;', config => server_config(
     proxy_location('/'), 'location /api/ { chorus_api; }'));
 wait_for { $nginx->log =~ /Redis is ready/ } or die $nginx->log;
 

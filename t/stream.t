@@ -24,7 +24,9 @@ write_file("$Folder/chorus.json",
     chorus_json(redis => { url => $redis->url }), 0600);
 Chorus::Storage->start('main');
 
-my $nginx = Chorus::Nginx->start;
+# a process that quits would stay to repeat marks
+my $nginx = Chorus::Nginx->start(
+    http => http_config() . 'chorus_repeat off;');
 my ($worker) = $nginx->workers;
 $nginx->exchange(request(GET => '/bkt/warm'));
 
