@@ -38,7 +38,7 @@ class Fault:
     drop: bool = False                  # the connection, without an answer
     truncate: Optional[int] = None      # the answer's body after so many bytes
     hang: bool = False                  # no answer until the fault is cleared
-    delay: float = 0                    # seconds before the store gets it
+    delay: float = 0        # seconds before the store gets it, dropped or not
     bytes_per_second: Optional[int] = None      # of the answer's body
     hits: int = 0
 
@@ -128,7 +128,7 @@ class FaultServer:
         method, target, length, expects, lines = head
         fault, cleared = self.choose(method, target)
 
-        if fault and fault.drop and not fault.applied:
+        if fault and fault.drop and not (fault.applied or fault.delay):
             shut(client)
             return False
         if expects:
@@ -147,8 +147,13 @@ class FaultServer:
         if fault and fault.delay:
             # the store gets it although the client may be gone by then
             body = read_exactly(reader, length)
+            if fault.drop:
+                shut(client)
             time.sleep(fault.delay)
             with self.upstream(lines, [body]) as up:
+                if fault.drop:
+                    response_of(up, method).read()
+                    return False
                 return self.relay(client, method, up, fault)
 
         with self.upstream(lines, blocks(reader, length)) as up:

@@ -87,15 +87,19 @@ def put_small(bucket, keys=1 << 30):
     return work
 
 
-def mixed(bucket, keys):
-    """Work: mostly puts, some deletes and copies, over few keys."""
+def mixed(bucket, keys=1 << 30):
+    """Work: mostly puts, some deletes and copies.  With few keys later writes
+    cover up for earlier ones; with many, a single lost mark shows."""
+    def name(n):
+        return f"mixed/{n % keys:05d}"
+
     def work(wire, n):
-        key = f"mixed/{n * 7919 % keys:04d}"
         if n % 10 == 9:
-            return wire.delete(bucket, key)
+            return wire.delete(bucket, name(n - 5))
         if n % 10 == 8:
-            return wire.call("PUT", path_of(bucket, key + ".copy"), headers={
-                "x-amz-copy-source": path_of(bucket, "source")})
-        return wire.put(bucket, key, f"{n} ".encode() * (n % 90),
+            return wire.call("PUT", path_of(bucket, name(n) + ".copy"),
+                             headers={"x-amz-copy-source":
+                                      path_of(bucket, "source")})
+        return wire.put(bucket, name(n), f"{n} ".encode() * (n % 90),
                         {"x-amz-meta-n": str(n)})
     return work

@@ -223,6 +223,21 @@ def test_a_client_that_hangs_up_while_main_works(stack, bucket, faulty_nginx):
     stack.wait_equal(bucket)
 
 
+def test_a_write_that_main_applies_after_its_connection_is_lost(
+        stack, bucket, faulty_nginx):
+    """The client has its 502 by then, and the worker has looked."""
+    wire = stack.wire()
+    wire.put(bucket, "overwritten", b"old")
+    stack.wait_equal(bucket)
+    stack.faulty_main.inject(when=is_change, delay=1.5, drop=True)
+    for key in ("new", "overwritten"):
+        assert wire.put(bucket, key, b"new").status == 502
+    stack.faulty_main.clear()
+    wait_until(lambda: wire.get(bucket, "overwritten").body == b"new"
+               and wire.get(bucket, "new").body == b"new", 10, "main has them")
+    stack.wait_equal(bucket)
+
+
 def test_main_refuses_and_nothing_is_marked(stack, bucket, faulty_nginx):
     wire = stack.wire()
     wire.put(bucket, "k", b"x")

@@ -10,7 +10,7 @@ from process import wait_until
 
 def test_reload_under_load(stack, bucket, figures):
     stack.wire().put(bucket, "source", b"x")
-    with Load(stack.wire, mixed(bucket, 200), 8) as load:
+    with Load(stack.wire, mixed(bucket), 8) as load:
         for _ in range(4):
             time.sleep(0.6)
             stack.nginx.reload()

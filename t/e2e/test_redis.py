@@ -24,7 +24,7 @@ def test_redis_away_when_nginx_and_worker_start(stack, bucket):
 
 def test_redis_restarted_during_writes(stack, bucket):
     stack.wire().put(bucket, "source", b"x")
-    with Load(stack.wire, mixed(bucket, 60), 4) as load:
+    with Load(stack.wire, mixed(bucket), 4) as load:
         for stop in (stack.redis.stop, stack.redis.kill9):
             time.sleep(0.7)
             stop()
@@ -38,7 +38,7 @@ def test_redis_restarted_during_writes(stack, bucket):
 
 def test_redis_paused_during_writes(stack, bucket):
     stack.wire().put(bucket, "source", b"x")
-    with Load(stack.wire, mixed(bucket, 60), 4) as load:
+    with Load(stack.wire, mixed(bucket), 4) as load:
         time.sleep(0.5)
         stack.redis.pause()
         time.sleep(4)
@@ -46,6 +46,20 @@ def test_redis_paused_during_writes(stack, bucket):
         time.sleep(0.5)
     load.check(SLOWEST)
     stack.wait_equal(bucket, 30)
+
+
+def test_redis_killed_with_marks_on_their_way(stack, bucket):
+    """Sent, not acknowledged, and never read by the one that was killed."""
+    stack.wire().put(bucket, "k", b"x")
+    stack.wait_equal(bucket)
+    stack.redis.pause()
+    load = Load(stack.wire, put_small(bucket), 4, 60)
+    load.join()
+    load.check(SLOWEST)
+    time.sleep(0.3)
+    stack.redis.kill9()
+    stack.redis.start()
+    stack.wait_equal(bucket)
 
 
 def test_redis_loses_the_function_library(stack, bucket):

@@ -72,10 +72,14 @@ def test_terminated_worker_finishes_what_is_nearly_done(stack, bucket):
 def test_a_lease_is_renewed_while_a_long_copy_runs(stack, bucket):
     """Nobody else takes a copy that takes longer than its lease."""
     slow_copy(stack, bucket, 75, lease_seconds=5)
+    before = stack.stats(bucket)["counters"]
     stack.start_worker()
     stack.wait_equal(bucket, 20)
-    counters = stack.stats(bucket)["counters"]
-    assert counters["expired"] == 0 and counters["failed_attempts"] == 0
+    stack.wait_idle(bucket)
+    after = stack.stats(bucket)["counters"]
+    assert after["synced"] == before["synced"] + 1
+    assert after["claimed"] == before["claimed"], "one worker did it all"
+    assert after["expired"] == after["failed_attempts"] == 0
 
 
 def test_several_workers_share_the_queue(stack, bucket):
