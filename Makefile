@@ -42,8 +42,8 @@ module := $(BUILD)/ngx_http_chorus_module.so
 worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
-.PHONY: all module worker ctl unit fuzz fuzz-run demo demo-stop check lint \
-        clean help
+.PHONY: all module worker ctl unit fuzz fuzz-run install demo demo-stop \
+        check lint clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -60,6 +60,20 @@ demo:                       ## install, build, start everything, replicate
 
 demo-stop:                  ## end everything that `make demo` started
 	@demo/stop
+
+install: all                ## into Debian's places, below DESTDIR
+	install -D -m 644 $(module) \
+	    $(DESTDIR)/usr/lib/nginx/modules/ngx_http_chorus_module.so
+	install -D -m 755 $(worker) $(DESTDIR)/usr/local/bin/chorus-worker
+	install -D -m 755 $(ctl) $(DESTDIR)/usr/local/bin/chorusctl
+	install -D -m 644 conf/chorus_server.conf \
+	    $(DESTDIR)/etc/nginx/chorus_server.conf
+	install -D -m 644 conf/chorus_proxy.conf \
+	    $(DESTDIR)/etc/nginx/chorus_proxy.conf
+	install -D -m 644 conf/nginx.conf \
+	    $(DESTDIR)/usr/share/doc/chorus/nginx.conf
+	install -D -m 644 conf/chorus.json \
+	    $(DESTDIR)/usr/share/doc/chorus/chorus.json
 
 check:                      ## install, build, run all tests
 	@tools/install-packages check
@@ -88,7 +102,7 @@ lint:                       ## static analysis
 	@tools/install-packages lint
 	@tools/lint
 
-clean:                      ## remove what was built (stop the demo first)
+clean:                      ## remove what was built, end a running demo
 	@[ ! -e build/demo/env ] || demo/stop
 	rm -rf build
 

@@ -413,8 +413,8 @@ dispatcher_reload(dispatcher_t *d)
     chorus_error_t  error;
 
     if (!live_config_load(d->options->config_path, &error)) {
-        log_write(LOG_ERROR, "%s: %s; going on with what there was",
-                  d->options->config_path, error.text);
+        log_write(LOG_ERROR, "%s; going on with what there was",
+                  error.text);
         return;
     }
 

@@ -8,6 +8,7 @@
 #include "log.h"
 
 #define FAILURE_BASE_MS           500
+#define FAILURE_SLOW_BASE_MS      5000
 #define FAILURE_TRANSPORT_CAP_MS  30000
 
 
@@ -268,15 +269,20 @@ failure_delay_ms(const failure_t *failure, uint64_t attempts,
 
     cap = (int64_t) cap_seconds * 1000;
 
+    doublings = attempts > 20 ? 20 : (unsigned) attempts;
+
     if (failure->kind == FAILURE_SLOW) {
-        return cap / 2 + (int64_t) clock_dice((uint64_t) cap / 2);
+        /* soon at first, so that a mended credential is noticed */
+        bound = (int64_t) FAILURE_SLOW_BASE_MS << doublings;
+        bound = bound < cap ? bound : cap;
+
+        return bound / 2 + (int64_t) clock_dice((uint64_t) bound / 2 + 1);
     }
 
     /* it is not the key's fault: be there soon when the storage is back */
     bound = failure->is_transport && cap > FAILURE_TRANSPORT_CAP_MS
             ? FAILURE_TRANSPORT_CAP_MS : cap;
 
-    doublings = attempts > 20 ? 20 : (unsigned) attempts;
     if (((int64_t) FAILURE_BASE_MS << doublings) < bound) {
         bound = (int64_t) FAILURE_BASE_MS << doublings;
     }

@@ -123,8 +123,7 @@ main_test(const main_options_t *options)
     chorus_error_t  error;
 
     if (!live_config_load(options->config_path, &error)) {
-        (void) fprintf(stderr, "chorus-worker: %s: %s\n",
-                       options->config_path, error.text);
+        (void) fprintf(stderr, "chorus-worker: %s\n", error.text);
         return 1;
     }
 
@@ -272,7 +271,7 @@ main_serve(const main_options_t *options)
     const chorus_config_t   *config;
 
     if (!live_config_load(options->config_path, &error)) {
-        log_write(LOG_ERROR, "%s: %s", options->config_path, error.text);
+        log_write(LOG_ERROR, "%s", error.text);
         return 1;
     }
 

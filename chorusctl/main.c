@@ -95,7 +95,7 @@ config_check(const ctl_options_t *options, char **args)
         chorus_config_close(&config);
 
     } else {
-        fprintf(stderr, "chorusctl: %s: %s\n", args[0],
+        fprintf(stderr, "chorusctl: %s\n",
                 rc == CHORUS_NOMEM ? "out of memory" : error.text);
     }
 

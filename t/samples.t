@@ -21,7 +21,20 @@ symlink abs_path($ENV{TEST_NGINX_LOAD_MODULES} || $ENV{CHORUS_MODULE}),
 my $temp = join ' ', map { "${_}_temp_path $prefix/$_;" }
     qw(client_body proxy fastcgi scgi uwsgi);
 my $config = read_file("$prefix/nginx.conf");
-write_file("$prefix/nginx.conf", $config =~ s/^http \{\n/http { $temp\n/mr);
+$config =~ s/^http \{\n/http { $temp\n/m;
+
+# nor is what `make install` and Debian's nginx bring
+my %place = (
+    '/usr/lib/nginx/modules/' => "$prefix/modules/",
+    '/etc/chorus/' => "$prefix/",
+    '/var/log/nginx/' => "$prefix/logs/",
+    '/run/nginx.pid' => "$prefix/nginx.pid",
+);
+while (my ($path, $here) = each %place) {
+    $config =~ s/\Q$path\E/$here/g or die "conf/nginx.conf: no $path\n";
+}
+$config =~ s/^user .*\n//m if $> != 0;
+write_file("$prefix/nginx.conf", $config);
 
 my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
 
