@@ -34,6 +34,20 @@ pid_is()
 }
 
 
+# has_begun PID: waits while it is still on its way to being the program
+has_begun()
+{
+    local n
+
+    for ((n = 50; n > 0; n--)); do
+        case $(cat "/proc/$1/comm" 2>/dev/null) in
+            bash | setsid | start) sleep 0.1 ;;
+            *) return 0 ;;
+        esac
+    done
+}
+
+
 # end_process NAME PIDFILE SIGNAL SECONDS
 end_process()
 {
@@ -41,6 +55,8 @@ end_process()
 
     [[ -r $file ]] || return 0
     pid=$(<"$file")
+
+    has_begun "$pid"
 
     # comm has 15 characters
     if pid_is "$pid" "${name:0:15}"; then
