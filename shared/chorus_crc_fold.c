@@ -166,6 +166,11 @@ fold_by_256(const chorus_crc_constants_t *constants, uint64_t value,
         _mm256_storeu_si256((void *) &stride[2 * i], pairs[i]);
     }
 
+    /* what runs next uses the lower halves alone, and is slow while there is
+     * something in the upper ones; not every compiler sees to it here */
+
+    _mm256_zeroupper();
+
     fold_last(constants, stride, p, len, folded);
 }
 
