@@ -312,7 +312,7 @@ ngx_http_chorus_authenticate(ngx_http_request_t *r,
     const chorus_user_t          *user;
     chorus_sigv4_request_t        request;
     const chorus_credential_t    *credential;
-    chorus_sigv4_verifier_t       verifier;
+    chorus_auth_verifier_t        verifier;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
@@ -324,6 +324,7 @@ ngx_http_chorus_authenticate(ngx_http_request_t *r,
     request.headers = ctx->headers;
     request.nheaders = ctx->nheaders;
 
+    ngx_memzero(&verifier, sizeof(chorus_auth_verifier_t));
     verifier.mem = &mem;
     verifier.crypto = cmcf->crypto;
     verifier.keys = cmcf->keys;
@@ -332,7 +333,7 @@ ngx_http_chorus_authenticate(ngx_http_request_t *r,
     verifier.secret_of = ngx_http_chorus_secret_of;
     verifier.data = cmcf->config;
 
-    if (chorus_sigv4_verify(&verifier, &request, &ctx->auth, refusal)
+    if (chorus_auth_verify(&verifier, &request, &ctx->auth, refusal)
         != CHORUS_OK)
     {
         if (refusal->code == CHORUS_S3_OK) {

@@ -25,12 +25,12 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "chorus_auth.h"
 #include "chorus_config.h"
 #include "chorus_crypto.h"
 #include "chorus_policy.h"
 #include "chorus_s3_error.h"
 #include "chorus_s3_request.h"
-#include "chorus_sigv4.h"
 #include "chorus_uri.h"
 
 
@@ -121,7 +121,7 @@ typedef struct {
     chorus_header_t             *headers;       /* of chorus_header_t */
     size_t                       nheaders;
 
-    chorus_sigv4_auth_t          auth;
+    chorus_auth_t                auth;
     chorus_str_t                 user;
     chorus_storage_t            *storage;       /* routed to */
     size_t                       nfollowers;

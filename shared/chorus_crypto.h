@@ -13,6 +13,7 @@
 #include "chorus_str.h"
 
 #define CHORUS_SHA256_LEN  32
+#define CHORUS_SHA1_LEN    20
 #define CHORUS_MD5_LEN     16
 
 
@@ -26,6 +27,8 @@ bool chorus_sha256(chorus_crypto_t *crypto, chorus_str_t data,
     unsigned char out[CHORUS_SHA256_LEN]);
 bool chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
     chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN]);
+bool chorus_hmac_sha1(chorus_crypto_t *crypto, chorus_str_t key,
+    chorus_str_t data, unsigned char out[CHORUS_SHA1_LEN]);
 
 /* A running MD5 (ETags, Content-MD5); several may be open at once. */
 typedef struct chorus_md5_s  chorus_md5_t;
