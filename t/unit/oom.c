@@ -8,7 +8,7 @@
 #include "chorus_policy.h"
 #include "chorus_replication.h"
 #include "chorus_s3_xml.h"
-#include "chorus_sigv4.h"
+#include "chorus_auth.h"
 #include "config_host.h"
 #include "sigv4_examples.h"
 #include "test.h"
@@ -196,12 +196,12 @@ verify_with(chorus_mem_t *pool, const char *region, const char *extra)
 {
     chorus_uri_t              uri;
     chorus_header_t           all[NROWS(headers) + 2];
-    chorus_sigv4_auth_t       auth;
+    chorus_auth_t             auth;
     chorus_s3_refusal_t       refusal;
     chorus_sigv4_request_t    request;
-    chorus_sigv4_verifier_t   verifier = {
+    chorus_auth_verifier_t    verifier = {
         pool, crypto, keys, EXAMPLE_NOW, chorus_str_from(region), secret_of,
-        NULL
+        NULL, false, false, chorus_null_str
     };
 
     assert_int_equal(chorus_uri_parse(&mem, chorus_str(target), &uri, NULL),
@@ -218,7 +218,7 @@ verify_with(chorus_mem_t *pool, const char *region, const char *extra)
     request.headers = all;
     request.nheaders = NROWS(headers) + (extra == NULL ? 1 : 2);
 
-    return chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+    return chorus_auth_verify(&verifier, &request, &auth, &refusal);
 }
 
 
