@@ -36,6 +36,8 @@ my @storages = (
     ['stranger', 'stranger.test',
         $other_ca->issue('stranger', dns => ['stranger.test']),
         502, 'a certificate of another authority'],
+    ['address', '127.0.0.9', $ca->issue('address', ip => ['127.0.0.9']),
+        502, 'a certificate for an address: nginx compares names only'],
     ['expired', 'expired.test',
         $ca->issue('expired', dns => ['expired.test'], days => -1),
         502, 'an expired certificate'],
