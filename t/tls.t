@@ -21,7 +21,8 @@ my $port = free_port();
 my $tls_log = "$Folder/tls.log";
 
 
-# ---- storages: [name, host of the endpoint, certificate, status, what]
+# ---- storages: [name, host of the endpoint, certificate, status, what,
+#      versions of TLS if not both]
 
 my @storages = (
     ['main', 'main.test:8443', $ca->issue('main', dns => ['main.test']),
@@ -29,6 +30,11 @@ my @storages = (
     ['wildcard', 'eu.store.test',
         $ca->issue('wildcard', dns => ['*.store.test']),
         200, 'a wildcard certificate'],
+    ['twelve', 'twelve.test', $ca->issue('twelve', dns => ['twelve.test']),
+        200, 'TLS 1.2', 'TLSv1.2'],
+    ['twelve-stranger', 'twelve.test',
+        $other_ca->issue('twelve-stranger', dns => ['twelve.test']),
+        502, 'TLS 1.2 and a certificate of another authority', 'TLSv1.2'],
     ['deep', 'a.b.store.test', $ca->issue('deep', dns => ['*.store.test']),
         502, 'a wildcard for one label only'],
     ['wrong', 'wrong.test', $ca->issue('wrong', dns => ['main.test']),
@@ -36,6 +42,8 @@ my @storages = (
     ['stranger', 'stranger.test',
         $other_ca->issue('stranger', dns => ['stranger.test']),
         502, 'a certificate of another authority'],
+    ['address', '127.0.0.9', $ca->issue('address', ip => ['127.0.0.9']),
+        502, 'a certificate for an address: nginx compares names only'],
     ['expired', 'expired.test',
         $ca->issue('expired', dns => ['expired.test'], days => -1),
         502, 'an expired certificate'],
@@ -60,14 +68,15 @@ sub storage {
 
 # Terminates TLS before the one storage that they all are.
 sub terminator {
-    my ($name, $host, $pair) = @_;
+    my ($name, $host, $pair, undef, undef, $versions) = @_;
 
+    $versions //= 'TLSv1.2 TLSv1.3';
     my $listen = "listen unix:$Folder/tls-$name.sock";
     $listen .= <<"END" if $pair;
  ssl;
         ssl_certificate $pair->{cert};
         ssl_certificate_key $pair->{key};
-        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_protocols $versions;
         ssl_session_cache shared:tls_$name:64k
 END
 
@@ -122,7 +131,7 @@ sub seen {
 }
 
 for (@storages) {
-    my ($name, $host, undef, $status, $what) = @$_;
+    my ($name, $host, undef, $status, $what, $version) = @$_;
 
     # again and again: a session that is resumed is judged as well
     my @answers = map { $nginx->exchange(request(PUT => "/$name/k",
@@ -140,7 +149,8 @@ for (@storages) {
         'the host is the name that TLS asks for');
     is_deeply([map { (split)[3] } @seen], [($host) x 3],
         'and the one that is signed');
-    is((split ' ', $seen[2])[1, 2], 'r', 'the session is resumed');
+    is(join(' ', (split ' ', $seen[2])[1, 2]),
+        ($version // 'TLSv1.3') . ' r', 'the session is resumed');
 }
 
 like($nginx->log, qr/upstream SSL certificate does not match "wrong\.test"/,

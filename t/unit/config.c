@@ -795,6 +795,7 @@ folder_teardown(void **state)
     (void) state;
 
     (void) unlink(in_folder("secret"));
+    (void) unlink(in_folder("ca.pem"));
     (void) unlink(in_folder("chorus.json"));
 
     return rmdir(folder);
