@@ -37,13 +37,14 @@ worker_obj := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard chorus-worker/*.c))
 ctl_obj    := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard chorusctl/*.c))
 fuzz_prog  := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
 unit_prog  := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
+bench_prog := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
 module := $(BUILD)/ngx_http_chorus_module.so
 worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
-.PHONY: all module worker ctl unit fuzz fuzz-run install demo demo-stop \
-        check lint clean help
+.PHONY: all module worker ctl unit bench bench-build fuzz fuzz-run install \
+        demo demo-stop check lint clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -98,6 +99,14 @@ fuzz-run: $(fuzz_prog)
 	         $(BUILD)/fuzz/timeout-* 2>/dev/null || exit 1; \
 	done
 
+bench: bench-build          ## how fast the parts are, each bench ~10 s
+	@for program in $(bench_prog); do \
+	    echo "== $${program##*/}"; \
+	    $$program || exit 1; \
+	done
+
+bench-build: $(bench_prog)
+
 lint:                       ## static analysis
 	@tools/install-packages lint
 	@tools/lint
@@ -149,6 +158,11 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libchorus.a
 	$(q)$(CC) $(cflags) $(ldflags) -o $@ $< $(BUILD)/libchorus.a -lcmocka \
 	    $(libs)
 
+$(BUILD)/bench/%: bench/%.c $(BUILD)/libchorus.a
+	@mkdir -p $(@D)
+	$(say) "  BENCH $@"
+	$(q)$(CC) $(cflags) $(ldflags) -o $@ $< $(BUILD)/libchorus.a $(libs)
+
 $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(BUILD)/libchorus.a
 	@mkdir -p $(@D)
 	$(say) "  FUZZ  $@"
@@ -187,4 +201,5 @@ $(module): $(nginx_tree)/objs/Makefile $(module_files)
 	@cp $(nginx_tree)/objs/ngx_http_chorus_module.so $@.new && mv -f $@.new $@
 
 
--include $(shell find $(BUILD)/obj $(BUILD)/unit -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/unit $(BUILD)/bench \
+    -name '*.d' 2>/dev/null)

@@ -4,7 +4,7 @@
 
 
 static const char  *const storage_keys[] = {
-    "endpoint", "region", "provider", "main", "users", NULL
+    "endpoint", "ca_file", "region", "provider", "main", "users", NULL
 };
 
 /* in the order of chorus_provider_t */
@@ -246,19 +246,43 @@ config_provider(const chorus_config_reader_t *reader,
 }
 
 
+/* Beside an http:// endpoint it would promise what nobody does. */
+static chorus_rc_t
+config_ca_file(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_storage_t *storage)
+{
+    if (node->json == NULL) {
+        return CHORUS_OK;
+    }
+
+    if (!storage->tls) {
+        return chorus_config_fail(reader, node,
+                                  "needs an https:// endpoint");
+    }
+
+    return chorus_config_text(reader, node, &storage->ca_file);
+}
+
+
 static chorus_rc_t
 config_storage_members(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_storage_t *storage)
 {
     chorus_rc_t           rc;
-    chorus_config_node_t  endpoint, region, provider, is_main;
+    chorus_config_node_t  endpoint, ca_file, region, provider, is_main;
 
     endpoint = chorus_config_member(node, "endpoint");
+    ca_file = chorus_config_member(node, "ca_file");
     region = chorus_config_member(node, "region");
     provider = chorus_config_member(node, "provider");
     is_main = chorus_config_member(node, "main");
 
     rc = chorus_config_endpoint(reader, &endpoint, storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = config_ca_file(reader, &ca_file, storage);
     if (rc != CHORUS_OK) {
         return rc;
     }

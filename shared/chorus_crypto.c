@@ -17,9 +17,16 @@ struct chorus_crypto_s {
     EVP_MAC_CTX  *hmac;         /* HMAC-SHA256, a new key each time */
 };
 
-struct chorus_md5_s {
+struct chorus_digest_s {
     EVP_MD       *md;
-    EVP_MD_CTX   *digest;
+    EVP_MD_CTX   *ctx;
+};
+
+
+static const char  *digest_names[] = {
+    [CHORUS_DIGEST_MD5] = "MD5",
+    [CHORUS_DIGEST_SHA1] = "SHA1",
+    [CHORUS_DIGEST_SHA256] = "SHA256",
 };
 
 
@@ -123,59 +130,59 @@ chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
 }
 
 
-chorus_md5_t *
-chorus_md5_create(void)
+chorus_digest_t *
+chorus_digest_create(chorus_digest_algorithm_t algorithm)
 {
-    chorus_md5_t  *md5;
+    chorus_digest_t  *digest;
 
-    md5 = calloc(1, sizeof(chorus_md5_t));
-    if (md5 == NULL) {
+    digest = calloc(1, sizeof(chorus_digest_t));
+    if (digest == NULL) {
         return NULL;
     }
 
-    md5->md = EVP_MD_fetch(NULL, "MD5", NULL);
-    md5->digest = EVP_MD_CTX_new();
+    digest->md = EVP_MD_fetch(NULL, digest_names[algorithm], NULL);
+    digest->ctx = EVP_MD_CTX_new();
 
-    if (md5->md == NULL || md5->digest == NULL) {
-        chorus_md5_destroy(md5);
+    if (digest->md == NULL || digest->ctx == NULL) {
+        chorus_digest_destroy(digest);
         return NULL;
     }
 
-    return md5;
+    return digest;
 }
 
 
 bool
-chorus_md5_begin(chorus_md5_t *md5)
+chorus_digest_begin(chorus_digest_t *digest)
 {
-    return EVP_DigestInit_ex2(md5->digest, md5->md, NULL) == 1;
+    return EVP_DigestInit_ex2(digest->ctx, digest->md, NULL) == 1;
 }
 
 
 bool
-chorus_md5_update(chorus_md5_t *md5, chorus_str_t data)
+chorus_digest_update(chorus_digest_t *digest, chorus_str_t data)
 {
-    return EVP_DigestUpdate(md5->digest, data.data, data.len) == 1;
+    return EVP_DigestUpdate(digest->ctx, data.data, data.len) == 1;
 }
 
 
 bool
-chorus_md5_end(chorus_md5_t *md5, unsigned char out[CHORUS_MD5_LEN])
+chorus_digest_end(chorus_digest_t *digest, unsigned char *out)
 {
-    return EVP_DigestFinal_ex(md5->digest, out, NULL) == 1;
+    return EVP_DigestFinal_ex(digest->ctx, out, NULL) == 1;
 }
 
 
 void
-chorus_md5_destroy(chorus_md5_t *md5)
+chorus_digest_destroy(chorus_digest_t *digest)
 {
-    if (md5 == NULL) {
+    if (digest == NULL) {
         return;
     }
 
-    EVP_MD_CTX_free(md5->digest);
-    EVP_MD_free(md5->md);
-    free(md5);
+    EVP_MD_CTX_free(digest->ctx);
+    EVP_MD_free(digest->md);
+    free(digest);
 }
 
 

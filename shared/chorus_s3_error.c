@@ -57,6 +57,16 @@ static const chorus_s3_error_row_t  s3_errors[CHORUS_S3_NERRORS] = {
       "You did not provide the number of bytes specified by the "
       "Content-Length HTTP header." },
 
+    { CHORUS_S3_INVALID_CHUNK_SIZE, 403, "InvalidChunkSizeError",
+      "Only the last chunk is allowed to have a size less than 8192 bytes" },
+
+    { CHORUS_S3_BAD_DIGEST, 400, "BadDigest",
+      "The Content-MD5 or checksum value you specified did not match what "
+      "we received." },
+
+    { CHORUS_S3_INVALID_DIGEST, 400, "InvalidDigest",
+      "The Content-MD5 or checksum value you specified is not valid." },
+
     { CHORUS_S3_ENTITY_TOO_LARGE, 400, "EntityTooLarge",
       "Your proposed upload exceeds the maximum allowed object size." },
 

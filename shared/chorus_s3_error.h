@@ -27,6 +27,9 @@ typedef enum {
     CHORUS_S3_INVALID_BUCKET_NAME,              /* 400 */
     CHORUS_S3_MALFORMED_XML,                    /* 400 */
     CHORUS_S3_INCOMPLETE_BODY,                  /* 400 */
+    CHORUS_S3_INVALID_CHUNK_SIZE,               /* 403 */
+    CHORUS_S3_BAD_DIGEST,                       /* 400 */
+    CHORUS_S3_INVALID_DIGEST,                   /* 400 */
     CHORUS_S3_ENTITY_TOO_LARGE,                 /* 400 */
     CHORUS_S3_METHOD_NOT_ALLOWED,               /* 405 */
     CHORUS_S3_MISSING_CONTENT_LENGTH,           /* 411 */

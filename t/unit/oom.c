@@ -376,7 +376,7 @@ scarce_config(chorus_mem_t *pool)
         "   'main': {'endpoint': 'http://h', 'region': 'r', 'provider':"
         "            'aws', 'main': true, 'users': {'alice':"
         "     {'access_key': 'A', 'secret_key': '${env:ALICE_SECRET}'}}},"
-        "   'f': {'endpoint': 'http://f', 'users': {'alice':"
+        "   'f': {'endpoint': 'https://f', 'ca_file': 'c', 'users': {'alice':"
         "     {'access_key': 'B', 'secret_key_file': 'x'}}}},"
         " 'users': {'alice': [{'access_key': 'C', 'secret_key': 'S3CR3T'}]},"
         " 'replications': [{'user': '*', 'bucket': '~^a', 'to': ['f']}],"
