@@ -397,6 +397,8 @@ chorus_aws_chunked_create(chorus_crypto_t *crypto,
     chorus_aws_chunked_t         *chunked;
     chorus_checksum_algorithm_t   algorithm;
 
+    algorithm = CHORUS_CHECKSUM_NONE;
+
     *refusal = chunk_check_options(options, &algorithm);
 
     if (refusal->code != CHORUS_S3_OK) {

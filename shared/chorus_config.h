@@ -45,6 +45,7 @@ typedef struct {
     chorus_str_t        ca_file;        /* of the worker; empty: the system */
     chorus_str_t        region;
     chorus_provider_t   provider;
+    bool                has_checksums;  /* verifies and keeps them */
     bool                is_main;
     chorus_user_t      *users;          /* one credential each */
     size_t              nusers;

@@ -15,6 +15,7 @@ struct chorus_crypto_s {
     EVP_MD       *sha256;
     EVP_MD_CTX   *digest;
     EVP_MAC_CTX  *hmac;         /* HMAC-SHA256, a new key each time */
+    EVP_MAC_CTX  *hmac_sha1;    /* likewise, of Signature Version 2 */
 };
 
 struct chorus_digest_s {
@@ -31,9 +32,8 @@ static const char  *digest_names[] = {
 
 
 static EVP_MAC_CTX *
-crypto_hmac_create(void)
+crypto_hmac_create(char *digest)
 {
-    char          digest[] = "SHA256";
     EVP_MAC      *mac;
     OSSL_PARAM    params[2];
     EVP_MAC_CTX  *ctx;
@@ -66,6 +66,7 @@ crypto_hmac_create(void)
 chorus_crypto_t *
 chorus_crypto_create(void)
 {
+    char              sha1[] = "SHA1", sha256[] = "SHA256";
     chorus_crypto_t  *crypto;
 
     crypto = calloc(1, sizeof(chorus_crypto_t));
@@ -75,10 +76,11 @@ chorus_crypto_create(void)
 
     crypto->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     crypto->digest = EVP_MD_CTX_new();
-    crypto->hmac = crypto_hmac_create();
+    crypto->hmac = crypto_hmac_create(sha256);
+    crypto->hmac_sha1 = crypto_hmac_create(sha1);
 
     if (crypto->sha256 == NULL || crypto->digest == NULL
-        || crypto->hmac == NULL)
+        || crypto->hmac == NULL || crypto->hmac_sha1 == NULL)
     {
         chorus_crypto_destroy(crypto);
         return NULL;
@@ -95,6 +97,7 @@ chorus_crypto_destroy(chorus_crypto_t *crypto)
         return;
     }
 
+    EVP_MAC_CTX_free(crypto->hmac_sha1);
     EVP_MAC_CTX_free(crypto->hmac);
     EVP_MD_CTX_free(crypto->digest);
     EVP_MD_free(crypto->sha256);
@@ -112,9 +115,9 @@ chorus_sha256(chorus_crypto_t *crypto, chorus_str_t data,
 }
 
 
-bool
-chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
-    chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN])
+static bool
+crypto_hmac(EVP_MAC_CTX *hmac, chorus_str_t key, chorus_str_t data,
+    unsigned char *out, size_t size)
 {
     size_t                len;
     const unsigned char  *key_bytes, *bytes;
@@ -124,9 +127,25 @@ chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
     key_bytes = (const unsigned char *) (key.len == 0 ? "" : key.data);
     bytes = (const unsigned char *) data.data;
 
-    return EVP_MAC_init(crypto->hmac, key_bytes, key.len, NULL) == 1
-           && EVP_MAC_update(crypto->hmac, bytes, data.len) == 1
-           && EVP_MAC_final(crypto->hmac, out, &len, CHORUS_SHA256_LEN) == 1;
+    return EVP_MAC_init(hmac, key_bytes, key.len, NULL) == 1
+           && EVP_MAC_update(hmac, bytes, data.len) == 1
+           && EVP_MAC_final(hmac, out, &len, size) == 1;
+}
+
+
+bool
+chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
+    chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN])
+{
+    return crypto_hmac(crypto->hmac, key, data, out, CHORUS_SHA256_LEN);
+}
+
+
+bool
+chorus_hmac_sha1(chorus_crypto_t *crypto, chorus_str_t key,
+    chorus_str_t data, unsigned char out[CHORUS_SHA1_LEN])
+{
+    return crypto_hmac(crypto->hmac_sha1, key, data, out, CHORUS_SHA1_LEN);
 }
 
 

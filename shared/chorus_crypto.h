@@ -27,6 +27,8 @@ bool chorus_sha256(chorus_crypto_t *crypto, chorus_str_t data,
     unsigned char out[CHORUS_SHA256_LEN]);
 bool chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
     chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN]);
+bool chorus_hmac_sha1(chorus_crypto_t *crypto, chorus_str_t key,
+    chorus_str_t data, unsigned char out[CHORUS_SHA1_LEN]);
 
 /*
  * A running digest (ETags, Content-MD5, checksums); several may be open at

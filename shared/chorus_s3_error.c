@@ -34,6 +34,12 @@ static const chorus_s3_error_row_t  s3_errors[CHORUS_S3_NERRORS] = {
     { CHORUS_S3_WRONG_REGION, 400, "AuthorizationHeaderMalformed",
       "The authorization header is malformed; the region is wrong." },
 
+    { CHORUS_S3_AUTHORIZATION_QUERY_PARAMETERS, 400,
+      "AuthorizationQueryParametersError",
+      "Query-string authentication version 4 requires the X-Amz-Algorithm, "
+      "X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, "
+      "and X-Amz-Expires parameters." },
+
     { CHORUS_S3_MISSING_SECURITY_HEADER, 400, "MissingSecurityHeader",
       "Your request is missing a required header." },
 
@@ -141,6 +147,9 @@ chorus_s3_error_xml(chorus_mem_t *mem, const chorus_s3_refusal_t *refusal,
     s3_error_element(&buf, "Region", refusal->region);
     s3_error_element(&buf, "HeadersNotSigned", refusal->headers);
     s3_error_element(&buf, "AWSAccessKeyId", refusal->access_key);
+    s3_error_element(&buf, "X-Amz-Expires", refusal->amz_expires);
+    s3_error_element(&buf, "Expires", refusal->expires);
+    s3_error_element(&buf, "ServerTime", refusal->server_time);
     s3_error_element(&buf, "ArgumentName", refusal->argument_name);
     s3_error_element(&buf, "ArgumentValue", refusal->argument_value);
     s3_error_element(&buf, "Resource", resource);

@@ -20,6 +20,7 @@ typedef enum {
     CHORUS_S3_REQUEST_TIME_TOO_SKEWED,          /* 403 */
     CHORUS_S3_AUTHORIZATION_HEADER_MALFORMED,   /* 400 */
     CHORUS_S3_WRONG_REGION,     /* 400 AuthorizationHeaderMalformed, <Region> */
+    CHORUS_S3_AUTHORIZATION_QUERY_PARAMETERS,   /* 400 */
     CHORUS_S3_MISSING_SECURITY_HEADER,          /* 400 */
     CHORUS_S3_INVALID_ARGUMENT,                 /* 400 */
     CHORUS_S3_INVALID_REQUEST,                  /* 400 */
@@ -56,6 +57,9 @@ typedef struct {
     chorus_str_t      region;           /* <Region>, for WRONG_REGION */
     chorus_str_t      headers;          /* <HeadersNotSigned>, "a, b" */
     chorus_str_t      access_key;       /* <AWSAccessKeyId> */
+    chorus_str_t      amz_expires;      /* <X-Amz-Expires>, of a V4 URL */
+    chorus_str_t      expires;          /* <Expires>, when it has expired */
+    chorus_str_t      server_time;      /* <ServerTime>, likewise */
     chorus_str_t      argument_name;    /* <ArgumentName>, <ArgumentValue> */
     chorus_str_t      argument_value;
 } chorus_s3_refusal_t;

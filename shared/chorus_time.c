@@ -148,6 +148,24 @@ chorus_time_amz(int64_t seconds, char out[CHORUS_AMZ_DATE_LEN + 1])
 }
 
 
+void
+chorus_time_iso(int64_t seconds, char out[CHORUS_ISO_DATE_LEN + 1])
+{
+    char    amz[CHORUS_AMZ_DATE_LEN + 1];
+    size_t  i, from;
+
+    static const char  form[] = "yyyy-mm-ddThh:mm:ssZ";
+
+    chorus_time_amz(seconds, amz);
+
+    for (i = 0, from = 0; i < CHORUS_ISO_DATE_LEN; i++) {
+        out[i] = (form[i] == '-' || form[i] == ':') ? form[i] : amz[from++];
+    }
+
+    out[i] = '\0';
+}
+
+
 static bool
 time_get(const char *text, size_t digits, unsigned *value)
 {

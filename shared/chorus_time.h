@@ -9,10 +9,13 @@
 #include "chorus_str.h"
 
 #define CHORUS_AMZ_DATE_LEN  16         /* 20130524T000000Z */
+#define CHORUS_ISO_DATE_LEN  20         /* 2013-05-24T00:00:00Z */
 #define CHORUS_DAY_LEN        8         /* 20130524 */
 
 
 void chorus_time_amz(int64_t seconds, char out[CHORUS_AMZ_DATE_LEN + 1]);
+
+void chorus_time_iso(int64_t seconds, char out[CHORUS_ISO_DATE_LEN + 1]);
 
 /* "20130524T000000Z"; false on anything else, an impossible date included. */
 bool chorus_time_parse_amz(chorus_str_t text, int64_t *seconds);

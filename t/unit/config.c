@@ -69,7 +69,8 @@ read_everything(void **state)
         "           'region': 'eu-1', 'provider': 'aws', 'users': {"
         "    'alice': {'access_key': 'FA', 'secret_key_file': 'x'},"
         "    'bob': {'access_key': 'FB', 'secret_key': 'S3CR3T/fb'}}},"
-        "  'logs': {'endpoint': 'https://logs:8443', 'users': {"
+        "  'logs': {'endpoint': 'https://logs:8443', 'checksums': true,"
+        "           'users': {"
         "    'bob': {'access_key': 'LB', 'secret_key': 'S3CR3T/lb'}}}},"
         " 'users': {'alice': [{'access_key': 'CA1', 'secret_key': 'S3CR3T/1'},"
         "                     {'access_key': 'CA2', 'secret_key': 'S3CR3T/2'}]"
@@ -105,6 +106,9 @@ read_everything(void **state)
     check_str("no default port", config.storages[1].host, "s3.example.net");
     check_int("tls", config.storages[1].tls, true);
     check_str("authority", config.storages[1].ca_file, "/etc/chorus/ca.pem");
+    check_int("ceph has no checksums", config.main->has_checksums, 0);
+    check_int("aws has", config.storages[1].has_checksums, 1);
+    check_int("unless told", config.storages[2].has_checksums, 1);
     check_int("the system's", (int64_t) config.storages[2].ca_file.len, 0);
     check_int("provider", config.storages[1].provider, CHORUS_PROVIDER_AWS);
     check_str("host", config.storages[2].host, "logs:8443");
@@ -379,6 +383,8 @@ static const struct {
     { ENDPOINT("http://[::1]80"), BAD_ENDPOINT },
     { ENDPOINT("http://a b"), BAD_ENDPOINT },
     { ENDPOINT(""), "storages.f.endpoint: is empty" },
+    { STORAGE("'checksums': 'yes', 'users': {}"),
+      "storages.f.checksums: must be true or false" },
     { STORAGE("'ca_file': 'c', 'users': {}"),
       "storages.f.ca_file: needs an https:// endpoint" },
     { ENDPOINT("https://f', 'ca_file': '"), "storages.f.ca_file: is empty" },
