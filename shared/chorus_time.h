@@ -24,5 +24,13 @@ bool chorus_time_parse_amz(chorus_str_t text, int64_t *seconds);
  * and Last-Modified; also with +0000 or -0000 for GMT, as botocore has it. */
 bool chorus_time_parse_http(chorus_str_t text, int64_t *seconds);
 
+/* "2013-05-24T00:00:00Z", also with a fraction of 1 to 9 digits, which is
+ * dropped; UTC only. */
+bool chorus_time_parse_iso(chorus_str_t text, int64_t *seconds);
+
+/* The same, without a fraction. */
+#define CHORUS_ISO_DATE_LEN  20
+void chorus_time_iso(int64_t seconds, char out[CHORUS_ISO_DATE_LEN + 1]);
+
 
 #endif
