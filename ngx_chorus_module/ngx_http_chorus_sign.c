@@ -143,8 +143,8 @@ ngx_http_chorus_signed_headers(ngx_http_chorus_ctx_t *ctx,
 }
 
 
-/* "http://main" and the raw target: proxy_pass finds the upstream of that
- * name and sends the bytes of the URI as they came. */
+/* "http://main" and the target: proxy_pass finds the upstream of that name and
+ * sends the bytes of the target as they are. */
 
 static ngx_int_t
 ngx_http_chorus_set_pass(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
@@ -152,7 +152,7 @@ ngx_http_chorus_set_pass(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     u_char  *p;
 
     p = ngx_pnalloc(r->pool, sizeof("https://") - 1 + ctx->storage->name.len
-                             + r->unparsed_uri.len);
+                             + ctx->target.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -166,7 +166,7 @@ ngx_http_chorus_set_pass(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     }
 
     p = ngx_cpymem(p, ctx->storage->name.data, ctx->storage->name.len);
-    p = ngx_cpymem(p, r->unparsed_uri.data, r->unparsed_uri.len);
+    p = ngx_cpymem(p, ctx->target.data, ctx->target.len);
 
     ctx->pass.len = p - ctx->pass.data;
 
