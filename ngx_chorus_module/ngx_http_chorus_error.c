@@ -19,6 +19,7 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_chorus_error_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_chorus_error_answer(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chorus_error_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
 static ngx_int_t ngx_http_chorus_error_request_filter(ngx_http_request_t *r,
@@ -35,7 +36,6 @@ static chorus_s3_code_t ngx_http_chorus_error_code(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_chorus_error_is_read(ngx_http_request_t *r);
 static chorus_str_t ngx_http_chorus_error_resource(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
-static ngx_int_t ngx_http_chorus_error_no_server(ngx_http_request_t *r);
 
 
 /* A status without a row stays, as InvalidRequest or InternalError. */
@@ -83,22 +83,60 @@ ngx_http_chorus_error_header_filter(ngx_http_request_t *r)
     ngx_int_t               rc;
     ngx_http_chorus_ctx_t  *ctx;
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
     rc = NGX_OK;
 
     if (ngx_http_chorus_error_is_page(r)) {
         rc = ngx_http_chorus_error_replace(r);
 
-    } else {
-        ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
-
-        if (ctx && ctx->ready && r == r->main && r->upstream
-            && r->headers_out.server == NULL)
-        {
-            rc = ngx_http_chorus_error_no_server(r);
-        }
+    } else if (ctx && ctx->ready && r == r->main && r->upstream
+               && r->upstream->cleanup)
+    {
+        rc = ngx_http_chorus_error_answer(r);
     }
 
     return rc == NGX_OK ? ngx_http_next_header_filter(r) : rc;
+}
+
+
+/*
+ * Main answers.  When that is not HTTP at all, the proxy module takes it for
+ * the body of HTTP/0.9, a success without headers.  And when main names no
+ * server, an entry that is not sent keeps nginx from naming itself.
+ */
+
+static ngx_int_t
+ngx_http_chorus_error_answer(ngx_http_request_t *r)
+{
+    ngx_uint_t        version;
+    ngx_table_elt_t  *h;
+
+    version = r->http_major * 1000 + r->http_minor;
+
+#if (NGX_HTTP_V2)
+    if (r->stream) {
+        version = NGX_HTTP_VERSION_20;
+    }
+#endif
+
+    if (r->http_version != version) {
+        r->http_version = version;
+        return NGX_HTTP_BAD_GATEWAY;
+    }
+
+    if (r->headers_out.server) {
+        return NGX_OK;
+    }
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+    r->headers_out.server = h;
+
+    return NGX_OK;
 }
 
 
@@ -380,24 +418,4 @@ ngx_http_chorus_error_resource(ngx_http_request_t *r,
     target = ngx_http_chorus_view(&r->unparsed_uri);
 
     return chorus_str_cut(&target, '?');
-}
-
-
-/* Main names no server: an entry that is not sent keeps nginx from naming
- * itself. */
-
-static ngx_int_t
-ngx_http_chorus_error_no_server(ngx_http_request_t *r)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-    r->headers_out.server = h;
-
-    return NGX_OK;
 }

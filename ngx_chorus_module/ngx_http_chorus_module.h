@@ -160,7 +160,7 @@ typedef struct {
                                           ngx_int_t rc);
 
     const char                  *error;         /* code of our refusal */
-    ngx_chain_t                 *page;          /* error.c: instead of nginx's */
+    ngx_chain_t                 *page;          /* error.c: what is sent */
     unsigned                     paged:1;
     unsigned                     ready:1;       /* may be proxied */
     unsigned                     settled:1;
