@@ -5,19 +5,23 @@
 use strict;
 use warnings;
 
+use IO::Socket::UNIX;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 BEGIN { push @INC, 't/lib' }
 use Chorus::Chunked qw(chunked transfer_chunked);
 use Chorus::Fixture;
+use Chorus::HTTP2;
 use Chorus::Nginx;
 use Chorus::Sign qw(request);
 use Chorus::Storage;
 
 Chorus::Storage->start('main');
 
-my $nginx = Chorus::Nginx->start(config =>
+# a process that quits would stay to repeat marks
+my $nginx = Chorus::Nginx->start(
+    http => http_config() . 'chorus_repeat off;', config =>
     "listen unix:$Folder/h2.sock http2;\n"
     . "lingering_timeout 1s; lingering_time 3s;\n"
     . server_config(proxy_location('/'),
@@ -56,17 +60,17 @@ my @wrong = (
         edit_chunk(-1, signature => 'a' x 64)],
     ['another seed', 'SignatureDoesNotMatch', 403, @signed,
         seed => '0' x 64],
-    ['a signature cut short', 'InvalidRequest', 400, @signed,
+    ['a signature cut short', 'IncompleteBody', 400, @signed,
         edit_chunks => sub { chop $_[0][1]{signature} }],
-    ['a signature too long', 'InvalidRequest', 400, @signed,
+    ['a signature too long', 'IncompleteBody', 400, @signed,
         edit_chunks => sub { $_[0][1]{signature} .= 'a' }],
     ['a signature in capitals', undef, 4, @signed,
         edit_chunks => sub { $_[0][1]{signature} = uc $_[0][1]{signature} }],
-    ['a chunk without a signature', 'InvalidRequest', 400, @signed,
+    ['a chunk without a signature', 'IncompleteBody', 400, @signed,
         edit_chunk(1, signature => undef)],
-    ['an end without a signature', 'InvalidRequest', 400, @signed,
+    ['an end without a signature', 'IncompleteBody', 400, @signed,
         edit_chunk(-1, signature => undef)],
-    ['a signature where none belongs', 'InvalidRequest', 400, @unsigned,
+    ['a signature where none belongs', 'IncompleteBody', 400, @unsigned,
         edit_chunk(0, signature => 'a' x 64)],
     ['the wrong key', 'SignatureDoesNotMatch', 403, @signed,
         edit_chunks => sub {
@@ -74,7 +78,7 @@ my @wrong = (
 
     # sizes
     (map { my $form = $_; map {
-        ["$form->[1]: size '$_'", 'InvalidRequest', 400, @$form,
+        ["$form->[1]: size '$_'", 'IncompleteBody', 400, @$form,
             edit_chunk(1, size => $_)]
     } '8000000000000000', 'ffffffffffffffff', '10000000000000000',
         '0x10', '-1', '', ' 10', '10 ', '+10', '1g' }
@@ -85,7 +89,7 @@ my @wrong = (
     } '7fffffffffffffff', 'fffffff' } \@signed, \@signed_trailer, \@unsigned),
     ['a chunk that is shorter than it says', undef, 4, @signed,
         edit_chunks => sub { chop $_[0][1]{data} }],
-    ['a chunk that is longer than it says', 'InvalidRequest', 400, @signed,
+    ['a chunk that is longer than it says', 'IncompleteBody', 400, @signed,
         edit_chunks => sub { $_[0][1]{data} .= 'a' }],
     ['a small chunk in the middle', 'InvalidChunkSizeError', 403, @signed,
         chunks => ['a' x 8192, 'b' x 8191, 'c' x 8192]],
@@ -111,26 +115,26 @@ my @wrong = (
     } \@signed, \@signed_trailer, \@unsigned),
 
     # lines
-    ['LF alone behind a size', 'InvalidRequest', 400, @unsigned,
+    ['LF alone behind a size', 'IncompleteBody', 400, @unsigned,
         edit_chunk(1, head => "10000\n")],
-    ['LF alone behind a chunk', 'InvalidRequest', 400, @signed,
+    ['LF alone behind a chunk', 'IncompleteBody', 400, @signed,
         edit_chunk(0, end => "\n")],
-    ['CR alone behind a chunk', 'InvalidRequest', 400, @signed,
+    ['CR alone behind a chunk', 'IncompleteBody', 400, @signed,
         edit_chunk(0, end => "\r")],
-    ['nothing behind a chunk', 'InvalidRequest', 400, @signed,
+    ['nothing behind a chunk', 'IncompleteBody', 400, @signed,
         edit_chunk(0, end => '')],
-    ['an extension', 'InvalidRequest', 400, @unsigned,
+    ['an extension', 'IncompleteBody', 400, @unsigned,
         edit_chunk(0, head => "10000;a=b\r\n")],
-    ['another extension before the signature', 'InvalidRequest', 400, @signed,
+    ['another extension before the signature', 'IncompleteBody', 400, @signed,
         edit_chunks => sub { $_[0][0]{size} .= ';a=b' }],
-    ['a NUL in a size', 'InvalidRequest', 400, @unsigned,
+    ['a NUL in a size', 'IncompleteBody', 400, @unsigned,
         edit_chunk(0, head => "100\0\r\n")],
-    ['a chunk header of 1 MiB', 'InvalidRequest', 400, @unsigned,
+    ['a chunk header of 1 MiB', 'IncompleteBody', 400, @unsigned,
         edit_chunk(0, head => '0' x (1 << 20) . "10000\r\n")],
-    ['an extension of 1 MiB', 'InvalidRequest', 400, @signed,
+    ['an extension of 1 MiB', 'IncompleteBody', 400, @signed,
         edit_chunk(0, head => '10000;chunk-signature='
             . 'a' x (1 << 20) . "\r\n")],
-    ['plain content', 'InvalidRequest', 400, @unsigned,
+    ['plain content', 'IncompleteBody', 400, @unsigned,
         edit_body => sub { $big }],
     ['no end of the body', 'IncompleteBody', 400, @unsigned, final => ''],
     ['no end chunk', 'IncompleteBody', 400, @signed,
@@ -259,10 +263,12 @@ for (grep { $_->[0] =~ /swapped|wrong checksum|declared|behind the end|twice/ }
     next unless defined $code;
 
     Chorus::Storage->requests;
-    my $reply = $nginx->exchange_http2(chunked(PUT => '/bkt/k', body => $big,
-        @knobs));
-    is("$reply->{status} " . (code_of($reply) // 'no code'), "$status $code",
-        "HTTP/2: $name");
+    my $socket = IO::Socket::UNIX->new(Peer => "$Folder/h2.sock")
+        or die "nginx: $!\n";
+    my $reply = Chorus::HTTP2::exchange($socket, chunked(PUT => '/bkt/k',
+        body => $big, @knobs));
+    is(code_of($reply), $code, "HTTP/2: $name");
+    ok($reply->{is_whole}, "HTTP/2: $name: the whole answer");
     is(join(' ', grep { !/ incomplete$/ } Chorus::Storage->requests), '',
         "HTTP/2: $name: main has nothing");
 }

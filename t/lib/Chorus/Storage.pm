@@ -181,8 +181,9 @@ sub read_bytes {
 
     my $body = '';
     while (length $body < $count) {
-        read($client, $body, $count - length $body, length $body)
-            or return undef;
+        my $more = $count - length $body;
+        $more = 65536 if $more > 65536;
+        read($client, $body, $more, length $body) or return undef;
     }
 
     return $body;
