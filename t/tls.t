@@ -10,7 +10,7 @@ BEGIN { push @INC, 't/lib' }
 use Chorus::CA;
 use Chorus::Fixture;
 use Chorus::Nginx;
-use Chorus::Sign qw(request);
+use Chorus::Sign qw(presign request);
 use Chorus::Storage;
 
 my $ca = Chorus::CA->new('known');
@@ -229,6 +229,9 @@ for (['HTTP/1.1', '1.1', '--http1.1'], ['HTTP/2', '2', '--http2']) {
     $answer = by_tls($host, request(HEAD => '/main/k?versionId=1', @from),
         @options);
     is($answer->{status}, 200, 'a HEAD');
+
+    $answer = by_tls($host, presign(GET => '/main/a%20b', @from), @options);
+    is($answer->{status}, 200, 'a presigned URL') or diag($answer->{text});
 
     $answer = by_tls($host, request(GET => '/main/k', @from,
         secret => 'wrong'), @options);
