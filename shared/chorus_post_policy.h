@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "chorus_post_form.h"
-#include "chorus_sigv4.h"
+#include "chorus_auth.h"
 
 #define CHORUS_POST_MAX_CONDITIONS  256
 #define CHORUS_POST_SIGN_SECONDS    3600    /* how long main's policy holds */
@@ -29,7 +29,7 @@ typedef struct {
 } chorus_post_grant_t;
 
 typedef struct {
-    const chorus_sigv4_verifier_t  *verifier;
+    const chorus_auth_verifier_t  *verifier;
     chorus_str_t                    bucket;         /* of the URI */
     uint64_t                        content_length; /* of the request */
     bool                            accepts_v2;

@@ -227,7 +227,7 @@ post_compare_v4(const post_check_t *c, chorus_str_t secret, bool *is_equal)
     char                            hex[CHORUS_SIGNATURE_LEN];
     unsigned char                   key[CHORUS_SHA256_LEN];
     chorus_signing_scope_t          scope;
-    const chorus_sigv4_verifier_t  *verifier = c->check->verifier;
+    const chorus_auth_verifier_t  *verifier = c->check->verifier;
 
     scope.access_key = c->access_key;
     scope.secret = secret;
@@ -287,7 +287,7 @@ post_compare_v2(const post_check_t *c, chorus_str_t secret, bool *is_equal)
 {
     chorus_str_t                    base64;
     unsigned char                   mac[CHORUS_SHA1_LEN];
-    const chorus_sigv4_verifier_t  *verifier = c->check->verifier;
+    const chorus_auth_verifier_t  *verifier = c->check->verifier;
 
     if (!chorus_hmac_sha1(verifier->crypto, secret, c->policy, mac)) {
         return CHORUS_NOMEM;

@@ -52,6 +52,16 @@ static const chorus_s3_error_row_t  s3_errors[CHORUS_S3_NERRORS] = {
     { CHORUS_S3_INVALID_URI, 400, "InvalidURI",
       "Couldn't parse the specified URI." },
 
+    { CHORUS_S3_BAD_REQUEST, 400, "BadRequest",
+      "An error occurred when parsing the HTTP request." },
+
+    { CHORUS_S3_HEADERS_TOO_LARGE, 400, "RequestHeaderSectionTooLarge",
+      "Your request header section exceeds the maximum allowed size." },
+
+    { CHORUS_S3_REQUEST_TIMEOUT, 400, "RequestTimeout",
+      "Your socket connection to the server was not read from or written to "
+      "within the timeout period." },
+
     { CHORUS_S3_INVALID_BUCKET_NAME, 400, "InvalidBucketName",
       "The specified bucket is not valid." },
 

@@ -25,6 +25,9 @@ typedef enum {
     CHORUS_S3_INVALID_ARGUMENT,                 /* 400 */
     CHORUS_S3_INVALID_REQUEST,                  /* 400 */
     CHORUS_S3_INVALID_URI,                      /* 400 */
+    CHORUS_S3_BAD_REQUEST,                      /* 400, not even HTTP */
+    CHORUS_S3_HEADERS_TOO_LARGE,    /* 400 RequestHeaderSectionTooLarge */
+    CHORUS_S3_REQUEST_TIMEOUT,                  /* 400 */
     CHORUS_S3_INVALID_BUCKET_NAME,              /* 400 */
     CHORUS_S3_MALFORMED_XML,                    /* 400 */
     CHORUS_S3_INCOMPLETE_BODY,                  /* 400 */

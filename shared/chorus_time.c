@@ -289,16 +289,3 @@ chorus_time_parse_iso(chorus_str_t text, int64_t *seconds)
            && time_get(p + 17, 2, &t.second)
            && time_to_seconds(&t, seconds);
 }
-
-
-void
-chorus_time_iso(int64_t seconds, char out[CHORUS_ISO_DATE_LEN + 1])
-{
-    char  amz[CHORUS_AMZ_DATE_LEN + 1];
-
-    chorus_time_amz(seconds, amz);
-
-    (void) snprintf(out, CHORUS_ISO_DATE_LEN + 1,
-                    "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", amz, amz + 4, amz + 6,
-                    amz + 9, amz + 11, amz + 13);
-}

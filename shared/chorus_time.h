@@ -14,7 +14,6 @@
 
 
 void chorus_time_amz(int64_t seconds, char out[CHORUS_AMZ_DATE_LEN + 1]);
-
 void chorus_time_iso(int64_t seconds, char out[CHORUS_ISO_DATE_LEN + 1]);
 
 /* "20130524T000000Z"; false on anything else, an impossible date included. */
@@ -27,10 +26,6 @@ bool chorus_time_parse_http(chorus_str_t text, int64_t *seconds);
 /* "2013-05-24T00:00:00Z", also with a fraction of 1 to 9 digits, which is
  * dropped; UTC only. */
 bool chorus_time_parse_iso(chorus_str_t text, int64_t *seconds);
-
-/* The same, without a fraction. */
-#define CHORUS_ISO_DATE_LEN  20
-void chorus_time_iso(int64_t seconds, char out[CHORUS_ISO_DATE_LEN + 1]);
 
 
 #endif
