@@ -31,7 +31,8 @@ static ngx_int_t ngx_http_chorus_error_replace(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chorus_error_page(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_str_t xml);
 static void ngx_http_chorus_error_of(ngx_http_request_t *r,
-    chorus_s3_refusal_t *refusal, ngx_uint_t *status);
+    ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal,
+    ngx_uint_t *status);
 static chorus_s3_code_t ngx_http_chorus_error_code(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_chorus_error_is_read(ngx_http_request_t *r);
 static chorus_str_t ngx_http_chorus_error_resource(ngx_http_request_t *r,
@@ -267,7 +268,7 @@ ngx_http_chorus_error_replace(ngx_http_request_t *r)
     }
 
     ngx_memzero(&refusal, sizeof(chorus_s3_refusal_t));
-    ngx_http_chorus_error_of(r, &refusal, &status);
+    ngx_http_chorus_error_of(r, ctx, &refusal, &status);
 
     mem = ngx_http_chorus_mem(r->pool);
     request_id = ngx_http_chorus_request_id(r);
@@ -322,9 +323,16 @@ ngx_http_chorus_error_page(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 
 
 static void
-ngx_http_chorus_error_of(ngx_http_request_t *r, chorus_s3_refusal_t *refusal,
-    ngx_uint_t *status)
+ngx_http_chorus_error_of(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    chorus_s3_refusal_t *refusal, ngx_uint_t *status)
 {
+    if (ctx->refusal.code) {
+        /* upload.c has found the body wrong */
+        *refusal = ctx->refusal;
+        *status = chorus_s3_error_row(refusal->code)->status;
+        return;
+    }
+
     refusal->code = ngx_http_chorus_error_code(r);
     *status = chorus_s3_error_row(refusal->code)->status;
 

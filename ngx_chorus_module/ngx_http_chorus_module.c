@@ -67,6 +67,21 @@ static ngx_command_t  ngx_http_chorus_commands[] = {
       offsetof(ngx_http_chorus_loc_conf_t, enable),
       NULL },
 
+    { ngx_string("chorus_auth_v2"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+                        |NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chorus_loc_conf_t, auth_v2),
+      NULL },
+
+    { ngx_string("chorus_anonymous"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_chorus_names,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chorus_loc_conf_t, anonymous_words),
+      NULL },
+
     { ngx_string("chorus_domain"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
       ngx_http_chorus_domain,
@@ -169,6 +184,8 @@ ngx_http_chorus_create_loc_conf(ngx_conf_t *cf)
     }
 
     conf->enable = NGX_CONF_UNSET;
+    conf->auth_v2 = NGX_CONF_UNSET;
+    conf->anonymous_words = NGX_CONF_UNSET_PTR;
     conf->route_name = NGX_CONF_UNSET_PTR;
     conf->replicate_names = NGX_CONF_UNSET_PTR;
 
@@ -192,6 +209,9 @@ ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_chorus_main_conf_t  *cmcf;
 
     ngx_conf_merge_value(conf->enable, prev->enable, 0);
+    ngx_conf_merge_value(conf->auth_v2, prev->auth_v2, 0);
+    ngx_conf_merge_ptr_value(conf->anonymous_words, prev->anonymous_words,
+                             NULL);
     ngx_conf_merge_ptr_value(conf->route_name, prev->route_name, NULL);
     ngx_conf_merge_ptr_value(conf->replicate_names, prev->replicate_names,
                              NULL);
@@ -216,7 +236,9 @@ ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (cmcf->config == NULL) {
 
-        if (conf->enable || conf->route_name || conf->replicate_names) {
+        if (conf->enable || conf->route_name || conf->replicate_names
+            || conf->anonymous_words)
+        {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "chorus is used but \"chorus_config\" is missing: "
                           "add \"chorus_config /etc/chorus/chorus.json;\" "
@@ -227,7 +249,9 @@ ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_OK;
     }
 
-    if (ngx_http_chorus_resolve_route(cf, cmcf, conf) != NGX_CONF_OK) {
+    if (ngx_http_chorus_anonymous_resolve(cf, cmcf, conf) != NGX_CONF_OK
+        || ngx_http_chorus_resolve_route(cf, cmcf, conf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -628,6 +652,7 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
     *h = ngx_http_chorus_log_handler;
 
     ngx_http_chorus_settle_init();
+    ngx_http_chorus_upload_init();
     ngx_http_chorus_error_init();
 
     return NGX_OK;

@@ -1,6 +1,7 @@
 /* Digests over OpenSSL 3, fetched once for each context. */
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
@@ -15,18 +16,25 @@ struct chorus_crypto_s {
     EVP_MD       *sha256;
     EVP_MD_CTX   *digest;
     EVP_MAC_CTX  *hmac;         /* HMAC-SHA256, a new key each time */
+    EVP_MAC_CTX  *hmac_sha1;    /* likewise, of Signature Version 2 */
 };
 
-struct chorus_md5_s {
+struct chorus_digest_s {
     EVP_MD       *md;
-    EVP_MD_CTX   *digest;
+    EVP_MD_CTX   *ctx;
+};
+
+
+static const char  *digest_names[] = {
+    [CHORUS_DIGEST_MD5] = "MD5",
+    [CHORUS_DIGEST_SHA1] = "SHA1",
+    [CHORUS_DIGEST_SHA256] = "SHA256",
 };
 
 
 static EVP_MAC_CTX *
-crypto_hmac_create(void)
+crypto_hmac_create(char *digest)
 {
-    char          digest[] = "SHA256";
     EVP_MAC      *mac;
     OSSL_PARAM    params[2];
     EVP_MAC_CTX  *ctx;
@@ -59,6 +67,7 @@ crypto_hmac_create(void)
 chorus_crypto_t *
 chorus_crypto_create(void)
 {
+    char              sha1[] = "SHA1", sha256[] = "SHA256";
     chorus_crypto_t  *crypto;
 
     crypto = calloc(1, sizeof(chorus_crypto_t));
@@ -68,10 +77,11 @@ chorus_crypto_create(void)
 
     crypto->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     crypto->digest = EVP_MD_CTX_new();
-    crypto->hmac = crypto_hmac_create();
+    crypto->hmac = crypto_hmac_create(sha256);
+    crypto->hmac_sha1 = crypto_hmac_create(sha1);
 
     if (crypto->sha256 == NULL || crypto->digest == NULL
-        || crypto->hmac == NULL)
+        || crypto->hmac == NULL || crypto->hmac_sha1 == NULL)
     {
         chorus_crypto_destroy(crypto);
         return NULL;
@@ -88,6 +98,7 @@ chorus_crypto_destroy(chorus_crypto_t *crypto)
         return;
     }
 
+    EVP_MAC_CTX_free(crypto->hmac_sha1);
     EVP_MAC_CTX_free(crypto->hmac);
     EVP_MD_CTX_free(crypto->digest);
     EVP_MD_free(crypto->sha256);
@@ -105,9 +116,9 @@ chorus_sha256(chorus_crypto_t *crypto, chorus_str_t data,
 }
 
 
-bool
-chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
-    chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN])
+static bool
+crypto_hmac(EVP_MAC_CTX *hmac, chorus_str_t key, chorus_str_t data,
+    unsigned char *out, size_t size)
 {
     size_t                len;
     const unsigned char  *key_bytes, *bytes;
@@ -117,65 +128,81 @@ chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
     key_bytes = (const unsigned char *) (key.len == 0 ? "" : key.data);
     bytes = (const unsigned char *) data.data;
 
-    return EVP_MAC_init(crypto->hmac, key_bytes, key.len, NULL) == 1
-           && EVP_MAC_update(crypto->hmac, bytes, data.len) == 1
-           && EVP_MAC_final(crypto->hmac, out, &len, CHORUS_SHA256_LEN) == 1;
+    return EVP_MAC_init(hmac, key_bytes, key.len, NULL) == 1
+           && EVP_MAC_update(hmac, bytes, data.len) == 1
+           && EVP_MAC_final(hmac, out, &len, size) == 1;
 }
 
 
-chorus_md5_t *
-chorus_md5_create(void)
+bool
+chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
+    chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN])
 {
-    chorus_md5_t  *md5;
+    return crypto_hmac(crypto->hmac, key, data, out, CHORUS_SHA256_LEN);
+}
 
-    md5 = calloc(1, sizeof(chorus_md5_t));
-    if (md5 == NULL) {
+
+bool
+chorus_hmac_sha1(chorus_crypto_t *crypto, chorus_str_t key,
+    chorus_str_t data, unsigned char out[CHORUS_SHA1_LEN])
+{
+    return crypto_hmac(crypto->hmac_sha1, key, data, out, CHORUS_SHA1_LEN);
+}
+
+
+chorus_digest_t *
+chorus_digest_create(chorus_digest_algorithm_t algorithm)
+{
+    chorus_digest_t  *digest;
+
+    digest = calloc(1, sizeof(chorus_digest_t));
+    if (digest == NULL) {
         return NULL;
     }
 
-    md5->md = EVP_MD_fetch(NULL, "MD5", NULL);
-    md5->digest = EVP_MD_CTX_new();
+    digest->md = EVP_MD_fetch(NULL, digest_names[algorithm], NULL);
+    digest->ctx = EVP_MD_CTX_new();
 
-    if (md5->md == NULL || md5->digest == NULL) {
-        chorus_md5_destroy(md5);
+    if (digest->md == NULL || digest->ctx == NULL) {
+        chorus_digest_destroy(digest);
         return NULL;
     }
 
-    return md5;
+    return digest;
 }
 
 
 bool
-chorus_md5_begin(chorus_md5_t *md5)
+chorus_digest_begin(chorus_digest_t *digest)
 {
-    return EVP_DigestInit_ex2(md5->digest, md5->md, NULL) == 1;
+    return EVP_DigestInit_ex2(digest->ctx, digest->md, NULL) == 1;
 }
 
 
 bool
-chorus_md5_update(chorus_md5_t *md5, chorus_str_t data)
+chorus_digest_update(chorus_digest_t *digest, chorus_str_t data)
 {
-    return EVP_DigestUpdate(md5->digest, data.data, data.len) == 1;
+    return EVP_DigestUpdate(digest->ctx, data.data, data.len) == 1;
 }
 
 
 bool
-chorus_md5_end(chorus_md5_t *md5, unsigned char out[CHORUS_MD5_LEN])
+chorus_digest_end(chorus_digest_t *digest, unsigned char *out)
 {
-    return EVP_DigestFinal_ex(md5->digest, out, NULL) == 1;
+    return EVP_DigestFinal_ex(digest->ctx, out, NULL) == 1;
 }
 
 
 void
-chorus_md5_destroy(chorus_md5_t *md5)
+chorus_digest_destroy(chorus_digest_t *digest)
 {
-    if (md5 == NULL) {
+    if (digest == NULL) {
         return;
     }
 
-    EVP_MD_CTX_free(md5->digest);
-    EVP_MD_free(md5->md);
-    free(md5);
+    EVP_MD_CTX_free(digest->ctx);
+    EVP_MD_free(digest->md);
+    free(digest);
 }
 
 
@@ -218,4 +245,79 @@ chorus_base64(chorus_mem_t *mem, const void *bytes, size_t len)
     }
 
     return (chorus_str_t) { out, size };
+}
+
+
+/* 0..63; -1 when c is none of the alphabet. */
+static int
+crypto_base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+
+chorus_rc_t
+chorus_base64_decode(chorus_mem_t *mem, chorus_str_t text,
+    chorus_str_t *bytes)
+{
+    int       digit;
+    char     *out;
+    size_t    i, len;
+    uint32_t  bits;
+
+    if (text.len % 4 != 0) {
+        return CHORUS_ERROR;
+    }
+
+    for (i = 0; i < 2 && text.len != 0 && text.data[text.len - 1] == '='; i++)
+    {
+        text.len--;
+    }
+
+    out = chorus_alloc(mem, text.len / 4 * 3 + 4);
+    if (out == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    bits = 0;
+    len = 0;
+
+    for (i = 0; i < text.len; i++) {
+
+        digit = crypto_base64_digit(text.data[i]);
+        if (digit < 0) {
+            return CHORUS_ERROR;
+        }
+
+        bits = bits << 6 | (uint32_t) digit;
+
+        if (i % 4 != 0) {
+            out[len++] = (char) (bits >> (6 - i % 4 * 2) & 0xff);
+        }
+    }
+
+    /* what is left of a last, broken group of four digits must be zero */
+
+    if ((text.len % 4 == 2 && (bits & 0x0f) != 0)
+        || (text.len % 4 == 3 && (bits & 0x03) != 0)
+        || text.len % 4 == 1)
+    {
+        return CHORUS_ERROR;
+    }
+
+    *bytes = (chorus_str_t) { out, len };
+
+    return CHORUS_OK;
 }
