@@ -171,11 +171,26 @@ sigv2_is_credential(const chorus_auth_check_t *check, chorus_str_t name)
 }
 
 
+/* In lower case alone: that is how it is signed, but an argument in another
+ * case is another argument. */
 static bool
 sigv2_is_like_header(const chorus_auth_check_t *check, chorus_str_t name)
 {
-    return check->auth->kind == CHORUS_AUTH_V2_QUERY
-           && chorus_str_casestarts(name, chorus_str("x-amz-"));
+    size_t  i;
+
+    if (check->auth->kind != CHORUS_AUTH_V2_QUERY
+        || !chorus_str_starts(name, chorus_str("x-amz-")))
+    {
+        return false;
+    }
+
+    for (i = 0; i < name.len; i++) {
+        if (name.data[i] >= 'A' && name.data[i] <= 'Z') {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 

@@ -15,7 +15,7 @@ each_code_has_its_row(void **state)
 
     static const unsigned  statuses[CHORUS_S3_NERRORS] = {
         200, 403, 403, 403, 403, 403, 403, 400, 400, 400, 400, 400, 400, 400,
-        400, 400, 400, 405, 411, 500, 501, 502, 503, 503, 504
+        400, 400, 400, 400, 405, 411, 500, 501, 502, 503, 503, 504
     };
 
     (void) state;
@@ -82,6 +82,14 @@ write_documents(void **state)
             .access_key = { "AK", 2 } }, "/",
           HEAD "<Code>InvalidRequest</Code><Message>m</Message>"
           "<AWSAccessKeyId>AK</AWSAccessKeyId><Resource>/</Resource>"
+          "<RequestId>id</RequestId></Error>" },
+
+        { "times",
+          { .code = CHORUS_S3_REQUEST_EXPIRED, .amz_expires = { "60", 2 },
+            .expires = { "e", 1 }, .server_time = { "s", 1 } }, "/",
+          HEAD "<Code>AccessDenied</Code><Message>Request has expired"
+          "</Message><X-Amz-Expires>60</X-Amz-Expires><Expires>e</Expires>"
+          "<ServerTime>s</ServerTime><Resource>/</Resource>"
           "<RequestId>id</RequestId></Error>" },
     };
 
