@@ -340,24 +340,56 @@ sigv2_check_headers(chorus_auth_check_t *check)
 /* ---- the signature ---- */
 
 
+/* One way to read a request: what a raw '+' stands for, and whether the path
+ * of a bucket gets a '/' behind it. */
+typedef struct {
+    bool  plus_is_space;
+    bool  adds_slash;
+} sigv2_reading_t;
+
+
+/* The URI as it is signed. */
+static chorus_rc_t
+sigv2_read(chorus_auth_check_t *check, const sigv2_reading_t *reading,
+    chorus_uri_t *uri)
+{
+    chorus_buf_t  buf;
+
+    static const char  *const nothing[] = { NULL };
+
+    if (chorus_uri_filter(check->verifier->mem, check->request->uri, nothing,
+                          reading->plus_is_space ? "%20" : "%2B", uri)
+        != CHORUS_OK)
+    {
+        return CHORUS_NOMEM;
+    }
+
+    if (!reading->adds_slash) {
+        return CHORUS_OK;
+    }
+
+    buf = chorus_buf(check->verifier->mem, uri->path.len + 1);
+    chorus_buf_add(&buf, uri->path);
+    chorus_buf_char(&buf, '/');
+    uri->path = chorus_buf_str(&buf);
+
+    return buf.failed ? CHORUS_NOMEM : CHORUS_OK;
+}
+
+
 static chorus_rc_t
 sigv2_compare(chorus_auth_check_t *check, const sigv2_parts_t *parts,
-    chorus_str_t secret, const char *plus, bool *is_equal)
+    chorus_str_t secret, const sigv2_reading_t *reading, bool *is_equal)
 {
     chorus_uri_t                   uri;
     chorus_str_t                   to_sign, signature;
     chorus_sigv4_request_t         request;
     const chorus_auth_verifier_t  *verifier = check->verifier;
 
-    static const char  *const nothing[] = { NULL };
-
     request = *check->request;
     request.uri = &uri;
 
-    if (chorus_uri_filter(verifier->mem, check->request->uri, nothing, plus,
-                          &uri)
-        != CHORUS_OK)
-    {
+    if (sigv2_read(check, reading, &uri) != CHORUS_OK) {
         return CHORUS_NOMEM;
     }
 
@@ -380,6 +412,56 @@ sigv2_compare(chorus_auth_check_t *check, const sigv2_parts_t *parts,
 }
 
 
+/* "/bucket", in path style: botocore sends that and signs "/bucket/", which
+ * is what virtual-host style would have. */
+static bool
+sigv2_is_bare_bucket(const chorus_auth_check_t *check)
+{
+    chorus_str_t  path;
+
+    path = check->request->uri->path;
+
+    return check->verifier->v2_bucket.data == NULL && path.len > 1
+           && memchr(path.data + 1, '/', path.len - 1) == NULL;
+}
+
+
+static chorus_rc_t
+sigv2_compare_readings(chorus_auth_check_t *check, const sigv2_parts_t *parts,
+    chorus_str_t secret, bool *is_equal)
+{
+    size_t       i;
+    bool         has_plus, is_bare_bucket;
+    chorus_rc_t  rc;
+
+    static const sigv2_reading_t  readings[] = {
+        { true, false }, { false, false }, { true, true }, { false, true }
+    };
+
+    has_plus = chorus_uri_has_plus(check->request->uri);
+    is_bare_bucket = sigv2_is_bare_bucket(check);
+    *is_equal = false;
+
+    for (i = 0; i < sizeof(readings) / sizeof(readings[0]); i++) {
+
+        if ((!readings[i].plus_is_space && !has_plus)
+            || (readings[i].adds_slash && !is_bare_bucket))
+        {
+            continue;
+        }
+
+        check->auth->plus_is_space = readings[i].plus_is_space;
+        rc = sigv2_compare(check, parts, secret, &readings[i], is_equal);
+
+        if (rc != CHORUS_OK || *is_equal) {
+            return rc;
+        }
+    }
+
+    return CHORUS_OK;
+}
+
+
 static chorus_rc_t
 sigv2_check_signature(chorus_auth_check_t *check, const sigv2_parts_t *parts)
 {
@@ -388,17 +470,9 @@ sigv2_check_signature(chorus_auth_check_t *check, const sigv2_parts_t *parts)
     chorus_str_t  secret;
 
     rc = chorus_auth_secret(check, &secret);
-    if (rc != CHORUS_OK) {
-        return rc;
-    }
 
-    rc = sigv2_compare(check, parts, secret, "%20", &is_equal);
-
-    if (rc == CHORUS_OK && !is_equal
-        && chorus_uri_has_plus(check->request->uri))
-    {
-        check->auth->plus_is_space = false;
-        rc = sigv2_compare(check, parts, secret, "%2B", &is_equal);
+    if (rc == CHORUS_OK) {
+        rc = sigv2_compare_readings(check, parts, secret, &is_equal);
     }
 
     if (rc != CHORUS_OK || is_equal) {

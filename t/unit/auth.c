@@ -1,5 +1,7 @@
 /* Which credentials count, which mixes are refused, who may be nobody. */
 
+#include <jansson.h>
+
 #include "auth_host.h"
 
 #define CRED   "Credential=AKIAIOSFODNN7EXAMPLE/" EXAMPLE_SCOPE
@@ -391,6 +393,88 @@ read_plus_in_header(void **state)
 }
 
 
+/* ---- against botocore ---- */
+
+
+static chorus_str_t
+json_text(const json_t *json)
+{
+    return (chorus_str_t) {
+        json_string_value(json), json_string_length(json)
+    };
+}
+
+
+static chorus_auth_kind_t
+kind_of(const json_t *vector)
+{
+    const char  *kind;
+
+    kind = json_string_value(json_object_get(vector, "kind"));
+
+    return strcmp(kind, "v4-query") == 0 ? CHORUS_AUTH_V4_QUERY
+           : strcmp(kind, "v2-query") == 0 ? CHORUS_AUTH_V2_QUERY
+           : CHORUS_AUTH_V2_HEADER;
+}
+
+
+static void
+verify_botocore(void **state)
+{
+    size_t                   i, n;
+    json_t                  *vectors, *vector, *pair;
+    chorus_rc_t              rc;
+    const char              *name;
+    chorus_uri_t             uri;
+    json_error_t             json_error;
+    chorus_auth_t            auth;
+    chorus_header_t          headers[32];
+    chorus_s3_refusal_t      refusal;
+    chorus_sigv4_request_t   request;
+    chorus_auth_verifier_t   verifier;
+
+    (void) state;
+
+    verifier = verifier_at(EXAMPLE_NOW);
+    vectors = json_load_file("t/unit/vectors/botocore_urls.json", 0,
+                             &json_error);
+    assert_non_null(vectors);
+    assert_true(json_array_size(vectors) > 300);
+
+    json_array_foreach(vectors, i, vector) {
+
+        name = json_string_value(json_object_get(vector, "name"));
+        check_int(name,
+                  chorus_uri_parse(&mem,
+                      json_text(json_object_get(vector, "target")), &uri,
+                      NULL),
+                  CHORUS_OK);
+
+        request.method = json_text(json_object_get(vector, "method"));
+        request.uri = &uri;
+        request.headers = headers;
+        request.nheaders = 0;
+
+        json_array_foreach(json_object_get(vector, "headers"), n, pair) {
+            assert_true(n < NROWS(headers));
+            headers[n].name = json_text(json_array_get(pair, 0));
+            headers[n].value = json_text(json_array_get(pair, 1));
+            request.nheaders++;
+        }
+
+        rc = chorus_auth_verify(&verifier, &request, &auth, &refusal);
+        check_refusal(name, rc, &refusal, CHORUS_S3_OK, NULL);
+        check_int(name, auth.kind, kind_of(vector));
+
+        request.method = chorus_str("POKE");
+        (void) chorus_auth_verify(&verifier, &request, &auth, &refusal);
+        check_int(name, refusal.code, CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
+    }
+
+    json_decref(vectors);
+}
+
+
 int
 main(void)
 {
@@ -401,7 +485,8 @@ main(void)
         test_row(give_signing_key),
         test_row(rotate_secret),
         test_row(forward_target),
-        test_row(read_plus_in_header)
+        test_row(read_plus_in_header),
+        test_row(verify_botocore)
     };
 
     return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
