@@ -109,12 +109,13 @@ layout_candidates(uint64_t size, unsigned nparts, uint64_t *sizes, size_t max)
 
 
 bool
-layout_etag(chorus_md5_t *parts, unsigned nparts, char etag[LAYOUT_ETAG_SIZE])
+layout_etag(chorus_digest_t *parts, unsigned nparts,
+    char etag[LAYOUT_ETAG_SIZE])
 {
     int            n;
     unsigned char  md5[CHORUS_MD5_LEN];
 
-    if (!chorus_md5_end(parts, md5)) {
+    if (!chorus_digest_end(parts, md5)) {
         return false;
     }
 
@@ -134,8 +135,8 @@ layout_probe_open(layout_probe_t *probe)
     memset(probe, 0, sizeof(layout_probe_t));
 
     for (i = 0; i < LAYOUT_CANDIDATES; i++) {
-        probe->etags[i].part = chorus_md5_create();
-        probe->etags[i].parts = chorus_md5_create();
+        probe->etags[i].part = chorus_digest_create(CHORUS_DIGEST_MD5);
+        probe->etags[i].parts = chorus_digest_create(CHORUS_DIGEST_MD5);
 
         if (probe->etags[i].part == NULL || probe->etags[i].parts == NULL) {
             return false;
@@ -153,10 +154,10 @@ layout_probe_close(layout_probe_t *probe)
 
     for (i = 0; i < LAYOUT_CANDIDATES; i++) {
         if (probe->etags[i].part != NULL) {
-            chorus_md5_destroy(probe->etags[i].part);
+            chorus_digest_destroy(probe->etags[i].part);
         }
         if (probe->etags[i].parts != NULL) {
-            chorus_md5_destroy(probe->etags[i].parts);
+            chorus_digest_destroy(probe->etags[i].parts);
         }
     }
 }
@@ -175,8 +176,8 @@ layout_probe_begin(layout_probe_t *probe, const uint64_t *sizes, size_t n)
         probe->etags[i].in_part = 0;
         probe->etags[i].nparts = 0;
 
-        if (!chorus_md5_begin(probe->etags[i].part)
-            || !chorus_md5_begin(probe->etags[i].parts))
+        if (!chorus_digest_begin(probe->etags[i].part)
+            || !chorus_digest_begin(probe->etags[i].parts))
         {
             return false;
         }
@@ -192,7 +193,7 @@ layout_etag_close_part(layout_etag_t *etag)
     chorus_str_t   digest;
     unsigned char  md5[CHORUS_MD5_LEN];
 
-    if (!chorus_md5_end(etag->part, md5)) {
+    if (!chorus_digest_end(etag->part, md5)) {
         return false;
     }
 
@@ -200,8 +201,8 @@ layout_etag_close_part(layout_etag_t *etag)
     etag->nparts++;
     etag->in_part = 0;
 
-    return chorus_md5_update(etag->parts, digest)
-           && chorus_md5_begin(etag->part);
+    return chorus_digest_update(etag->parts, digest)
+           && chorus_digest_begin(etag->part);
 }
 
 
@@ -215,7 +216,7 @@ layout_etag_feed(layout_etag_t *etag, chorus_str_t bytes)
         room = etag->part_size - etag->in_part;
         n = bytes.len < room ? bytes.len : (size_t) room;
 
-        if (!chorus_md5_update(etag->part, (chorus_str_t) { bytes.data, n }))
+        if (!chorus_digest_update(etag->part, (chorus_str_t) { bytes.data, n }))
         {
             return false;
         }

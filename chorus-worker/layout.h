@@ -23,11 +23,11 @@
 
 /* A running multipart ETag. */
 typedef struct {
-    uint64_t       part_size;
-    uint64_t       in_part;         /* bytes of the part that is open */
-    unsigned       nparts;          /* that are closed */
-    chorus_md5_t  *part;
-    chorus_md5_t  *parts;
+    uint64_t          part_size;
+    uint64_t          in_part;         /* bytes of the part that is open */
+    unsigned          nparts;          /* that are closed */
+    chorus_digest_t  *part;
+    chorus_digest_t  *parts;
 } layout_etag_t;
 
 /* Several of them over one pass. */
@@ -44,7 +44,7 @@ size_t layout_candidates(uint64_t size, unsigned nparts, uint64_t *sizes,
     size_t max);
 
 /* "…-N" over the MD5 of each part. */
-bool layout_etag(chorus_md5_t *parts, unsigned nparts,
+bool layout_etag(chorus_digest_t *parts, unsigned nparts,
     char etag[LAYOUT_ETAG_SIZE]);
 
 bool layout_probe_open(layout_probe_t *probe);      /* once */

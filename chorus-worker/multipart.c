@@ -34,7 +34,7 @@ typedef struct {
     unsigned                 number;        /* of the current part, from 1 */
     uint64_t                 offset;        /* of the current part */
     bool                     is_sealed;     /* follower's ETags are no MD5 */
-    chorus_md5_t            *parts;         /* over the MD5 of each part */
+    chorus_digest_t         *parts;         /* over the MD5 of each part */
     chorus_buf_t             xml;
     char                     etag[LAYOUT_ETAG_SIZE];
 } multipart_t;
@@ -217,7 +217,7 @@ multipart_note_part(multipart_t *mp, const s3_response_t *answer)
     digest = (chorus_str_t) { (const char *) mp->work->stream->md5,
                               CHORUS_MD5_LEN };
 
-    if (!chorus_md5_update(mp->parts, digest)) {
+    if (!chorus_digest_update(mp->parts, digest)) {
         return work_fail_here(mp->work, "MD5 failed");
     }
 
@@ -302,7 +302,7 @@ multipart_send_parts(multipart_t *mp)
     mp->xml = chorus_buf(mp->work->mem, 128 + mp->nparts * 96ul);
     chorus_buf_text(&mp->xml, "<CompleteMultipartUpload>");
 
-    if (!chorus_md5_begin(mp->parts)) {
+    if (!chorus_digest_begin(mp->parts)) {
         return work_fail_here(mp->work, "MD5 failed");
     }
 
@@ -558,7 +558,7 @@ multipart_copy(work_t *work, const object_t *object,
     mp.work = work;
     mp.object = object;
     mp.tags = tags;
-    mp.parts = chorus_md5_create();
+    mp.parts = chorus_digest_create(CHORUS_DIGEST_MD5);
 
     if (mp.parts == NULL) {
         return work_fail_here(work, "out of memory");
@@ -566,7 +566,7 @@ multipart_copy(work_t *work, const object_t *object,
 
     leftovers_abort_all(work);
     rc = multipart_copy_parts(&mp);
-    chorus_md5_destroy(mp.parts);
+    chorus_digest_destroy(mp.parts);
 
     return rc;
 }

@@ -22,7 +22,7 @@ s3_signer_open(s3_signer_t *signer)
 {
     signer->crypto = chorus_crypto_create();
     signer->keys = chorus_key_cache_create();
-    signer->md5 = chorus_md5_create();
+    signer->md5 = chorus_digest_create(CHORUS_DIGEST_MD5);
 
     return signer->crypto != NULL && signer->keys != NULL
            && signer->md5 != NULL;
@@ -33,7 +33,7 @@ void
 s3_signer_close(s3_signer_t *signer)
 {
     if (signer->md5 != NULL) {
-        chorus_md5_destroy(signer->md5);
+        chorus_digest_destroy(signer->md5);
     }
 
     if (signer->keys != NULL) {
@@ -133,9 +133,9 @@ s3_sign_body_md5(s3_signer_t *signer, chorus_mem_t *mem, chorus_str_t body,
 {
     unsigned char  md5[CHORUS_MD5_LEN];
 
-    if (!chorus_md5_begin(signer->md5)
-        || !chorus_md5_update(signer->md5, body)
-        || !chorus_md5_end(signer->md5, md5))
+    if (!chorus_digest_begin(signer->md5)
+        || !chorus_digest_update(signer->md5, body)
+        || !chorus_digest_end(signer->md5, md5))
     {
         return false;
     }

@@ -15,7 +15,7 @@
 typedef struct {
     chorus_crypto_t     *crypto;
     chorus_key_cache_t  *keys;
-    chorus_md5_t        *md5;
+    chorus_digest_t     *md5;
 } s3_signer_t;
 
 typedef struct {

@@ -17,7 +17,7 @@ stream_open(stream_t *stream)
 
     /* pages are touched as objects need them */
     stream->ring = malloc(STREAM_SIZE);
-    stream->running = chorus_md5_create();
+    stream->running = chorus_digest_create(CHORUS_DIGEST_MD5);
 
     return stream->ring != NULL && stream->running != NULL;
 }
@@ -27,7 +27,7 @@ void
 stream_close(stream_t *stream)
 {
     if (stream->running != NULL) {
-        chorus_md5_destroy(stream->running);
+        chorus_digest_destroy(stream->running);
     }
 
     free(stream->ring);
@@ -50,7 +50,7 @@ stream_begin(stream_t *stream, const task_t *task)
     stream->probe_offset = 0;
     stream->task = task;
 
-    return chorus_md5_begin(stream->running);
+    return chorus_digest_begin(stream->running);
 }
 
 
@@ -84,7 +84,7 @@ stream_write(void *data, const char *bytes, size_t len)
 
     piece = (chorus_str_t) { bytes, len };
 
-    if (!chorus_md5_update(stream->running, piece)
+    if (!chorus_digest_update(stream->running, piece)
         || (stream->probe != NULL
             && !layout_probe_feed(stream->probe, stream->probe_offset
                                   + stream->received, piece)))
@@ -175,7 +175,7 @@ bool
 stream_end_source(stream_t *stream)
 {
     if (stream->received != stream->expected
-        || !chorus_md5_end(stream->running, stream->md5))
+        || !chorus_digest_end(stream->running, stream->md5))
     {
         return false;
     }

@@ -32,7 +32,7 @@ typedef struct {
     bool             is_source_paused;
     bool             is_sink_paused;
     bool             has_failed;        /* OpenSSL did */
-    chorus_md5_t    *running;
+    chorus_digest_t  *running;
     unsigned char    md5[CHORUS_MD5_LEN];   /* once all is received */
     layout_probe_t  *probe;             /* fed as well, or NULL */
     uint64_t         probe_offset;      /* of our first byte in the object */

@@ -1,6 +1,7 @@
 /* Digests over OpenSSL 3, fetched once for each context. */
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
@@ -18,9 +19,16 @@ struct chorus_crypto_s {
     EVP_MAC_CTX  *hmac_sha1;    /* likewise, of Signature Version 2 */
 };
 
-struct chorus_md5_s {
+struct chorus_digest_s {
     EVP_MD       *md;
-    EVP_MD_CTX   *digest;
+    EVP_MD_CTX   *ctx;
+};
+
+
+static const char  *digest_names[] = {
+    [CHORUS_DIGEST_MD5] = "MD5",
+    [CHORUS_DIGEST_SHA1] = "SHA1",
+    [CHORUS_DIGEST_SHA256] = "SHA256",
 };
 
 
@@ -142,59 +150,59 @@ chorus_hmac_sha1(chorus_crypto_t *crypto, chorus_str_t key,
 }
 
 
-chorus_md5_t *
-chorus_md5_create(void)
+chorus_digest_t *
+chorus_digest_create(chorus_digest_algorithm_t algorithm)
 {
-    chorus_md5_t  *md5;
+    chorus_digest_t  *digest;
 
-    md5 = calloc(1, sizeof(chorus_md5_t));
-    if (md5 == NULL) {
+    digest = calloc(1, sizeof(chorus_digest_t));
+    if (digest == NULL) {
         return NULL;
     }
 
-    md5->md = EVP_MD_fetch(NULL, "MD5", NULL);
-    md5->digest = EVP_MD_CTX_new();
+    digest->md = EVP_MD_fetch(NULL, digest_names[algorithm], NULL);
+    digest->ctx = EVP_MD_CTX_new();
 
-    if (md5->md == NULL || md5->digest == NULL) {
-        chorus_md5_destroy(md5);
+    if (digest->md == NULL || digest->ctx == NULL) {
+        chorus_digest_destroy(digest);
         return NULL;
     }
 
-    return md5;
+    return digest;
 }
 
 
 bool
-chorus_md5_begin(chorus_md5_t *md5)
+chorus_digest_begin(chorus_digest_t *digest)
 {
-    return EVP_DigestInit_ex2(md5->digest, md5->md, NULL) == 1;
+    return EVP_DigestInit_ex2(digest->ctx, digest->md, NULL) == 1;
 }
 
 
 bool
-chorus_md5_update(chorus_md5_t *md5, chorus_str_t data)
+chorus_digest_update(chorus_digest_t *digest, chorus_str_t data)
 {
-    return EVP_DigestUpdate(md5->digest, data.data, data.len) == 1;
+    return EVP_DigestUpdate(digest->ctx, data.data, data.len) == 1;
 }
 
 
 bool
-chorus_md5_end(chorus_md5_t *md5, unsigned char out[CHORUS_MD5_LEN])
+chorus_digest_end(chorus_digest_t *digest, unsigned char *out)
 {
-    return EVP_DigestFinal_ex(md5->digest, out, NULL) == 1;
+    return EVP_DigestFinal_ex(digest->ctx, out, NULL) == 1;
 }
 
 
 void
-chorus_md5_destroy(chorus_md5_t *md5)
+chorus_digest_destroy(chorus_digest_t *digest)
 {
-    if (md5 == NULL) {
+    if (digest == NULL) {
         return;
     }
 
-    EVP_MD_CTX_free(md5->digest);
-    EVP_MD_free(md5->md);
-    free(md5);
+    EVP_MD_CTX_free(digest->ctx);
+    EVP_MD_free(digest->md);
+    free(digest);
 }
 
 
@@ -237,4 +245,79 @@ chorus_base64(chorus_mem_t *mem, const void *bytes, size_t len)
     }
 
     return (chorus_str_t) { out, size };
+}
+
+
+/* 0..63; -1 when c is none of the alphabet. */
+static int
+crypto_base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+
+chorus_rc_t
+chorus_base64_decode(chorus_mem_t *mem, chorus_str_t text,
+    chorus_str_t *bytes)
+{
+    int       digit;
+    char     *out;
+    size_t    i, len;
+    uint32_t  bits;
+
+    if (text.len % 4 != 0) {
+        return CHORUS_ERROR;
+    }
+
+    for (i = 0; i < 2 && text.len != 0 && text.data[text.len - 1] == '='; i++)
+    {
+        text.len--;
+    }
+
+    out = chorus_alloc(mem, text.len / 4 * 3 + 4);
+    if (out == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    bits = 0;
+    len = 0;
+
+    for (i = 0; i < text.len; i++) {
+
+        digit = crypto_base64_digit(text.data[i]);
+        if (digit < 0) {
+            return CHORUS_ERROR;
+        }
+
+        bits = bits << 6 | (uint32_t) digit;
+
+        if (i % 4 != 0) {
+            out[len++] = (char) (bits >> (6 - i % 4 * 2) & 0xff);
+        }
+    }
+
+    /* what is left of a last, broken group of four digits must be zero */
+
+    if ((text.len % 4 == 2 && (bits & 0x0f) != 0)
+        || (text.len % 4 == 3 && (bits & 0x03) != 0)
+        || text.len % 4 == 1)
+    {
+        return CHORUS_ERROR;
+    }
+
+    *bytes = (chorus_str_t) { out, len };
+
+    return CHORUS_OK;
 }

@@ -125,31 +125,31 @@ sign_a_key(void **state)
 static void
 run_md5(void **state)
 {
-    chorus_md5_t   *a, *b;
-    unsigned char   out[CHORUS_MD5_LEN];
+    chorus_digest_t  *a, *b;
+    unsigned char     out[CHORUS_MD5_LEN];
 
     (void) state;
 
-    a = chorus_md5_create();
-    b = chorus_md5_create();
+    a = chorus_digest_create(CHORUS_DIGEST_MD5);
+    b = chorus_digest_create(CHORUS_DIGEST_MD5);
 
-    assert_true(chorus_md5_begin(a));
-    assert_true(chorus_md5_begin(b));
-    assert_true(chorus_md5_update(a, chorus_str("ab")));
-    assert_true(chorus_md5_update(b, chorus_null_str));
-    assert_true(chorus_md5_update(a, chorus_str("c")));
-    assert_true(chorus_md5_end(a, out));
+    assert_true(chorus_digest_begin(a));
+    assert_true(chorus_digest_begin(b));
+    assert_true(chorus_digest_update(a, chorus_str("ab")));
+    assert_true(chorus_digest_update(b, chorus_null_str));
+    assert_true(chorus_digest_update(a, chorus_str("c")));
+    assert_true(chorus_digest_end(a, out));
     check_hex("abc", out, sizeof(out), "900150983cd24fb0d6963f7d28e17f72");
-    assert_true(chorus_md5_end(b, out));
+    assert_true(chorus_digest_end(b, out));
     check_hex("empty", out, sizeof(out), "d41d8cd98f00b204e9800998ecf8427e");
 
-    assert_true(chorus_md5_begin(a));       /* again */
-    assert_true(chorus_md5_end(a, out));
+    assert_true(chorus_digest_begin(a));    /* again */
+    assert_true(chorus_digest_end(a, out));
     check_hex("again", out, sizeof(out), "d41d8cd98f00b204e9800998ecf8427e");
 
-    chorus_md5_destroy(a);
-    chorus_md5_destroy(b);
-    chorus_md5_destroy(NULL);
+    chorus_digest_destroy(a);
+    chorus_digest_destroy(b);
+    chorus_digest_destroy(NULL);
 }
 
 
