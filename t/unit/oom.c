@@ -284,6 +284,74 @@ scarce_unsigned_header(chorus_mem_t *pool)
 }
 
 
+/* V4 with a '+' that is signed as a plus, V2, and a URL that has expired:
+ * signatures that match need no memory of their own. */
+static chorus_rc_t
+verify_url(chorus_mem_t *pool, const char *url, chorus_s3_code_t code)
+{
+    chorus_rc_t              rc;
+    chorus_uri_t             uri;
+    chorus_auth_t            auth;
+    chorus_s3_refusal_t      refusal;
+    chorus_sigv4_request_t   request;
+    chorus_auth_verifier_t   verifier = {
+        pool, crypto, keys, EXAMPLE_NOW, chorus_str("us-east-1"), secret_of,
+        NULL, true, false, chorus_null_str
+    };
+
+    static const chorus_header_t  host = HEADER("Host", "h");
+
+    assert_int_equal(chorus_uri_parse(&mem, chorus_str_from(url), &uri, NULL),
+                     CHORUS_OK);
+
+    request.method = chorus_str("GET");
+    request.uri = &uri;
+    request.headers = &host;
+    request.nheaders = 1;
+
+    rc = chorus_auth_verify(&verifier, &request, &auth, &refusal);
+
+    if (rc != CHORUS_ERROR) {
+        return rc;
+    }
+
+    assert_int_equal(refusal.code, code);
+
+    return nomem_if_null(chorus_auth_target(pool, &uri, &auth));
+}
+
+
+#define URL_V4                                                                \
+    "/b/k?prefix=a+b&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK"    \
+    "%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z" \
+    "&X-Amz-SignedHeaders=host&X-Amz-Signature=00000000000000000000000000000" \
+    "00000000000000000000000000000000000&X-Amz-Expires="
+
+
+static chorus_rc_t
+scarce_presigned(chorus_mem_t *pool)
+{
+    return verify_url(pool, URL_V4 "60", CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
+}
+
+
+static chorus_rc_t
+scarce_v2(chorus_mem_t *pool)
+{
+    return verify_url(pool, "/b/k?acl&AWSAccessKeyId=AK&Signature=%78"
+                      "&x-amz-security-token=a+b&Expires=9999999999",
+                      CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
+}
+
+
+static chorus_rc_t
+scarce_expired(chorus_mem_t *pool)
+{
+    return verify_url(pool, "/b/k?AWSAccessKeyId=AK&Signature=x&Expires=1",
+                      CHORUS_S3_REQUEST_EXPIRED);
+}
+
+
 static chorus_rc_t
 scarce_error_xml(chorus_mem_t *pool)
 {
@@ -462,6 +530,9 @@ each_allocation_fails_once(void **state)
         { "verify", scarce_verify },
         { "wrong region", scarce_wrong_region },
         { "unsigned header", scarce_unsigned_header },
+        { "presigned", scarce_presigned },
+        { "version 2", scarce_v2 },
+        { "expired", scarce_expired },
         { "error document", scarce_error_xml },
         { "delete objects", scarce_delete },
         { "tagging", scarce_tagging },

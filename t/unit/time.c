@@ -123,13 +123,39 @@ write_amz_dates(void **state)
 }
 
 
+static void
+write_iso_dates(void **state)
+{
+    size_t  i;
+    char    text[CHORUS_ISO_DATE_LEN + 1];
+
+    static const struct {
+        int64_t      seconds;
+        const char  *expected;
+    } rows[] = {
+        { 1369353600, "2013-05-24T00:00:00Z" },
+        { 951868799, "2000-02-29T23:59:59Z" },
+        { -1, "1970-01-01T00:00:00Z" },
+        { INT64_MAX, "9999-12-31T23:59:59Z" },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        chorus_time_iso(rows[i].seconds, text);
+        assert_string_equal(text, rows[i].expected);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         test_row(parse_amz_dates),
         test_row(parse_http_dates),
-        test_row(write_amz_dates)
+        test_row(write_amz_dates),
+        test_row(write_iso_dates)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
