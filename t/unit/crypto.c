@@ -67,6 +67,26 @@ authenticate(void **state)
 
 
 static void
+authenticate_with_sha1(void **state)
+{
+    unsigned char  out[CHORUS_SHA1_LEN];
+
+    (void) state;
+
+    assert_true(chorus_hmac_sha1(crypto, chorus_str("Jefe"),
+                                 chorus_str("what do ya want for nothing?"),
+                                 out));
+    check_hex("RFC 2202, 2", out, sizeof(out),
+              "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+
+    assert_true(chorus_hmac_sha1(crypto, chorus_null_str, chorus_null_str,
+                                 out));
+    check_hex("empty", out, sizeof(out),
+              "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d");
+}
+
+
+static void
 sign_a_key(void **state)
 {
     unsigned char  key[CHORUS_SHA256_LEN];
@@ -122,6 +142,53 @@ run_md5(void **state)
     chorus_md5_destroy(a);
     chorus_md5_destroy(b);
     chorus_md5_destroy(NULL);
+}
+
+
+static void
+decode_base64(void **state)
+{
+    size_t        i;
+    chorus_rc_t   rc;
+    chorus_str_t  bytes;
+
+    static const struct {
+        const char  *input;
+        const char  *expected;          /* NULL: refused */
+    } rows[] = {
+        { "", "" },
+        { "Zg==", "f" },
+        { "Zm8=", "fo" },
+        { "Zm9v", "foo" },
+        { "Zm9vYmFy", "foobar" },
+        { "+//+", "\xfb\xff\xfe" },
+        { "Zg", NULL },
+        { "Zg=", NULL },
+        { "Zm8", NULL },
+        { "Zh==", NULL },               /* bits behind the byte */
+        { "Zm9=", NULL },
+        { "Z===", NULL },
+        { "====", NULL },
+        { "==", NULL },
+        { "=m8=", NULL },
+        { "Zg==Zg==", NULL },
+        { "Zm9v\n", NULL },
+        { "Zm 9", NULL },
+        { "-__-", NULL },
+        { "Zm9\x80", NULL },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        rc = chorus_base64_decode(&mem, chorus_str_from(rows[i].input),
+                                  &bytes);
+        assert_int_equal(rc, rows[i].expected == NULL ? CHORUS_ERROR
+                                                      : CHORUS_OK);
+        if (rc == CHORUS_OK) {
+            check_str(rows[i].input, bytes, rows[i].expected);
+        }
+    }
 }
 
 
@@ -269,7 +336,9 @@ main(void)
         test_row(authenticate),
         test_row(sign_a_key),
         test_row(run_md5),
+        test_row(authenticate_with_sha1),
         test_row(encode_base64),
+        test_row(decode_base64),
         test_row(compare_secrets),
         test_row(cache_keys)
     };
