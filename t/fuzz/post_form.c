@@ -66,6 +66,31 @@ must_be_alike(const chorus_post_form_t *a, const chorus_post_form_t *b)
 }
 
 
+/* However loosely it is searched, the boundary stands before each part only. */
+static void
+must_have_plain_parts(const chorus_post_form_t *form, chorus_str_t body)
+{
+    size_t        n;
+    const char   *p;
+    chorus_str_t  what;
+
+    what = chorus_str_sub(form->delimiter, 2);
+    body.len = form->file_start;
+
+    for (n = 0; body.len != 0; n++) {
+
+        p = memmem(body.data, body.len, what.data, what.len);
+        if (p == NULL) {
+            break;
+        }
+
+        body = chorus_str_sub(body, (size_t) (p - body.data) + what.len);
+    }
+
+    FUZZ_HOLDS(n == form->nfields + 1);
+}
+
+
 /* All that says something is in the form for main, and nothing else but its
  * signature. */
 static void
@@ -187,6 +212,7 @@ fuzz_one(chorus_mem_t *mem, chorus_str_t input)
     }
 
     must_carry_over(&form, &again);
+    must_have_plain_parts(&again, chorus_buf_str(&body));
 
     check.content_length = body.len;
     FUZZ_HOLDS(chorus_post_verify(&check, &again, &grant, &refusal)

@@ -207,7 +207,7 @@ read_a_form(void **state)
                   CHORUS_S3_MALFORMED_POST_REQUEST, NULL);
 
     body = chorus_str(FIELD("kEy", "a/${filename}") FIELD("acl", "")
-                      FIELD("x-amz-meta-\xc3\xa9", "\r\n--C\r\n --B\n--B")
+                      FIELD("x-amz-meta-\xc3\xa9", "\r\n--C\r\n -B\n- -B")
                       FIELD("two", "${filename}${filename}$ {filename}")
                       FILE_PART TAIL);
 
@@ -219,7 +219,7 @@ read_a_form(void **state)
     check_str("key", form.key, "a/f.txt");
     check_str("empty", form.fields[1].value, "");
     check_str("name", form.fields[2].name, "x-amz-meta-\xc3\xa9");
-    check_str("value", form.fields[2].value, "\r\n--C\r\n --B\n--B");
+    check_str("value", form.fields[2].value, "\r\n--C\r\n -B\n- -B");
     check_str("variables", form.fields[3].value, "f.txtf.txt$ {filename}");
     check_str("file name", form.filename, "f.txt");
     check_str("file type", form.file_type, "text/plain");
@@ -312,6 +312,22 @@ refuse_forms(void **state)
         ROW("cut in a header", KEY "--B\r\nContent-Dis",
             CHORUS_S3_MALFORMED_POST_REQUEST, NULL),
         ROW("cut behind a boundary", KEY "--B",
+            CHORUS_S3_MALFORMED_POST_REQUEST, NULL),
+
+        ROW("the boundary within a value", KEY FIELD("acl", "a--Bb")
+            FILE_PART TAIL, CHORUS_S3_MALFORMED_POST_REQUEST, NULL),
+        ROW("the boundary in a header", KEY "--B\r\nX: --B\r\n"
+            "Content-Disposition: form-data; name=\"file\"\r\n\r\n" TAIL,
+            CHORUS_S3_MALFORMED_POST_REQUEST, NULL),
+        ROW("the boundary in the name of the file", KEY
+            "--B\r\nContent-Disposition: form-data; name=\"file\"; "
+            "filename=\"x--B\"\r\n\r\n" TAIL,
+            CHORUS_S3_MALFORMED_POST_REQUEST, NULL),
+        ROW("the boundary made from the name of the file",
+            KEY FIELD("a", "--${filename}\r\nContent-Disposition: form-data; "
+                      "name=\"acl\"\r\n\r\npublic-read")
+            "--B\r\nContent-Disposition: form-data; name=\"file\"; "
+            "filename=\"B\"\r\n\r\n" TAIL,
             CHORUS_S3_MALFORMED_POST_REQUEST, NULL),
 
         ROW("no file", KEY "--B--\r\n", CHORUS_S3_INVALID_ARGUMENT,
