@@ -154,6 +154,53 @@ run_md5(void **state)
 
 
 static void
+decode_base64(void **state)
+{
+    size_t        i;
+    chorus_rc_t   rc;
+    chorus_str_t  bytes;
+
+    static const struct {
+        const char  *input;
+        const char  *expected;          /* NULL: refused */
+    } rows[] = {
+        { "", "" },
+        { "Zg==", "f" },
+        { "Zm8=", "fo" },
+        { "Zm9v", "foo" },
+        { "Zm9vYmFy", "foobar" },
+        { "+//+", "\xfb\xff\xfe" },
+        { "Zg", NULL },
+        { "Zg=", NULL },
+        { "Zm8", NULL },
+        { "Zh==", NULL },               /* bits behind the byte */
+        { "Zm9=", NULL },
+        { "Z===", NULL },
+        { "====", NULL },
+        { "==", NULL },
+        { "=m8=", NULL },
+        { "Zg==Zg==", NULL },
+        { "Zm9v\n", NULL },
+        { "Zm 9", NULL },
+        { "-__-", NULL },
+        { "Zm9\x80", NULL },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        rc = chorus_base64_decode(&mem, chorus_str_from(rows[i].input),
+                                  &bytes);
+        assert_int_equal(rc, rows[i].expected == NULL ? CHORUS_ERROR
+                                                      : CHORUS_OK);
+        if (rc == CHORUS_OK) {
+            check_str(rows[i].input, bytes, rows[i].expected);
+        }
+    }
+}
+
+
+static void
 encode_base64(void **state)
 {
     (void) state;
@@ -299,6 +346,7 @@ main(void)
         test_row(sign_a_key),
         test_row(run_md5),
         test_row(encode_base64),
+        test_row(decode_base64),
         test_row(compare_secrets),
         test_row(cache_keys)
     };

@@ -12,6 +12,7 @@
 #include "chorus_s3_xml.h"
 #include "chorus_auth.h"
 #include "config_host.h"
+#include "post_form.h"
 #include "sigv4_examples.h"
 #include "test.h"
 
@@ -482,6 +483,98 @@ scarce_checksum(chorus_mem_t *pool)
 
 
 static chorus_rc_t
+scarce_unbase64(chorus_mem_t *pool)
+{
+    chorus_str_t  bytes;
+
+    return chorus_base64_decode(pool, chorus_str("eA=="), &bytes);
+}
+
+
+static chorus_s3_code_t  post_code;             /* of the last refusal */
+
+/* With one field more than AWS's example, when there is an `extra`. */
+static chorus_rc_t
+post_with(chorus_mem_t *pool, const char *extra, const char *bucket)
+{
+    chorus_rc_t              rc;
+    chorus_buf_t             body;
+    chorus_post_form_t       form;
+    chorus_post_check_t      check = { 0 };
+    chorus_post_grant_t      grant;
+    chorus_s3_refusal_t      refusal;
+    chorus_sigv4_signer_t    signer = {
+        pool, crypto, keys, chorus_str(EXAMPLE_ACCESS_KEY),
+        chorus_str(EXAMPLE_SECRET), chorus_str("us-east-1")
+    };
+    chorus_auth_verifier_t   verifier = {
+        .mem = pool, .crypto = crypto, .keys = keys, .now = POST_NOW,
+        .region = chorus_str("us-east-1"), .secret_of = post_secret_of
+    };
+
+    body = chorus_buf(&mem, 0);
+
+    if (extra != NULL) {
+        post_add_field(&body, extra, chorus_str("x"));
+    }
+
+    chorus_buf_add(&body, post_body(&mem, post_example_fields));
+
+    check.verifier = &verifier;
+    check.bucket = chorus_str_from(bucket);
+
+    rc = chorus_post_form_begin(&form, pool, chorus_str(POST_TYPE), &refusal);
+
+    if (rc == CHORUS_OK) {
+        rc = chorus_post_form_read(&form, chorus_buf_str(&body), true);
+    }
+
+    if (rc == CHORUS_OK) {
+        rc = chorus_post_verify(&check, &form, &grant, &refusal);
+        post_code = refusal.code;
+    }
+
+    if (rc == CHORUS_OK) {
+        rc = nomem_if_null(chorus_post_sign(&signer, &form, &grant,
+                                            check.bucket, POST_NOW));
+    }
+
+    return rc != CHORUS_OK
+           ? rc : nomem_if_null(chorus_post_content_type(pool, &form));
+}
+
+
+static chorus_rc_t
+scarce_post(chorus_mem_t *pool)
+{
+    return post_with(pool, NULL, POST_BUCKET);
+}
+
+
+static chorus_rc_t
+scarce_post_refusal(chorus_mem_t *pool)
+{
+    chorus_rc_t  rc;
+
+    rc = post_with(pool, "x-amz-meta-extra", POST_BUCKET);
+
+    return rc == CHORUS_ERROR ? CHORUS_OK : rc;
+}
+
+
+static chorus_rc_t
+scarce_post_condition(chorus_mem_t *pool)
+{
+    chorus_rc_t  rc;
+
+    rc = post_with(pool, NULL, "another");
+
+    return rc == CHORUS_ERROR && post_code == CHORUS_S3_ACCESS_DENIED
+           ? CHORUS_OK : rc;
+}
+
+
+static chorus_rc_t
 scarce_config(chorus_mem_t *pool)
 {
     chorus_rc_t           rc;
@@ -540,6 +633,10 @@ each_allocation_fails_once(void **state)
         { "replication", scarce_replication },
         { "pattern", scarce_pattern },
         { "base64", scarce_base64 },
+        { "base64 backwards", scarce_unbase64 },
+        { "browser upload", scarce_post },
+        { "browser upload refused", scarce_post_refusal },
+        { "browser upload against its policy", scarce_post_condition },
         { "config", scarce_config },
     };
 
@@ -560,6 +657,9 @@ each_allocation_of_json_fails_once(void **state)
 
     json_set_alloc_funcs(scarce_malloc, free);
     run_scarce("config", scarce_config, true);
+    run_scarce("browser upload", scarce_post, true);
+    run_scarce("browser upload against its policy", scarce_post_condition,
+               true);
     json_set_alloc_funcs(malloc, free);
 }
 
