@@ -118,12 +118,6 @@ chunk_read_line(chorus_aws_chunked_t *chunked, chunk_bytes_t *bytes)
 
         c = bytes->data[bytes->read++];
 
-        if (chunked->state == CHORUS_CHUNK_TRAILERS
-            && ++chunked->trailers_len > CHORUS_AWS_CHUNKED_TRAILER_MAX_LEN)
-        {
-            return chorus_aws_chunked_bad_trailer(chunked);
-        }
-
         if (chunked->line_len == CHORUS_AWS_CHUNKED_LINE_MAX_LEN
             || !chunk_line_takes(chunked, c))
         {
