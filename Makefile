@@ -92,7 +92,9 @@ fuzz-run: $(fuzz_prog)
 	    mkdir -p $(BUILD)/corpus/$${target##*/}; \
 	    (cd $(BUILD)/fuzz && ./$${target##*/} -max_total_time=$(SECONDS) \
 	        -max_len=4096 -verbosity=0 -print_final_stats=1 \
-	        ../corpus/$${target##*/} 2>&1) \
+	        ../corpus/$${target##*/} \
+	        $$(ls -d $(CURDIR)/t/fuzz/corpus/$${target##*/} 2>/dev/null) \
+	        2>&1) \
 	        | grep -E 'number_of_executed|ERROR|SUMMARY|Test unit' ; \
 	    ! ls $(BUILD)/fuzz/crash-* $(BUILD)/fuzz/leak-* \
 	         $(BUILD)/fuzz/timeout-* 2>/dev/null || exit 1; \
