@@ -149,16 +149,138 @@ reference_line(reference_t *r, bool is_trailer, size_t *next)
 }
 
 
+/* What the trailers say, by name. */
+typedef struct {
+    char  *sum;
+    char  *signature;
+    bool   is_open;         /* the signature was a placeholder */
+} trailers_t;
+
+
+/* "name:value": false when it may not stand there. */
+static bool
+reference_trailer(const reference_t *r, trailers_t *t, char *line, size_t len)
+{
+    bool          is_sum, may_be_signed;
+    char         *colon;
+    chorus_str_t  name, value;
+
+    colon = memchr(line, ':', len);
+    if (colon == NULL || t->signature != NULL) {
+        return false;
+    }
+
+    name.data = line;
+    name.len = (size_t) (colon - line);
+    value.data = colon + 1;
+    value.len = len - name.len - 1;
+    name = chorus_str_trim(name);
+    value = chorus_str_trim(value);
+
+    is_sum = r->algorithm != CHORUS_CHECKSUM_NONE && t->sum == NULL
+             && chorus_str_caseeq(name, chorus_checksum_header(r->algorithm));
+    may_be_signed = r->form == CHORUS_AWS_CHUNKED_SIGNED_TRAILER
+                    && chorus_str_caseeq(name,
+                           chorus_str("x-amz-trailer-signature"));
+
+    if (is_sum && value.len == chorus_checksum_text_len(r->algorithm)) {
+        t->sum = line + (value.data - line);
+        return true;
+    }
+
+    if (may_be_signed) {
+        t->signature = line + (value.data - line);
+        return take_signature(t->signature, value.len, &t->is_open);
+    }
+
+    return false;
+}
+
+
+/* The right checksum, and that in the place of its placeholder. */
+static void
+reference_sum(reference_t *r, trailers_t *t, char right[64])
+{
+    chorus_checksum_t  *checksum;
+
+    checksum = chorus_checksum_create(r->algorithm);
+    FUZZ_HOLDS(chorus_checksum_update(checksum, chorus_buf_str(&r->content)));
+    FUZZ_HOLDS(chorus_checksum_end(checksum, right));
+    chorus_checksum_destroy(checksum);
+
+    (void) is_right(t->sum, right, chorus_checksum_text_len(r->algorithm),
+                    memcmp(t->sum, "########", 8) == 0);
+}
+
+
+/* All values have one "=" at their end, or two. */
+static bool
+is_base64(const char *text, const char *like, size_t len)
+{
+    size_t  n;
+
+    n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                     "0123456789+/");
+
+    return n == strcspn(like, "=") && memcmp(text + n, "==", len - n) == 0;
+}
+
+
+static chorus_s3_code_t
+reference_end(reference_t *r, trailers_t *t)
+{
+    int           n;
+    char          canonical[128], right[65], sum[64] = "";
+    size_t        len;
+    chorus_str_t  name;
+
+    len = chorus_checksum_text_len(r->algorithm);
+    n = 0;
+
+    if ((t->sum != NULL) != (len != 0)
+        || (t->sum != NULL && t->signature == NULL
+            && r->form == CHORUS_AWS_CHUNKED_SIGNED_TRAILER))
+    {
+        return CHORUS_S3_INVALID_REQUEST;
+    }
+
+    if (t->sum != NULL) {
+        reference_sum(r, t, sum);
+        name = chorus_checksum_header(r->algorithm);
+        n = snprintf(canonical, sizeof(canonical), "%.*s:%.*s\n",
+                     chorus_fmt(name), (int) len, t->sum);
+    }
+
+    if (t->signature != NULL) {
+        right_signature(r, "AWS4-HMAC-SHA256-TRAILER", "",
+                        (chorus_str_t) { canonical, (size_t) n }, right);
+
+        if (!is_right(t->signature, right, 64, t->is_open)) {
+            return CHORUS_S3_SIGNATURE_DOES_NOT_MATCH;
+        }
+    }
+
+    if (t->sum != NULL && !is_base64(t->sum, sum, len)) {
+        return CHORUS_S3_INVALID_REQUEST;
+    }
+
+    memcpy(r->checksum, sum, len);
+
+    return t->sum != NULL && memcmp(t->sum, sum, len) != 0
+           ? CHORUS_S3_BAD_DIGEST : CHORUS_S3_OK;
+}
+
+
 static chorus_s3_code_t
 reference_trailers(reference_t *r)
 {
-    int                  n;
-    char                 canonical[128], right[65], value[64], *line, *colon;
-    char                *seen = NULL, *signature = NULL;
-    bool                 is_sum, is_open = false;
-    size_t               next, len, name_len;
-    chorus_str_t         name, text;
-    chorus_checksum_t   *checksum;
+    int               n;
+    char             *line;
+    size_t            next;
+    trailers_t        trailers;
+    chorus_s3_code_t  code;
+
+    memset(&trailers, 0, sizeof(trailers_t));
 
     for ( ;; ) {
 
@@ -172,88 +294,16 @@ reference_trailers(reference_t *r)
         r->at = next;
 
         if (n == 0) {
-            break;
+            code = reference_end(r, &trailers);
+
+            return code == CHORUS_S3_OK && r->at != r->len
+                   ? CHORUS_S3_INVALID_REQUEST : code;
         }
 
-        colon = memchr(line, ':', (size_t) n);
-        if (colon == NULL || signature != NULL) {
-            return CHORUS_S3_INVALID_REQUEST;
-        }
-
-        name_len = (size_t) (colon - line);
-        name = chorus_str_trim((chorus_str_t) { line, name_len });
-        text = chorus_str_trim((chorus_str_t) { colon + 1,
-                                                (size_t) n - name_len - 1 });
-        is_sum = r->algorithm != CHORUS_CHECKSUM_NONE
-                 && chorus_str_caseeq(name,
-                                      chorus_checksum_header(r->algorithm));
-
-        if (is_sum && seen == NULL
-            && text.len == chorus_checksum_text_len(r->algorithm))
-        {
-            seen = (char *) text.data;
-
-        } else if (r->form == CHORUS_AWS_CHUNKED_SIGNED_TRAILER
-                   && chorus_str_caseeq(name,
-                          chorus_str("x-amz-trailer-signature"))
-                   && take_signature((char *) text.data, text.len, &is_open))
-        {
-            signature = (char *) text.data;
-
-        } else {
+        if (!reference_trailer(r, &trailers, line, (size_t) n)) {
             return CHORUS_S3_INVALID_REQUEST;
         }
     }
-
-    if ((seen != NULL) != (r->algorithm != CHORUS_CHECKSUM_NONE)
-        || (seen != NULL && signature == NULL
-            && r->form == CHORUS_AWS_CHUNKED_SIGNED_TRAILER))
-    {
-        return CHORUS_S3_INVALID_REQUEST;
-    }
-
-    len = chorus_checksum_text_len(r->algorithm);
-    n = 0;
-
-    if (seen != NULL) {
-        checksum = chorus_checksum_create(r->algorithm);
-        FUZZ_HOLDS(chorus_checksum_update(checksum,
-                                          chorus_buf_str(&r->content)));
-        FUZZ_HOLDS(chorus_checksum_end(checksum, value));
-        chorus_checksum_destroy(checksum);
-
-        (void) is_right(seen, value, len, memcmp(seen, "########", 8) == 0);
-        name = chorus_checksum_header(r->algorithm);
-        n = snprintf(canonical, sizeof(canonical), "%.*s:%.*s\n",
-                     chorus_fmt(name), (int) len, seen);
-    }
-
-    if (signature != NULL) {
-        right_signature(r, "AWS4-HMAC-SHA256-TRAILER", "",
-                        (chorus_str_t) { canonical, (size_t) n }, right);
-        if (!is_right(signature, right, 64, is_open)) {
-            return CHORUS_S3_SIGNATURE_DOES_NOT_MATCH;
-        }
-    }
-
-    if (seen != NULL) {
-        if (strspn(seen, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                         "0123456789+/") < strcspn(value, "=")
-            || memchr(value, '=', len) == NULL
-            || memcmp(seen + len - 1, "=", 1) != 0
-            || (value[len - 2] == '=') != (seen[len - 2] == '='))
-        {
-            return CHORUS_S3_INVALID_REQUEST;
-        }
-
-        if (memcmp(seen, value, len) != 0) {
-            return CHORUS_S3_BAD_DIGEST;
-        }
-
-        memcpy(r->checksum, value, len);
-    }
-
-    return r->at == r->len ? CHORUS_S3_OK : CHORUS_S3_INVALID_REQUEST;
 }
 
 
