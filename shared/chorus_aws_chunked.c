@@ -74,12 +74,9 @@ chunk_line_takes(const chorus_aws_chunked_t *chunked, char c)
         return c == '\r';
     }
 
-    if (c == '\n') {
-        return chunked->state == CHORUS_CHUNK_TRAILERS
-               && chunked->line_len != 0;
-    }
-
-    return c != '\0';
+    return c != '\n'
+           || (chunked->state == CHORUS_CHUNK_TRAILERS
+               && chunked->line_len != 0);
 }
 
 

@@ -111,8 +111,7 @@ reference_line(reference_t *r, bool is_trailer, size_t *next)
     p = r->body + r->at;
     left = r->len - r->at;
 
-    for (n = 0; n < left && p[n] != '\r' && p[n] != '\n' && p[n] != '\0'; n++)
-    {
+    for (n = 0; n < left && p[n] != '\r' && p[n] != '\n'; n++) {
         /* void */
     }
 

@@ -324,9 +324,13 @@ decode(const chorus_aws_chunked_options_t *options, chorus_str_t wire,
     if (result.rc == CHORUS_OK) {
         result.rc = chorus_aws_chunked_end(chunked, &result.refusal);
         assert_int_equal(result.rc == CHORUS_OK, result.is_done);
+        assert_int_equal(decode_piece(chunked, chorus_str(""), &result),
+                         CHORUS_OK);
 
     } else {
         assert_false(result.is_done);
+        assert_int_equal(decode_piece(chunked, chorus_str(""), &result),
+                         CHORUS_ERROR);
         assert_int_equal(decode_piece(chunked, chorus_str("0"), &result),
                          CHORUS_ERROR);
         assert_int_equal(chorus_aws_chunked_end(chunked, &again),

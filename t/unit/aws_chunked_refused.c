@@ -64,6 +64,8 @@ static const malformed_t  malformed_sizes[] = {
 
     { "no size", chorus_str("\r\n"), 9, NULL,
       CHORUS_S3_INCOMPLETE_BODY },
+    { "no size where 0 would do", chorus_str("\r\n\r\n"), 0, NULL,
+      CHORUS_S3_INCOMPLETE_BODY },
     { "no hex", chorus_str("g\r\n"), 9, NULL, CHORUS_S3_INCOMPLETE_BODY },
     { "0x", chorus_str("0x9\r\n123456789\r\n0\r\n\r\n"), 9, NULL,
       CHORUS_S3_INCOMPLETE_BODY },
@@ -233,6 +235,34 @@ malformed_bodies(void **state)
     check_malformed(malformed_sizes, NROWS(malformed_sizes));
     check_malformed(malformed_lines, NROWS(malformed_lines));
     check_malformed(malformed_trailers, NROWS(malformed_trailers));
+}
+
+
+/* Before any content is read, whatever length is declared. */
+static void
+sizes_of_2_63_are_no_sizes(void **state)
+{
+    size_t    i;
+    body_t    body;
+    result_t  result;
+
+    static const char  *rows[] = {
+        "8000000000000000\r\n", "ffffffffffffffff\r\n",
+        "10000000000000000\r\n"
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        body_begin(&body, UNSIGNED);
+        chorus_buf_text(&body.wire, rows[i]);
+        body.options.decoded_len = UINT64_MAX;
+
+        result = decode_whole(&body);
+        check_refused(rows[i], &result, CHORUS_S3_INCOMPLETE_BODY);
+        check_str(rows[i], result.refusal.message,
+                  "The request body terminated unexpectedly.");
+    }
 }
 
 
@@ -579,6 +609,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         test_row(announcements),
         test_row(malformed_bodies),
+        test_row(sizes_of_2_63_are_no_sizes),
         test_row(malformed_signatures),
         test_row(signed_trailers),
         test_row(chunks_out_of_order),
