@@ -310,7 +310,6 @@ chunk_parse_announced(const chorus_aws_chunked_options_t *options,
 {
     chorus_str_t  name;
 
-    *algorithm = CHORUS_CHECKSUM_NONE;
     name = chorus_str_trim(options->trailer);
 
     if (name.len == 0) {
@@ -332,6 +331,7 @@ chunk_check_options(const chorus_aws_chunked_options_t *options,
     chorus_s3_refusal_t  refusal;
 
     memset(&refusal, 0, sizeof(chorus_s3_refusal_t));
+    *algorithm = CHORUS_CHECKSUM_NONE;
 
     if (options->form == CHORUS_AWS_CHUNKED_NONE) {
         refusal.code = CHORUS_S3_INTERNAL_ERROR;
