@@ -35,15 +35,17 @@ shared_obj := $(shared_src:%.c=$(BUILD)/obj/%.o) \
               $(BUILD)/obj/chorus_library.o
 worker_obj := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard chorus-worker/*.c))
 ctl_obj    := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard chorusctl/*.c))
-fuzz_prog  := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard t/fuzz/*.c))
+fuzz_names := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/*.c))
+fuzz_prog  := $(addprefix $(BUILD)/fuzz/,$(fuzz_names))
 unit_prog  := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
+bench_prog := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
 module := $(BUILD)/ngx_http_chorus_module.so
 worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
-.PHONY: all module worker ctl unit fuzz fuzz-run install demo demo-stop \
-        check lint clean help
+.PHONY: all module worker ctl unit bench bench-build fuzz fuzz-run install \
+        demo demo-stop check lint clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -79,26 +81,18 @@ check:                      ## install, build, run all tests
 	@tools/install-packages check
 	@t/run
 
-fuzz:                       ## each fuzz target for SECONDS (default 20)
-	@tools/install-packages check
-	@$(MAKE) --no-print-directory fuzz-run CC=clang BUILD=build/fuzz \
-	    SANITIZE=fuzzer-no-link,address,undefined OPT="-O1 -g"
+fuzz: fuzz-build            ## each fuzz target for SECONDS (default 20)
+	@for target in $(fuzz_names); do t/fuzz/run $$target $(SECONDS) || exit 1; \
+	done
 
 SECONDS ?= 20
 
-fuzz-run: $(fuzz_prog)
-	@for target in $(fuzz_prog); do \
-	    echo "== $$target"; \
-	    mkdir -p $(BUILD)/corpus/$${target##*/}; \
-	    (cd $(BUILD)/fuzz && ./$${target##*/} -max_total_time=$(SECONDS) \
-	        -max_len=4096 -verbosity=0 -print_final_stats=1 \
-	        ../corpus/$${target##*/} \
-	        $$(ls -d $(CURDIR)/t/fuzz/corpus/$${target##*/} 2>/dev/null) \
-	        2>&1) \
-	        | grep -E 'number_of_executed|ERROR|SUMMARY|Test unit' ; \
-	    ! ls $(BUILD)/fuzz/crash-* $(BUILD)/fuzz/leak-* \
-	         $(BUILD)/fuzz/timeout-* 2>/dev/null || exit 1; \
-	done
+fuzz-build:                 # the fuzz targets, build/fuzz/fuzz/*
+	@tools/install-packages check
+	@$(MAKE) --no-print-directory fuzz-programs CC=clang BUILD=build/fuzz \
+	    SANITIZE=fuzzer-no-link,address,undefined OPT="-O1 -g"
+
+fuzz-programs: $(fuzz_prog)
 
 lint:                       ## static analysis
 	@tools/install-packages lint
@@ -151,6 +145,11 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libchorus.a
 	$(q)$(CC) $(cflags) $(ldflags) -o $@ $< $(BUILD)/libchorus.a -lcmocka \
 	    $(libs)
 
+$(BUILD)/bench/%: bench/%.c $(BUILD)/libchorus.a
+	@mkdir -p $(@D)
+	$(say) "  BENCH $@"
+	$(q)$(CC) $(cflags) $(ldflags) -o $@ $< $(BUILD)/libchorus.a $(libs)
+
 $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(BUILD)/libchorus.a
 	@mkdir -p $(@D)
 	$(say) "  FUZZ  $@"
@@ -189,4 +188,5 @@ $(module): $(nginx_tree)/objs/Makefile $(module_files)
 	@cp $(nginx_tree)/objs/ngx_http_chorus_module.so $@.new && mv -f $@.new $@
 
 
--include $(shell find $(BUILD)/obj $(BUILD)/unit -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/unit $(BUILD)/bench \
+    -name '*.d' 2>/dev/null)

@@ -34,7 +34,7 @@ typedef struct {
 typedef struct {
     layout_etag_t  etags[LAYOUT_CANDIDATES];
     size_t         n;
-    uint64_t          offset;          /* bytes of the object seen so far */
+    uint64_t       offset;          /* bytes of the object seen so far */
 } layout_probe_t;
 
 

@@ -268,6 +268,23 @@ s3_client_set_common(s3_lane_state_t *lane)
 }
 
 
+/* A ca_file is trusted instead of the system's authorities and not beside
+ * them: libcurl would go on to its folder of certificates. */
+
+static void
+s3_client_set_tls(CURL *easy, const chorus_storage_t *storage)
+{
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+
+    if (storage->ca_file.len != 0) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, storage->ca_file.data);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+}
+
+
 static void
 s3_client_set_method(s3_lane_state_t *lane)
 {
@@ -370,6 +387,7 @@ s3_client_send(s3_client_t *client, s3_lane_state_t *lane)
 
     curl_easy_reset(lane->easy);
     s3_client_set_common(lane);
+    s3_client_set_tls(lane->easy, lane->request.storage);
     s3_client_set_method(lane);
     curl_easy_setopt(lane->easy, CURLOPT_URL, sealed.url.data);
     curl_easy_setopt(lane->easy, CURLOPT_HTTPHEADER, sealed.headers);

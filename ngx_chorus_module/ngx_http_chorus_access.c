@@ -18,6 +18,15 @@ static ngx_uint_t ngx_http_chorus_same_bucket(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_chorus_bucket_is_plain(chorus_str_t bucket);
 static ngx_int_t ngx_http_chorus_authenticate(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal);
+static ngx_int_t ngx_http_chorus_identify(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal);
+static void ngx_http_chorus_verifier(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, chorus_mem_t *mem,
+    chorus_auth_verifier_t *verifier);
+static ngx_int_t ngx_http_chorus_target(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+static void ngx_http_chorus_client_headers(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
 static chorus_str_t ngx_http_chorus_secret_of(void *data,
     chorus_str_t access_key);
 static void ngx_http_chorus_decide(ngx_http_request_t *r,
@@ -80,10 +89,21 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
 
     ngx_memzero(&refusal, sizeof(chorus_s3_refusal_t));
 
-    if (ngx_http_chorus_parse(r, ctx, &refusal) != NGX_OK
-        || ngx_http_chorus_authenticate(r, ctx, &refusal) != NGX_OK)
+    if (ngx_http_chorus_parse(r, ctx, &refusal) != NGX_OK) {
+        return ngx_http_chorus_refuse(r, ctx, &refusal);
+    }
+
+    /* a preflight request of a browser has no credentials, and asks main */
+
+    if (r->method != NGX_HTTP_OPTIONS
+        && ngx_http_chorus_authenticate(r, ctx, &refusal) != NGX_OK)
     {
         return ngx_http_chorus_refuse(r, ctx, &refusal);
+    }
+
+    if (ngx_http_chorus_target(r, ctx) != NGX_OK) {
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_INTERNAL_ERROR,
+                                           NULL);
     }
 
     ngx_http_chorus_decide(r, ctx);
@@ -108,8 +128,14 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
                      "uploads are not supported by this version.");
     }
 
-    if (ctx->operation->touch == CHORUS_TOUCH_KEYS_IN_BODY && ctx->nfollowers)
-    {
+    ctx->reads_body = (ctx->operation->touch == CHORUS_TOUCH_KEYS_IN_BODY
+                       && ctx->nfollowers);
+
+    if (ngx_http_chorus_upload_begin(r, ctx) != NGX_OK) {
+        return ngx_http_chorus_refuse(r, ctx, &ctx->refusal);
+    }
+
+    if (ctx->reads_body) {
         return ngx_http_chorus_body_read(r, ctx);
     }
 
@@ -121,6 +147,16 @@ ngx_int_t
 ngx_http_chorus_access_ready(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx)
 {
+    if (ngx_http_chorus_address(r, ctx) != NGX_OK) {
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_INTERNAL_ERROR,
+                                           NULL);
+    }
+
+    if (r->method == NGX_HTTP_OPTIONS) {
+        ctx->ready = 1;
+        return NGX_OK;
+    }
+
     if (chorus_storage_credential(ctx->storage, ctx->user) == NULL) {
 
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -184,6 +220,7 @@ ngx_http_chorus_collect_headers(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
+    /* one more: body.c may add a checksum */
     ctx->headers = ngx_palloc(r->pool, (n + 1) * sizeof(chorus_header_t));
     if (ctx->headers == NULL) {
         return NGX_ERROR;
@@ -215,6 +252,7 @@ ngx_http_chorus_parse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     chorus_s3_refusal_t *refusal)
 {
     ngx_int_t       rc;
+    ngx_str_t       bucket;
     chorus_mem_t    mem;
     chorus_rc_t     parsed;
     chorus_error_t  error;
@@ -227,9 +265,27 @@ ngx_http_chorus_parse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    bucket = ngx_http_chorus_domain_bucket(r);
+
+    if (!ngx_http_chorus_bucket_is_plain(ngx_http_chorus_view(&bucket))) {
+        refusal->code = CHORUS_S3_INVALID_BUCKET_NAME;
+        return NGX_ERROR;
+    }
+
+    ctx->target = r->unparsed_uri;
+
+    if (bucket.len) {
+        ctx->target = ngx_http_chorus_domain_uri(r, &bucket,
+                                                 &r->unparsed_uri);
+        if (ctx->target.data == NULL) {
+            refusal->code = CHORUS_S3_INTERNAL_ERROR;
+            return NGX_ERROR;
+        }
+    }
+
     mem = ngx_http_chorus_mem(r->pool);
 
-    parsed = chorus_uri_parse(&mem, ngx_http_chorus_view(&r->unparsed_uri),
+    parsed = chorus_uri_parse(&mem, ngx_http_chorus_view(&ctx->target),
                               &ctx->uri, &error);
 
     if (parsed == CHORUS_NOMEM) {
@@ -237,9 +293,17 @@ ngx_http_chorus_parse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (parsed != CHORUS_OK || !ngx_http_chorus_same_bucket(r, ctx)) {
+    if (parsed != CHORUS_OK || !ngx_http_chorus_same_bucket(r, ctx)
+        || !ngx_http_chorus_domain_is_signed(r))
+    {
         refusal->code = CHORUS_S3_INVALID_URI;
         return NGX_ERROR;
+    }
+
+    ctx->wire_path = ctx->uri.path;
+
+    if (bucket.len) {
+        ctx->wire_path = chorus_str_sub(ctx->uri.path, 1 + bucket.len);
     }
 
     if (!ngx_http_chorus_bucket_is_plain(ctx->uri.bucket)) {
@@ -250,8 +314,27 @@ ngx_http_chorus_parse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     ctx->operation = chorus_s3_operation(ngx_http_chorus_view(&r->method_name),
                                          &ctx->uri, ctx->headers,
                                          ctx->nheaders);
+    ngx_http_chorus_client_headers(r, ctx);
 
     return NGX_OK;
+}
+
+
+/* Those of the client that chorus_proxy.conf sets; upload.c may change
+ * them. */
+
+static void
+ngx_http_chorus_client_headers(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx)
+{
+    ctx->content_encoding = ngx_http_chorus_ngx_str(
+            ngx_http_chorus_header(r, ctx, "content-encoding"));
+    ctx->decoded_content_length = ngx_http_chorus_ngx_str(
+            ngx_http_chorus_header(r, ctx, "x-amz-decoded-content-length"));
+    ctx->trailer = ngx_http_chorus_ngx_str(
+            ngx_http_chorus_header(r, ctx, "x-amz-trailer"));
+    ctx->sdk_checksum_algorithm = ngx_http_chorus_ngx_str(
+            ngx_http_chorus_header(r, ctx, "x-amz-sdk-checksum-algorithm"));
 }
 
 
@@ -304,55 +387,195 @@ ngx_http_chorus_bucket_is_plain(chorus_str_t bucket)
 }
 
 
+static void
+ngx_http_chorus_verifier(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    chorus_mem_t *mem, chorus_auth_verifier_t *verifier)
+{
+    ngx_http_chorus_loc_conf_t   *clcf;
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_chorus_module);
+
+    *mem = ngx_http_chorus_mem(r->pool);
+
+    verifier->mem = mem;
+    verifier->crypto = cmcf->crypto;
+    verifier->keys = cmcf->keys;
+    verifier->now = ngx_time();
+    verifier->region = cmcf->config->region;
+    verifier->secret_of = ngx_http_chorus_secret_of;
+    verifier->data = cmcf->config;
+    verifier->accepts_v2 = clcf->auth_v2;
+    verifier->accepts_anonymous = (clcf->anonymous != NULL);
+    verifier->v2_bucket = ctx->wire_path.len == ctx->uri.path.len
+                          ? chorus_null_str : ctx->uri.bucket;
+}
+
+
 static ngx_int_t
 ngx_http_chorus_authenticate(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal)
 {
-    chorus_mem_t                  mem;
+    chorus_rc_t              rc;
+    chorus_mem_t             mem;
+    chorus_uri_t             wire;
+    chorus_auth_verifier_t   verifier;
+    chorus_sigv4_request_t   request;
+
+    ngx_http_chorus_verifier(r, ctx, &mem, &verifier);
+
+    wire = ctx->uri;
+    wire.path = ctx->wire_path;
+
+    request.method = ngx_http_chorus_view(&r->method_name);
+    request.uri = &wire;
+    request.headers = ctx->headers;
+    request.nheaders = ctx->nheaders;
+    request.payload = chorus_null_str;
+
+    rc = chorus_auth_verify(&verifier, &request, &ctx->auth, refusal);
+
+    if (rc == CHORUS_NOMEM) {
+        refusal->code = CHORUS_S3_INTERNAL_ERROR;
+    }
+
+    if (rc != CHORUS_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->content_sha256 = ngx_http_chorus_ngx_str(ctx->auth.payload);
+
+    return ngx_http_chorus_identify(r, ctx, refusal);
+}
+
+
+static ngx_int_t
+ngx_http_chorus_identify(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    chorus_s3_refusal_t *refusal)
+{
     const chorus_user_t          *user;
-    chorus_sigv4_request_t        request;
     const chorus_credential_t    *credential;
-    chorus_sigv4_verifier_t       verifier;
+    ngx_http_chorus_loc_conf_t   *clcf;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
-    mem = ngx_http_chorus_mem(r->pool);
 
-    ngx_memzero(&request, sizeof(chorus_sigv4_request_t));
-    request.method = ngx_http_chorus_view(&r->method_name);
-    request.uri = &ctx->uri;
-    request.headers = ctx->headers;
-    request.nheaders = ctx->nheaders;
+    if (ctx->auth.kind == CHORUS_AUTH_ANONYMOUS) {
 
-    verifier.mem = &mem;
-    verifier.crypto = cmcf->crypto;
-    verifier.keys = cmcf->keys;
-    verifier.now = ngx_time();
-    verifier.region = cmcf->config->region;
-    verifier.secret_of = ngx_http_chorus_secret_of;
-    verifier.data = cmcf->config;
-
-    if (chorus_sigv4_verify(&verifier, &request, &ctx->auth, refusal)
-        != CHORUS_OK)
-    {
-        if (refusal->code == CHORUS_S3_OK) {
-            refusal->code = CHORUS_S3_INTERNAL_ERROR;
+        if (!ngx_http_chorus_anonymous_may(r, ctx)) {
+            refusal->code = CHORUS_S3_ACCESS_DENIED;
+            return NGX_ERROR;
         }
 
-        return NGX_ERROR;
+        clcf = ngx_http_get_module_loc_conf(r, ngx_http_chorus_module);
+        ctx->user = clcf->anonymous->name;
+
+        return NGX_OK;
     }
 
     user = chorus_config_user_of(cmcf->config, ctx->auth.access_key,
                                  &credential);
+
     if (user == NULL) {
         refusal->code = CHORUS_S3_INVALID_ACCESS_KEY_ID;
         return NGX_ERROR;
     }
 
     ctx->user = user->name;
-    ctx->content_sha256 = ngx_http_chorus_ngx_str(request.payload);
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_chorus_signing_key(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    u_char key[CHORUS_SHA256_LEN])
+{
+    chorus_mem_t            mem;
+    chorus_auth_verifier_t  verifier;
+
+    ngx_http_chorus_verifier(r, ctx, &mem, &verifier);
+
+    return chorus_auth_signing_key(&verifier, &ctx->auth, key) ? NGX_OK
+                                                               : NGX_ERROR;
+}
+
+
+/* What authenticated the request ends here: the storage sees the target
+ * without it. */
+
+static ngx_int_t
+ngx_http_chorus_target(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    chorus_mem_t    mem;
+    chorus_str_t    target;
+    chorus_error_t  error;
+
+    if (ctx->uri.query.len == 0) {
+        return NGX_OK;
+    }
+
+    if (r->method == NGX_HTTP_OPTIONS) {
+        /* asked in the name of a presigned URL */
+        ctx->auth.plus_is_space = 1;
+        ctx->auth.kind = chorus_uri_arg(&ctx->uri,
+                                        chorus_str("X-Amz-Signature"))
+                         ? CHORUS_AUTH_V4_QUERY : CHORUS_AUTH_V2_QUERY;
+    }
+
+    mem = ngx_http_chorus_mem(r->pool);
+
+    target = chorus_auth_target(&mem, &ctx->uri, &ctx->auth);
+
+    if (target.data == NULL
+        || chorus_uri_parse(&mem, target, &ctx->uri, &error) != CHORUS_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ctx->target = ngx_http_chorus_ngx_str(target);
+
+    return NGX_OK;
+}
+
+
+chorus_str_t
+ngx_http_chorus_header(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    const char *name)
+{
+    size_t                  i;
+    chorus_buf_t            joined;
+    chorus_mem_t            mem;
+    chorus_str_t            value;
+    const chorus_header_t  *header;
+
+    value = chorus_null_str;
+
+    for (i = 0; i < ctx->nheaders; i++) {
+
+        header = &ctx->headers[i];
+
+        if (!chorus_str_caseeq(header->name, chorus_str_from(name))) {
+            continue;
+        }
+
+        if (value.data == NULL) {
+            value = chorus_str_trim(header->value);
+            continue;
+        }
+
+        mem = ngx_http_chorus_mem(r->pool);
+        joined = chorus_buf(&mem, value.len + header->value.len + 1);
+
+        chorus_buf_add(&joined, value);
+        chorus_buf_char(&joined, ',');
+        chorus_buf_add(&joined, chorus_str_trim(header->value));
+
+        value = chorus_buf_str(&joined);
+    }
+
+    return value;
 }
 
 

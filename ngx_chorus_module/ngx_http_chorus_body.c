@@ -1,6 +1,7 @@
 /*
- * DeleteObjects names its keys in the body, so the body is read before the
- * request is forwarded: into memory, bounded, never to disk.  nginx's own
+ * DeleteObjects names its keys in the body, and an aws-chunked body without
+ * content has its signature and checksum there: such bodies are read before
+ * the request is forwarded, into memory, bounded, never to disk.  nginx's own
  * reader would spill a body larger than client_body_buffer_size into a file;
  * here it is taken piece by piece instead, as the proxy module does for an
  * unbuffered upload.
@@ -21,6 +22,10 @@ static ngx_int_t ngx_http_chorus_body_collect(ngx_http_request_t *r,
 static ngx_buf_t *ngx_http_chorus_body_join(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static void ngx_http_chorus_body_done(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+static ngx_int_t ngx_http_chorus_body_keys(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, ngx_buf_t *b);
+static ngx_int_t ngx_http_chorus_body_checksum(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
 
@@ -87,6 +92,13 @@ ngx_http_chorus_body_event(ngx_http_request_t *r)
         }
 
         rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc == NGX_HTTP_REQUEST_TIME_OUT) {
+            r->keepalive = 0;
+            (void) ngx_http_chorus_refuse_code(r, ctx,
+                                             CHORUS_S3_REQUEST_TIMEOUT, NULL);
+            return;
+        }
 
         if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
             ngx_http_finalize_request(r, rc);
@@ -167,18 +179,14 @@ ngx_http_chorus_body_join(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 }
 
 
-/* Gives the whole body back to the request, learns its keys and goes on. */
+/* Gives the whole body back to the request and goes on. */
 
 static void
 ngx_http_chorus_body_done(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
-    ngx_int_t                 rc;
-    ngx_buf_t                *b;
-    ngx_chain_t              *cl;
-    chorus_mem_t              mem;
-    chorus_str_t              text;
-    chorus_error_t            error;
-    chorus_delete_objects_t   request;
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
 
     b = ngx_http_chorus_body_join(r, ctx);
     cl = ngx_alloc_chain_link(r->pool);
@@ -190,42 +198,24 @@ ngx_http_chorus_body_done(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 
     cl->buf = b;
     cl->next = NULL;
-    r->request_body->bufs = cl;
+    r->request_body->bufs = ctx->body_len ? cl : NULL;
 
     /* whatever framing it came in (HTTP/2 has none), now its length is known
      * and goes to the storage */
     r->headers_in.content_length_n = ctx->body_len;
     r->headers_in.chunked = 0;
 
-    text = (chorus_str_t) { (char *) b->pos, b->last - b->pos };
-    mem = ngx_http_chorus_mem(r->pool);
-
-    /* what cannot be understood is not forwarded: main might apply it, and
-     * nobody would know to which keys */
-
-    switch (chorus_delete_objects_parse(&mem, text, &request, &error)) {
-
-    case CHORUS_OK:
-        break;
-
-    case CHORUS_NOMEM:
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-
-    default:
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "chorus: DeleteObjects: %s", error.text);
-        (void) ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_MALFORMED_XML,
-                                           NULL);
-        return;
-    }
-
-    ctx->keys = request.keys;
-    ctx->nkeys = request.nkeys;
-
     r->read_event_handler = ngx_http_block_reading;
 
-    rc = ngx_http_chorus_access_ready(r, ctx);
+    rc = ngx_http_chorus_body_keys(r, ctx, b);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_chorus_body_checksum(r, ctx);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_chorus_access_ready(r, ctx);
+    }
 
     if (rc != NGX_OK) {
         if (rc != NGX_DONE) {
@@ -237,4 +227,83 @@ ngx_http_chorus_body_done(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 
     r->write_event_handler = ngx_http_core_run_phases;
     ngx_http_core_run_phases(r);
+}
+
+
+/* What cannot be understood is not forwarded: main might apply it, and nobody
+ * would know to which keys. */
+
+static ngx_int_t
+ngx_http_chorus_body_keys(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    ngx_buf_t *b)
+{
+    chorus_mem_t              mem;
+    chorus_str_t              text;
+    chorus_error_t            error;
+    chorus_delete_objects_t   request;
+
+    if (ctx->operation->touch != CHORUS_TOUCH_KEYS_IN_BODY) {
+        return NGX_OK;
+    }
+
+    text = (chorus_str_t) { (char *) b->pos, b->last - b->pos };
+    mem = ngx_http_chorus_mem(r->pool);
+
+    switch (chorus_delete_objects_parse(&mem, text, &request, &error)) {
+
+    case CHORUS_OK:
+        ctx->keys = request.keys;
+        ctx->nkeys = request.nkeys;
+        return NGX_OK;
+
+    case CHORUS_NOMEM:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    default:
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "chorus: DeleteObjects: %s", error.text);
+
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_MALFORMED_XML,
+                                           NULL);
+    }
+}
+
+
+/* A checksum that stood behind the body goes before it, now that both are
+ * known. */
+
+static ngx_int_t
+ngx_http_chorus_body_checksum(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx)
+{
+    chorus_str_t                  name, value;
+    ngx_table_elt_t              *h;
+    chorus_checksum_algorithm_t   algorithm;
+
+    value = ngx_http_chorus_upload_checksum(ctx->upload, &algorithm);
+
+    if (value.data == NULL || !ctx->storage->has_checksums) {
+        return NGX_OK;
+    }
+
+    name = chorus_checksum_header(algorithm);
+
+    h = ngx_list_push(&r->headers_in.headers);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->key = ngx_http_chorus_ngx_str(name);
+    h->value = ngx_http_chorus_ngx_str(value);
+    h->lowcase_key = h->key.data;
+    h->hash = ngx_hash_key(h->key.data, h->key.len);
+
+    /* there is room for one more, see access.c */
+    ctx->headers[ctx->nheaders].name = name;
+    ctx->headers[ctx->nheaders].value = value;
+    ctx->nheaders++;
+
+    return NGX_OK;
 }

@@ -7,6 +7,8 @@
 
 static void *ngx_http_chorus_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_chorus_create_srv_conf(ngx_conf_t *cf);
+static char *ngx_http_chorus_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child);
 static void *ngx_http_chorus_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -65,6 +67,28 @@ static ngx_command_t  ngx_http_chorus_commands[] = {
       offsetof(ngx_http_chorus_loc_conf_t, enable),
       NULL },
 
+    { ngx_string("chorus_auth_v2"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+                        |NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chorus_loc_conf_t, auth_v2),
+      NULL },
+
+    { ngx_string("chorus_anonymous"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_chorus_names,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chorus_loc_conf_t, anonymous_words),
+      NULL },
+
+    { ngx_string("chorus_domain"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_http_chorus_domain,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("chorus_route"),
       NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_chorus_names,
@@ -98,7 +122,7 @@ static ngx_http_module_t  ngx_http_chorus_module_ctx = {
     NULL,                                  /* init main configuration */
 
     ngx_http_chorus_create_srv_conf,       /* create server configuration */
-    NULL,                                  /* merge server configuration */
+    ngx_http_chorus_merge_srv_conf,        /* merge server configuration */
 
     ngx_http_chorus_create_loc_conf,       /* create location configuration */
     ngx_http_chorus_merge_loc_conf         /* merge location configuration */
@@ -135,6 +159,20 @@ ngx_http_chorus_create_srv_conf(ngx_conf_t *cf)
 }
 
 
+static char *
+ngx_http_chorus_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_chorus_srv_conf_t  *prev = parent;
+    ngx_http_chorus_srv_conf_t  *conf = child;
+
+    if (conf->domains == NULL) {
+        conf->domains = prev->domains;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static void *
 ngx_http_chorus_create_loc_conf(ngx_conf_t *cf)
 {
@@ -146,6 +184,8 @@ ngx_http_chorus_create_loc_conf(ngx_conf_t *cf)
     }
 
     conf->enable = NGX_CONF_UNSET;
+    conf->auth_v2 = NGX_CONF_UNSET;
+    conf->anonymous_words = NGX_CONF_UNSET_PTR;
     conf->route_name = NGX_CONF_UNSET_PTR;
     conf->replicate_names = NGX_CONF_UNSET_PTR;
 
@@ -164,16 +204,29 @@ ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_chorus_loc_conf_t  *prev = parent;
     ngx_http_chorus_loc_conf_t  *conf = child;
 
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_chorus_srv_conf_t   *cscf;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     ngx_conf_merge_value(conf->enable, prev->enable, 0);
+    ngx_conf_merge_value(conf->auth_v2, prev->auth_v2, 0);
+    ngx_conf_merge_ptr_value(conf->anonymous_words, prev->anonymous_words,
+                             NULL);
     ngx_conf_merge_ptr_value(conf->route_name, prev->route_name, NULL);
     ngx_conf_merge_ptr_value(conf->replicate_names, prev->replicate_names,
                              NULL);
 
+    /* only the configuration of a server itself, and of an "if" in it, has
+     * no name */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    conf->outside = (clcf->name.len == 0);
+
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_chorus_module);
 
     if (conf->enable) {
+        cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_chorus_module);
+        cscf->serves = 1;
         cmcf->enabled = 1;
 
         if (ngx_http_chorus_location_add(cf, conf) != NGX_OK) {
@@ -183,7 +236,9 @@ ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (cmcf->config == NULL) {
 
-        if (conf->enable || conf->route_name || conf->replicate_names) {
+        if (conf->enable || conf->route_name || conf->replicate_names
+            || conf->anonymous_words)
+        {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "chorus is used but \"chorus_config\" is missing: "
                           "add \"chorus_config /etc/chorus/chorus.json;\" "
@@ -194,7 +249,9 @@ ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_OK;
     }
 
-    if (ngx_http_chorus_resolve_route(cf, cmcf, conf) != NGX_CONF_OK) {
+    if (ngx_http_chorus_anonymous_resolve(cf, cmcf, conf) != NGX_CONF_OK
+        || ngx_http_chorus_resolve_route(cf, cmcf, conf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -595,6 +652,8 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
     *h = ngx_http_chorus_log_handler;
 
     ngx_http_chorus_settle_init();
+    ngx_http_chorus_upload_init();
+    ngx_http_chorus_error_init();
 
     return NGX_OK;
 }

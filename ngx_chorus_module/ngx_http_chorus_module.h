@@ -3,12 +3,17 @@
  * one request, and what each file offers to the others.
  *
  *     module.c     directives, configuration, start and end of a process
+ *     domain.c     chorus_domain: the bucket in the name of the host
  *     location.c   "/bucket" belongs to "location /bucket/"
  *     access.c     access phase: parse, authenticate, decide, prepare
- *     body.c       the small bodies whose keys must be known (DeleteObjects)
+ *     anonymous.c  requests without credentials
+ *     body.c       small bodies that are read first (DeleteObjects)
+ *     upload.c     what is done with a body: aws-chunked, checksums
+ *     upload_filter.c   and the body as it streams
  *     sign.c       the request signed again for the storage
  *     variables.c  $chorus_*
  *     refuse.c     a refusal as S3 XML
+ *     error.c      nginx's own error pages as S3 XML
  *     settle.c     log phase: did it happen?  then mark
  *     mark.c       marks waiting for Redis
  *     repeat.c     marks made again, when main did not say how it ended
@@ -25,12 +30,13 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "chorus_auth.h"
+#include "chorus_checksum.h"
 #include "chorus_config.h"
 #include "chorus_crypto.h"
 #include "chorus_policy.h"
 #include "chorus_s3_error.h"
 #include "chorus_s3_request.h"
-#include "chorus_sigv4.h"
 #include "chorus_uri.h"
 
 
@@ -53,6 +59,7 @@ typedef struct {
 typedef struct ngx_http_chorus_redis_s  ngx_http_chorus_redis_t;
 typedef struct ngx_http_chorus_marks_s  ngx_http_chorus_marks_t;
 typedef struct ngx_http_chorus_repeats_s  ngx_http_chorus_repeats_t;
+typedef struct ngx_http_chorus_upload_s  ngx_http_chorus_upload_t;
 
 typedef struct {
     ngx_str_t                   path;           /* chorus_config */
@@ -88,6 +95,12 @@ typedef struct {
 
 typedef struct {
     ngx_flag_t                  enable;         /* chorus */
+    ngx_flag_t                  auth_v2;        /* chorus_auth_v2 */
+
+    /* chorus_anonymous: user [write]; or "off" */
+    ngx_http_chorus_names_t    *anonymous_words;
+    chorus_user_t              *anonymous;      /* NULL: refused */
+    unsigned                    anonymous_writes:1;
 
     /* chorus_route and chorus_replicate as written; NULL without */
     ngx_http_chorus_names_t    *route_name;         /* one */
@@ -97,6 +110,8 @@ typedef struct {
     chorus_storage_t           *route;              /* or NULL */
     ngx_uint_t                  nfollowers;
     chorus_storage_t           *followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
+
+    unsigned                    outside:1;  /* of a server, in no location */
 } ngx_http_chorus_loc_conf_t;
 
 
@@ -110,19 +125,23 @@ typedef struct {
     /* the locations of buckets in this server, and "/" */
     ngx_array_t                 buckets;    /* of ngx_http_chorus_bucket_t */
     ngx_http_chorus_loc_conf_t *root;       /* NULL without */
+    ngx_array_t                *domains;    /* of ngx_str_t, longest first */
+    unsigned                    serves:1;   /* "chorus on" somewhere in it */
 } ngx_http_chorus_srv_conf_t;
 
 
 /* the state of one request; dies with the request's pool */
 typedef struct {
     ngx_http_request_t          *request;
-    chorus_uri_t                 uri;
+    ngx_str_t                    target;        /* path style: for storages */
+    chorus_uri_t                 uri;           /* of target */
+    chorus_str_t                 wire_path;     /* as the client signed it */
     const chorus_s3_operation_t *operation;
     chorus_header_t             *headers;       /* of chorus_header_t */
     size_t                       nheaders;
 
-    chorus_sigv4_auth_t          auth;
-    chorus_str_t                 user;
+    chorus_auth_t                auth;
+    chorus_str_t                 user;          /* empty: not signed */
     chorus_storage_t            *storage;       /* routed to */
     size_t                       nfollowers;
     chorus_storage_t            *followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
@@ -138,6 +157,15 @@ typedef struct {
     ngx_str_t                    date;
     ngx_str_t                    content_sha256;
 
+    /* the client's own, unless its aws-chunked encoding was undone */
+    ngx_str_t                    content_encoding;
+    ngx_str_t                    decoded_content_length;
+    ngx_str_t                    trailer;
+    ngx_str_t                    sdk_checksum_algorithm;
+
+    ngx_http_chorus_upload_t    *upload;        /* NULL: as it comes */
+    chorus_s3_refusal_t          refusal;       /* of a body; or no code */
+
     /* a body being read into memory */
     ngx_chain_t                 *body;
     ngx_chain_t                **body_last;
@@ -147,7 +175,14 @@ typedef struct {
     void                       (*finalize)(ngx_http_request_t *r,
                                            ngx_int_t rc);
 
+    /* the same, held by error.c */
+    void                       (*timeout)(ngx_http_request_t *r,
+                                          ngx_int_t rc);
+
     const char                  *error;         /* code of our refusal */
+    unsigned                     reads_body:1;  /* before it is forwarded */
+    ngx_chain_t                 *page;          /* error.c: what is sent */
+    unsigned                     paged:1;
     unsigned                     ready:1;       /* may be proxied */
     unsigned                     settled:1;
     unsigned                     cut:1;         /* main's answer was */
@@ -156,6 +191,18 @@ typedef struct {
 
 extern ngx_module_t  ngx_http_chorus_module;
 
+
+/* domain.c */
+char *ngx_http_chorus_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* The bucket that the host names, in lower case, unchecked; empty when the
+ * bucket is in the path. */
+ngx_str_t ngx_http_chorus_domain_bucket(ngx_http_request_t *r);
+/* Whether the Host header, which is the one that is signed, names the server
+ * that nginx took; a URI with a host in it may name another. */
+ngx_uint_t ngx_http_chorus_domain_is_signed(ngx_http_request_t *r);
+/* "/bucket" and uri; the null string without memory. */
+ngx_str_t ngx_http_chorus_domain_uri(ngx_http_request_t *r, ngx_str_t *bucket,
+    ngx_str_t *uri);
 
 /* location.c: notes the location that is being merged; the handler of the
  * server rewrite phase */
@@ -174,12 +221,45 @@ ngx_int_t ngx_http_chorus_access_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_chorus_access_ready(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
+/* The value of a header; repeats are joined by ','.  The null string without
+ * one, or when out of memory. */
+chorus_str_t ngx_http_chorus_header(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, const char *name);
+/* For the signatures of chunks; the caller wipes the key. */
+ngx_int_t ngx_http_chorus_signing_key(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, u_char key[CHORUS_SHA256_LEN]);
+
+/* anonymous.c */
+char *ngx_http_chorus_anonymous_resolve(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf);
+/* Whether a request without credentials may do that. */
+ngx_uint_t ngx_http_chorus_anonymous_may(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+
+/* upload_filter.c */
+void ngx_http_chorus_upload_init(void);
+
+/* upload.c */
+/* Looks at the headers of an upload: what has to be done with its body, and
+ * which headers the storage gets.  Sets ctx->reads_body when the body must be
+ * read before the request is forwarded.  NGX_OK, or a status and
+ * ctx->refusal; the body filter ends in the same way. */
+ngx_int_t ngx_http_chorus_upload_begin(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+/* The verified checksum in a trailer of a body that has been read; the null
+ * string without. */
+chorus_str_t ngx_http_chorus_upload_checksum(ngx_http_chorus_upload_t *upload,
+    chorus_checksum_algorithm_t *algorithm);
+
 /* body.c: NGX_OK, NGX_DONE (the request goes on by itself later, or has been
  * answered). */
 ngx_int_t ngx_http_chorus_body_read(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
-/* sign.c: fills pass, host, authorization, date, content_sha256. */
+/* sign.c: fills host, tls_name and pass; */
+ngx_int_t ngx_http_chorus_address(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+/* and date and authorization. */
 ngx_int_t ngx_http_chorus_sign(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
@@ -192,6 +272,18 @@ ngx_int_t ngx_http_chorus_refuse(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, const chorus_s3_refusal_t *refusal);
 ngx_int_t ngx_http_chorus_refuse_code(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_s3_code_t code, const char *message);
+
+/* The same, but the caller finalizes: returns what its body filters did. */
+ngx_int_t ngx_http_chorus_refuse_send(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, const chorus_s3_refusal_t *refusal);
+chorus_str_t ngx_http_chorus_request_id(ngx_http_request_t *r);
+/* Adds what each answer of Chorus itself has: the length and type of its body,
+ * the request id, the name of the server. */
+ngx_int_t ngx_http_chorus_refuse_headers(ngx_http_request_t *r,
+    ngx_uint_t status, size_t len, chorus_str_t request_id);
+
+/* error.c */
+void ngx_http_chorus_error_init(void);
 
 /* settle.c */
 void ngx_http_chorus_settle_init(void);

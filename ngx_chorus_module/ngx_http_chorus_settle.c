@@ -42,7 +42,8 @@ ngx_http_chorus_settle_init(void)
 }
 
 
-/* Main has begun to answer: hear of the end before the proxy module does. */
+/* Main has begun to answer: the end is heard of before the proxy module hears
+ * of it. */
 
 static ngx_int_t
 ngx_http_chorus_header_filter(ngx_http_request_t *r)
@@ -52,6 +53,12 @@ ngx_http_chorus_header_filter(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
     u = r->upstream;
+
+    if (ctx && r->reading_body) {
+        /* main has answered early: what is left of the body ends this
+         * connection, and the client is to know */
+        r->keepalive = 0;
+    }
 
     if (ctx && ctx->ready && ctx->nfollowers && u && ctx->finalize == NULL
         && u->finalize_request)

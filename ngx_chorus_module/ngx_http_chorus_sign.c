@@ -12,12 +12,17 @@ static const char  *ngx_http_chorus_replaced[] = {
     "x-amz-date",
     "x-amz-content-sha256",
     "x-amz-security-token",     /* of the client's session with Chorus */
+    "x-amz-decoded-content-length",
+    "x-amz-trailer",
+    "x-amz-sdk-checksum-algorithm",
     NULL
 };
 
 
 static size_t ngx_http_chorus_signed_headers(ngx_http_chorus_ctx_t *ctx,
     chorus_header_t *headers);
+static void ngx_http_chorus_add(chorus_header_t *headers, size_t *n,
+    const char *name, ngx_str_t *value);
 static void ngx_http_chorus_set_host(ngx_http_chorus_ctx_t *ctx);
 static ngx_int_t ngx_http_chorus_set_pass(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
@@ -46,13 +51,12 @@ ngx_http_chorus_sign(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     }
 
     ctx->date = ngx_http_chorus_ngx_str(value);
-    ngx_http_chorus_set_host(ctx);
 
     request.method = ngx_http_chorus_view(&r->method_name);
     request.uri = &ctx->uri;
     request.payload = ngx_http_chorus_view(&ctx->content_sha256);
     request.headers = ngx_palloc(r->pool,
-                                 (ctx->nheaders + 3) * sizeof(chorus_header_t));
+                                 (ctx->nheaders + 6) * sizeof(chorus_header_t));
     if (request.headers == NULL) {
         return NGX_ERROR;
     }
@@ -73,6 +77,15 @@ ngx_http_chorus_sign(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     }
 
     ctx->authorization = ngx_http_chorus_ngx_str(value);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_chorus_address(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    ngx_http_chorus_set_host(ctx);
 
     return ngx_http_chorus_set_pass(r, ctx);
 }
@@ -130,21 +143,36 @@ ngx_http_chorus_signed_headers(ngx_http_chorus_ctx_t *ctx,
         }
     }
 
-    headers[n].name = chorus_str("host");
-    headers[n++].value = ngx_http_chorus_view(&ctx->host);
-
-    headers[n].name = chorus_str("x-amz-date");
-    headers[n++].value = ngx_http_chorus_view(&ctx->date);
-
-    headers[n].name = chorus_str("x-amz-content-sha256");
-    headers[n++].value = ngx_http_chorus_view(&ctx->content_sha256);
+    ngx_http_chorus_add(headers, &n, "host", &ctx->host);
+    ngx_http_chorus_add(headers, &n, "x-amz-date", &ctx->date);
+    ngx_http_chorus_add(headers, &n, "x-amz-content-sha256",
+                        &ctx->content_sha256);
+    ngx_http_chorus_add(headers, &n, "x-amz-decoded-content-length",
+                        &ctx->decoded_content_length);
+    ngx_http_chorus_add(headers, &n, "x-amz-trailer", &ctx->trailer);
+    ngx_http_chorus_add(headers, &n, "x-amz-sdk-checksum-algorithm",
+                        &ctx->sdk_checksum_algorithm);
 
     return n;
 }
 
 
-/* "http://main" and the raw target: proxy_pass finds the upstream of that
- * name and sends the bytes of the URI as they came. */
+/* What chorus_proxy.conf sets to an empty value is not sent. */
+
+static void
+ngx_http_chorus_add(chorus_header_t *headers, size_t *n, const char *name,
+    ngx_str_t *value)
+{
+    if (value->len) {
+        headers[*n].name = chorus_str_from(name);
+        headers[*n].value = ngx_http_chorus_view(value);
+        (*n)++;
+    }
+}
+
+
+/* "http://main" and the target: proxy_pass finds the upstream of that name and
+ * sends the bytes of the target as they are. */
 
 static ngx_int_t
 ngx_http_chorus_set_pass(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
@@ -152,7 +180,7 @@ ngx_http_chorus_set_pass(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     u_char  *p;
 
     p = ngx_pnalloc(r->pool, sizeof("https://") - 1 + ctx->storage->name.len
-                             + r->unparsed_uri.len);
+                             + ctx->target.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -166,7 +194,7 @@ ngx_http_chorus_set_pass(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     }
 
     p = ngx_cpymem(p, ctx->storage->name.data, ctx->storage->name.len);
-    p = ngx_cpymem(p, r->unparsed_uri.data, r->unparsed_uri.len);
+    p = ngx_cpymem(p, ctx->target.data, ctx->target.len);
 
     ctx->pass.len = p - ctx->pass.data;
 

@@ -47,6 +47,23 @@ static ngx_http_variable_t  ngx_http_chorus_variables[] = {
       ngx_http_chorus_variable_request,
       offsetof(ngx_http_chorus_ctx_t, content_sha256), 0, 0 },
 
+    /* headers of the client that change when aws-chunked is undone */
+
+    { ngx_string("chorus_content_encoding"), NULL,
+      ngx_http_chorus_variable_request,
+      offsetof(ngx_http_chorus_ctx_t, content_encoding), 0, 0 },
+
+    { ngx_string("chorus_decoded_content_length"), NULL,
+      ngx_http_chorus_variable_request,
+      offsetof(ngx_http_chorus_ctx_t, decoded_content_length), 0, 0 },
+
+    { ngx_string("chorus_trailer"), NULL, ngx_http_chorus_variable_request,
+      offsetof(ngx_http_chorus_ctx_t, trailer), 0, 0 },
+
+    { ngx_string("chorus_sdk_checksum_algorithm"), NULL,
+      ngx_http_chorus_variable_request,
+      offsetof(ngx_http_chorus_ctx_t, sdk_checksum_algorithm), 0, 0 },
+
     /* for logs; "-" when there is nothing to say */
 
     { ngx_string("chorus_user"), NULL, ngx_http_chorus_variable_log,

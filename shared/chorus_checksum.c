@@ -143,7 +143,8 @@ chorus_checksum_end(chorus_checksum_t *checksum,
 
     /* it ends with a NUL, for which the caller has no room */
 
-    memcpy(text, base64, (size_t) EVP_EncodeBlock(base64, value, (int) len));
+    (void) EVP_EncodeBlock(base64, value, (int) len);
+    memcpy(text, base64, (len + 2) / 3 * 4);
 
     return true;
 }

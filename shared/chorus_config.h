@@ -42,8 +42,10 @@ typedef struct {
     chorus_str_t        endpoint;       /* "https://s3.example.net:8443" */
     chorus_str_t        host;           /* "s3.example.net:8443": signed */
     bool                tls;
+    chorus_str_t        ca_file;        /* of the worker; empty: the system */
     chorus_str_t        region;
     chorus_provider_t   provider;
+    bool                has_checksums;  /* verifies and keeps them */
     bool                is_main;
     chorus_user_t      *users;          /* one credential each */
     size_t              nusers;
@@ -119,8 +121,9 @@ chorus_rc_t chorus_config_parse(chorus_mem_t *mem, chorus_str_t text,
 void chorus_config_close(chorus_config_t *config);
 
 /* Opens and parses the file: the one place in shared/ that does I/O, because
- * the same loader three times would be worse.  Relative secret files are
- * relative to the folder of `path`. */
+ * the same loader three times would be worse.  Relative names of files are
+ * relative to the folder of `path`, and absolute in `config`; a ca_file that
+ * cannot be read is an error. */
 chorus_rc_t chorus_config_load(chorus_mem_t *mem, const char *path,
     chorus_config_t *config, chorus_error_t *error);
 

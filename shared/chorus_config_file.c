@@ -202,22 +202,58 @@ file_folder(const char *path)
 }
 
 
+/* An empty path stays empty. */
 static chorus_rc_t
-file_resolve_token(chorus_mem_t *mem, const file_host_t *host,
-    chorus_config_t *config)
+file_resolve(chorus_mem_t *mem, const file_host_t *host, chorus_str_t *path)
 {
-    if (config->api_token_file.len == 0) {
+    if (path->len == 0) {
         return CHORUS_OK;
     }
 
-    config->api_token_file = file_path(mem, host, config->api_token_file);
+    *path = file_path(mem, host, *path);
 
-    if (config->api_token_file.data == NULL) {
-        chorus_config_close(config);
-        return CHORUS_NOMEM;
+    return path->data == NULL ? CHORUS_NOMEM : CHORUS_OK;
+}
+
+
+static chorus_rc_t
+file_resolve_ca(chorus_mem_t *mem, const file_host_t *host,
+    chorus_storage_t *storage, chorus_error_t *error)
+{
+    chorus_rc_t  rc;
+
+    rc = file_resolve(mem, host, &storage->ca_file);
+
+    if (rc == CHORUS_OK && storage->ca_file.len != 0
+        && access(storage->ca_file.data, R_OK) == -1)
+    {
+        return chorus_error_set(error, "storages.%.*s.ca_file: %.250s: %s",
+                                chorus_fmt(storage->name),
+                                storage->ca_file.data, strerror(errno));
     }
 
-    return CHORUS_OK;
+    return rc;
+}
+
+
+static chorus_rc_t
+file_resolve_all(chorus_mem_t *mem, const file_host_t *host,
+    chorus_config_t *config, chorus_error_t *error)
+{
+    size_t       i;
+    chorus_rc_t  rc;
+
+    rc = file_resolve(mem, host, &config->api_token_file);
+
+    for (i = 0; rc == CHORUS_OK && i < config->nstorages; i++) {
+        rc = file_resolve_ca(mem, host, &config->storages[i], error);
+    }
+
+    if (rc != CHORUS_OK) {
+        chorus_config_close(config);
+    }
+
+    return rc;
 }
 
 
@@ -251,9 +287,13 @@ chorus_config_load(chorus_mem_t *mem, const char *path,
 
     chorus_secret_wipe((void *) text.data, text.len);
 
+    if (rc == CHORUS_OK) {
+        rc = file_resolve_all(mem, &file, config, &inner);
+    }
+
     if (rc == CHORUS_ERROR) {
         return chorus_error_set(error, "%.200s: %.300s", path, inner.text);
     }
 
-    return rc != CHORUS_OK ? rc : file_resolve_token(mem, &file, config);
+    return rc;
 }

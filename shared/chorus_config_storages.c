@@ -4,7 +4,8 @@
 
 
 static const char  *const storage_keys[] = {
-    "endpoint", "region", "provider", "main", "users", NULL
+    "endpoint", "ca_file", "region", "provider", "checksums", "main", "users",
+    NULL
 };
 
 /* in the order of chorus_provider_t */
@@ -246,19 +247,57 @@ config_provider(const chorus_config_reader_t *reader,
 }
 
 
+/* Ceph knows them from its version 20 on, and there is no asking. */
+static chorus_rc_t
+config_checksums(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_storage_t *storage)
+{
+    storage->has_checksums = (storage->provider == CHORUS_PROVIDER_AWS
+                              || storage->provider == CHORUS_PROVIDER_MINIO);
+
+    return chorus_config_bool(reader, node, &storage->has_checksums);
+}
+
+
+/* Beside an http:// endpoint it would promise what nobody does. */
+static chorus_rc_t
+config_ca_file(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_storage_t *storage)
+{
+    if (node->json == NULL) {
+        return CHORUS_OK;
+    }
+
+    if (!storage->tls) {
+        return chorus_config_fail(reader, node,
+                                  "needs an https:// endpoint");
+    }
+
+    return chorus_config_text(reader, node, &storage->ca_file);
+}
+
+
 static chorus_rc_t
 config_storage_members(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_storage_t *storage)
 {
     chorus_rc_t           rc;
-    chorus_config_node_t  endpoint, region, provider, is_main;
+    chorus_config_node_t  endpoint, ca_file, region, provider, checksums;
+    chorus_config_node_t  is_main;
 
     endpoint = chorus_config_member(node, "endpoint");
+    ca_file = chorus_config_member(node, "ca_file");
     region = chorus_config_member(node, "region");
     provider = chorus_config_member(node, "provider");
+    checksums = chorus_config_member(node, "checksums");
     is_main = chorus_config_member(node, "main");
 
     rc = chorus_config_endpoint(reader, &endpoint, storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = config_ca_file(reader, &ca_file, storage);
     if (rc != CHORUS_OK) {
         return rc;
     }
@@ -273,6 +312,11 @@ config_storage_members(const chorus_config_reader_t *reader,
     }
 
     rc = config_provider(reader, &provider, &storage->provider);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = config_checksums(reader, &checksums, storage);
     if (rc != CHORUS_OK) {
         return rc;
     }

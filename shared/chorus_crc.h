@@ -16,7 +16,7 @@ typedef enum {
 
 /*
  * The value of everything before, followed by data; begin with 0, which is
- * also the value of nothing.  Any thread may call it, at any time.
+ * also the value of nothing (data may then be NULL).  Any thread may call it.
  */
 uint64_t chorus_crc(chorus_crc_t crc, uint64_t before, const void *data,
     size_t len);

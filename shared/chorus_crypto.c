@@ -1,6 +1,7 @@
 /* Digests over OpenSSL 3, fetched once for each context. */
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
@@ -15,6 +16,7 @@ struct chorus_crypto_s {
     EVP_MD       *sha256;
     EVP_MD_CTX   *digest;
     EVP_MAC_CTX  *hmac;         /* HMAC-SHA256, a new key each time */
+    EVP_MAC_CTX  *hmac_sha1;    /* likewise, of Signature Version 2 */
 };
 
 struct chorus_digest_s {
@@ -31,9 +33,8 @@ static const char  *digest_names[] = {
 
 
 static EVP_MAC_CTX *
-crypto_hmac_create(void)
+crypto_hmac_create(char *digest)
 {
-    char          digest[] = "SHA256";
     EVP_MAC      *mac;
     OSSL_PARAM    params[2];
     EVP_MAC_CTX  *ctx;
@@ -66,6 +67,7 @@ crypto_hmac_create(void)
 chorus_crypto_t *
 chorus_crypto_create(void)
 {
+    char              sha1[] = "SHA1", sha256[] = "SHA256";
     chorus_crypto_t  *crypto;
 
     crypto = calloc(1, sizeof(chorus_crypto_t));
@@ -75,10 +77,11 @@ chorus_crypto_create(void)
 
     crypto->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     crypto->digest = EVP_MD_CTX_new();
-    crypto->hmac = crypto_hmac_create();
+    crypto->hmac = crypto_hmac_create(sha256);
+    crypto->hmac_sha1 = crypto_hmac_create(sha1);
 
     if (crypto->sha256 == NULL || crypto->digest == NULL
-        || crypto->hmac == NULL)
+        || crypto->hmac == NULL || crypto->hmac_sha1 == NULL)
     {
         chorus_crypto_destroy(crypto);
         return NULL;
@@ -95,6 +98,7 @@ chorus_crypto_destroy(chorus_crypto_t *crypto)
         return;
     }
 
+    EVP_MAC_CTX_free(crypto->hmac_sha1);
     EVP_MAC_CTX_free(crypto->hmac);
     EVP_MD_CTX_free(crypto->digest);
     EVP_MD_free(crypto->sha256);
@@ -112,9 +116,9 @@ chorus_sha256(chorus_crypto_t *crypto, chorus_str_t data,
 }
 
 
-bool
-chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
-    chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN])
+static bool
+crypto_hmac(EVP_MAC_CTX *hmac, chorus_str_t key, chorus_str_t data,
+    unsigned char *out, size_t size)
 {
     size_t                len;
     const unsigned char  *key_bytes, *bytes;
@@ -124,9 +128,25 @@ chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
     key_bytes = (const unsigned char *) (key.len == 0 ? "" : key.data);
     bytes = (const unsigned char *) data.data;
 
-    return EVP_MAC_init(crypto->hmac, key_bytes, key.len, NULL) == 1
-           && EVP_MAC_update(crypto->hmac, bytes, data.len) == 1
-           && EVP_MAC_final(crypto->hmac, out, &len, CHORUS_SHA256_LEN) == 1;
+    return EVP_MAC_init(hmac, key_bytes, key.len, NULL) == 1
+           && EVP_MAC_update(hmac, bytes, data.len) == 1
+           && EVP_MAC_final(hmac, out, &len, size) == 1;
+}
+
+
+bool
+chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
+    chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN])
+{
+    return crypto_hmac(crypto->hmac, key, data, out, CHORUS_SHA256_LEN);
+}
+
+
+bool
+chorus_hmac_sha1(chorus_crypto_t *crypto, chorus_str_t key,
+    chorus_str_t data, unsigned char out[CHORUS_SHA1_LEN])
+{
+    return crypto_hmac(crypto->hmac_sha1, key, data, out, CHORUS_SHA1_LEN);
 }
 
 
@@ -225,4 +245,79 @@ chorus_base64(chorus_mem_t *mem, const void *bytes, size_t len)
     }
 
     return (chorus_str_t) { out, size };
+}
+
+
+/* 0..63; -1 when c is none of the alphabet. */
+static int
+crypto_base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+
+chorus_rc_t
+chorus_base64_decode(chorus_mem_t *mem, chorus_str_t text,
+    chorus_str_t *bytes)
+{
+    int       digit;
+    char     *out;
+    size_t    i, len;
+    uint32_t  bits;
+
+    if (text.len % 4 != 0) {
+        return CHORUS_ERROR;
+    }
+
+    for (i = 0; i < 2 && text.len != 0 && text.data[text.len - 1] == '='; i++)
+    {
+        text.len--;
+    }
+
+    out = chorus_alloc(mem, text.len / 4 * 3 + 4);
+    if (out == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    bits = 0;
+    len = 0;
+
+    for (i = 0; i < text.len; i++) {
+
+        digit = crypto_base64_digit(text.data[i]);
+        if (digit < 0) {
+            return CHORUS_ERROR;
+        }
+
+        bits = bits << 6 | (uint32_t) digit;
+
+        if (i % 4 != 0) {
+            out[len++] = (char) (bits >> (6 - i % 4 * 2) & 0xff);
+        }
+    }
+
+    /* what is left of a last, broken group of four digits must be zero */
+
+    if ((text.len % 4 == 2 && (bits & 0x0f) != 0)
+        || (text.len % 4 == 3 && (bits & 0x03) != 0)
+        || text.len % 4 == 1)
+    {
+        return CHORUS_ERROR;
+    }
+
+    *bytes = (chorus_str_t) { out, len };
+
+    return CHORUS_OK;
 }

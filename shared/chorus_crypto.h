@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "chorus_error.h"
 #include "chorus_mem.h"
 #include "chorus_str.h"
 
@@ -27,6 +28,8 @@ bool chorus_sha256(chorus_crypto_t *crypto, chorus_str_t data,
     unsigned char out[CHORUS_SHA256_LEN]);
 bool chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
     chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN]);
+bool chorus_hmac_sha1(chorus_crypto_t *crypto, chorus_str_t key,
+    chorus_str_t data, unsigned char out[CHORUS_SHA1_LEN]);
 
 /*
  * A running digest (ETags, Content-MD5, checksums); several may be open at
@@ -55,6 +58,11 @@ void chorus_secret_wipe(void *data, size_t len);
 
 /* Standard base64 with padding; null string when out of memory. */
 chorus_str_t chorus_base64(chorus_mem_t *mem, const void *bytes, size_t len);
+
+/* The one way back: CHORUS_ERROR for anything that chorus_base64 would not
+ * write (blanks, missing padding, bits behind the last byte). */
+chorus_rc_t chorus_base64_decode(chorus_mem_t *mem, chorus_str_t text,
+    chorus_str_t *bytes);
 
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * AWS Signature Version 4 for S3, in stages that a test can look at:
  * canonical path, query, headers -> canonical request -> string to sign ->
- * key -> signature -> Authorization header; and the same path backwards for
- * verification.  [AWS, "Authenticating Requests (AWS Signature Version 4)"]
+ * key -> signature -> Authorization header.  Verification is in chorus_auth.h.
+ * [AWS, "Authenticating Requests (AWS Signature Version 4)"]
  */
 
 #ifndef CHORUS_SIGV4_H
@@ -29,7 +29,8 @@
 #define CHORUS_UNSIGNED_PAYLOAD  "UNSIGNED-PAYLOAD"
 
 
-/* the parsed Authorization header: views into it */
+/* the parsed Authorization header, or what a presigned URL has instead of it:
+ * views into it */
 typedef struct {
     chorus_str_t  access_key;
     chorus_str_t  day;              /* 20130524 */
@@ -110,39 +111,6 @@ bool chorus_sigv4_signing_key(chorus_crypto_t *crypto, chorus_str_t secret,
 bool chorus_sigv4_signature(chorus_crypto_t *crypto,
     const unsigned char key[CHORUS_SHA256_LEN], chorus_str_t string_to_sign,
     char signature[CHORUS_SIGNATURE_LEN]);
-
-
-/* ---- verification ---- */
-
-/* `secret_of` returns the secret of an access key, or the null string. */
-typedef chorus_str_t (*chorus_secret_of_pt)(void *data,
-    chorus_str_t access_key);
-
-typedef struct {
-    chorus_mem_t          *mem;
-    chorus_crypto_t       *crypto;
-    chorus_key_cache_t    *keys;            /* may be NULL */
-    int64_t                now;             /* seconds */
-    chorus_str_t           region;          /* ours; "*" accepts any */
-    chorus_secret_of_pt    secret_of;
-    void                  *data;
-} chorus_sigv4_verifier_t;
-
-/*
- * Verifies the Authorization header of a request.  `request->payload` is
- * filled in from x-amz-content-sha256.  CHORUS_OK: `auth` names who signed.
- * CHORUS_ERROR: `refusal` is what the client gets (views live in `mem` or in
- * the request).  Refused, in this order: no or repeated Authorization,
- * malformed, no date, skew (15 minutes), scope date other than the date,
- * service other than s3, wrong region, host or an x-amz-* header not signed,
- * a payload line that is no hex digest nor a known literal, an unknown access
- * key, a signature that does not match (constant time); and at last, for an
- * upload in aws-chunked encoding that is signed well, NOT_IMPLEMENTED.
- * CHORUS_NOMEM: out of memory, or OpenSSL failed; no refusal is given.
- */
-chorus_rc_t chorus_sigv4_verify(const chorus_sigv4_verifier_t *verifier,
-    chorus_sigv4_request_t *request, chorus_sigv4_auth_t *auth,
-    chorus_s3_refusal_t *refusal);
 
 
 /* ---- signing ---- */

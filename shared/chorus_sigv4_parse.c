@@ -5,14 +5,14 @@
 
 #include <string.h>
 
-#include "chorus_sigv4.h"
+#include "chorus_auth_check.h"
 
 #define MAX_AUTHORIZATION_BYTES  8192
 #define MAX_ACCESS_KEY_BYTES     128
 #define MAX_REGION_BYTES         64
 #define MAX_SIGNED_HEADERS       128
 
-#define MALFORMED  "The authorization header is malformed; "
+#define MALFORMED  CHORUS_SIGV4_IN_HEADER
 
 
 static chorus_rc_t
@@ -43,8 +43,8 @@ sigv4_is_header_char(char c)
 }
 
 
-static bool
-sigv4_signed_headers_are_valid(chorus_str_t s)
+bool
+chorus_sigv4_signed_headers_are_valid(chorus_str_t s)
 {
     size_t        i, n;
     chorus_str_t  name;
@@ -103,9 +103,9 @@ sigv4_is_day(chorus_str_t s)
 
 
 /* access key / day / region / service / "aws4_request" */
-static chorus_rc_t
-sigv4_parse_credential(chorus_str_t credential, chorus_sigv4_auth_t *auth,
-    chorus_s3_refusal_t *refusal)
+chorus_sigv4_fault_t
+chorus_sigv4_split_credential(chorus_str_t credential,
+    chorus_sigv4_auth_t *auth)
 {
     chorus_str_t  rest, terminator;
 
@@ -121,25 +121,41 @@ sigv4_parse_credential(chorus_str_t credential, chorus_sigv4_auth_t *auth,
         || auth->region.len == 0 || auth->region.len > MAX_REGION_BYTES
         || auth->service.len == 0)
     {
-        return sigv4_malformed(refusal, MALFORMED "the Credential is "
-                   "mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/"
-                   "SERVICE/aws4_request\".");
+        return CHORUS_SIGV4_BAD_CREDENTIAL;
     }
 
     if (!sigv4_is_day(auth->day)) {
-        return sigv4_malformed(refusal, MALFORMED "incorrect date format. "
-                   "This date in the credential must be in the format "
-                   "\"yyyyMMdd\".");
+        return CHORUS_SIGV4_BAD_DAY;
     }
 
     if (!chorus_str_eq(terminator, chorus_str("aws4_request"))) {
-        return sigv4_malformed(refusal, MALFORMED "incorrect terminal. This "
-                   "endpoint uses \"aws4_request\".");
+        return CHORUS_SIGV4_BAD_TERMINATOR;
     }
 
     auth->scope = chorus_str_sub(credential, rest.len + 1);
 
-    return CHORUS_OK;
+    return CHORUS_SIGV4_NO_FAULT;
+}
+
+
+static chorus_rc_t
+sigv4_parse_credential(chorus_str_t credential, chorus_sigv4_auth_t *auth,
+    chorus_s3_refusal_t *refusal)
+{
+    switch (chorus_sigv4_split_credential(credential, auth)) {
+
+    case CHORUS_SIGV4_BAD_CREDENTIAL:
+        return sigv4_malformed(refusal, MALFORMED CHORUS_SIGV4_CREDENTIAL_IS);
+
+    case CHORUS_SIGV4_BAD_DAY:
+        return sigv4_malformed(refusal, MALFORMED CHORUS_SIGV4_DAY_IS);
+
+    case CHORUS_SIGV4_BAD_TERMINATOR:
+        return sigv4_malformed(refusal, MALFORMED CHORUS_SIGV4_TERMINATOR_IS);
+
+    default:
+        return CHORUS_OK;
+    }
 }
 
 
@@ -191,14 +207,12 @@ sigv4_parse_algorithm(chorus_str_t algorithm, chorus_s3_refusal_t *refusal)
 
     if (chorus_str_eq(algorithm, chorus_str("AWS4-ECDSA-P256-SHA256"))) {
         return sigv4_refuse(refusal, CHORUS_S3_NOT_IMPLEMENTED,
-                   "AWS4-ECDSA-P256-SHA256 (Signature Version 4A) is not "
-                   "implemented. Please use AWS4-HMAC-SHA256.");
+                            CHORUS_SIGV4A_MESSAGE);
     }
 
     if (chorus_str_eq(algorithm, chorus_str("AWS"))) {
         return sigv4_refuse(refusal, CHORUS_S3_INVALID_REQUEST,
-                   "The authorization mechanism you have provided is not "
-                   "supported. Please use AWS4-HMAC-SHA256.");
+                            CHORUS_SIGV2_MESSAGE);
     }
 
     if (chorus_str_starts(algorithm, chorus_str("AWS4-"))) {
@@ -249,7 +263,7 @@ chorus_sigv4_parse(chorus_str_t authorization, chorus_sigv4_auth_t *auth,
                                "or Signature is missing.");
     }
 
-    if (!sigv4_signed_headers_are_valid(auth->signed_headers)) {
+    if (!chorus_sigv4_signed_headers_are_valid(auth->signed_headers)) {
         return sigv4_malformed(refusal, MALFORMED "SignedHeaders must be "
                                "names in lower case with ';' between them.");
     }

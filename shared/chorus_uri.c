@@ -182,6 +182,34 @@ chorus_uri_eq(chorus_str_t encoded, chorus_str_t plain)
 }
 
 
+bool
+chorus_uri_resembles(chorus_str_t encoded, chorus_str_t plain)
+{
+    char          c;
+    chorus_str_t  rest;
+
+    do {
+        rest = encoded;
+        c = encoded.len == 0 ? '\0' : uri_next(&encoded);
+    } while (c == '?' || c == '+' || c == ' ');
+
+    while (rest.len != 0 && plain.len != 0) {
+        c = uri_next(&rest);
+
+        if (!chorus_str_caseeq((chorus_str_t) { &c, 1 },
+                               (chorus_str_t) { plain.data, 1 }))
+        {
+            return false;
+        }
+
+        plain = chorus_str_sub(plain, 1);
+    }
+
+    return plain.len == 0
+           && (rest.len == 0 || strchr("=+ ", uri_next(&rest)) != NULL);
+}
+
+
 static chorus_rc_t
 uri_parse_query(chorus_mem_t *mem, chorus_uri_t *uri)
 {
@@ -306,4 +334,107 @@ chorus_uri_arg(const chorus_uri_t *uri, chorus_str_t name)
     }
 
     return NULL;
+}
+
+
+bool
+chorus_uri_has_plus(const chorus_uri_t *uri)
+{
+    return uri_has(uri->query, '+');
+}
+
+
+static bool
+uri_is_named(chorus_str_t arg, const char *const *names)
+{
+    chorus_str_t  name;
+
+    name = chorus_str_cut(&arg, '=');
+
+    for ( /* void */ ; *names != NULL; names++) {
+        if (chorus_uri_eq(name, chorus_str_from(*names))) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static void
+uri_add_arg(chorus_buf_t *buf, chorus_str_t arg, const char *plus)
+{
+    chorus_str_t  part;
+
+    while (arg.data != NULL) {
+        part = chorus_str_cut(&arg, '+');
+        chorus_buf_add(buf, part);
+
+        if (arg.data != NULL) {
+            chorus_buf_text(buf, plus);
+        }
+    }
+}
+
+
+chorus_rc_t
+chorus_uri_filter(chorus_mem_t *mem, const chorus_uri_t *uri,
+    const char *const *without, const char *plus, chorus_uri_t *out)
+{
+    bool          is_first;
+    chorus_buf_t  buf;
+    chorus_str_t  rest, arg;
+
+    *out = *uri;
+
+    if (uri->query.len == 0) {
+        return CHORUS_OK;
+    }
+
+    buf = chorus_buf(mem, uri->query.len);
+    is_first = true;
+
+    for (rest = uri->query; rest.data != NULL; /* void */) {
+
+        arg = chorus_str_cut(&rest, '&');
+
+        if (uri_is_named(arg, without)) {
+            continue;
+        }
+
+        if (!is_first) {
+            chorus_buf_char(&buf, '&');
+        }
+
+        uri_add_arg(&buf, arg, plus);
+        is_first = false;
+    }
+
+    if (buf.failed) {
+        return CHORUS_NOMEM;
+    }
+
+    out->query = is_first ? chorus_null_str : chorus_buf_str(&buf);
+    out->args = NULL;
+    out->nargs = 0;
+
+    return uri_parse_query(mem, out);
+}
+
+
+chorus_str_t
+chorus_uri_target(chorus_mem_t *mem, const chorus_uri_t *uri)
+{
+    chorus_buf_t  buf;
+
+    buf = chorus_buf(mem, uri->path.len + uri->query.len + 1);
+
+    chorus_buf_add(&buf, uri->path);
+
+    if (uri->query.data != NULL) {
+        chorus_buf_char(&buf, '?');
+        chorus_buf_add(&buf, uri->query);
+    }
+
+    return chorus_buf_str(&buf);
 }

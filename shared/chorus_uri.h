@@ -41,6 +41,23 @@ chorus_rc_t chorus_uri_parse(chorus_mem_t *mem, chorus_str_t target,
 const chorus_query_arg_t *chorus_uri_arg(const chorus_uri_t *uri,
     chorus_str_t name);
 
+/* Whether the query has a '+' that is not escaped: S3 and storages read it as
+ * a space, some clients mean a plus. */
+bool chorus_uri_has_plus(const chorus_uri_t *uri);
+
+/*
+ * *out is `uri` without each argument whose decoded name is in `without` (ends
+ * with NULL), and with `plus` instead of each raw '+' of the query.  Nothing
+ * else changes, neither order, nor escapes, nor empty arguments; out->query is
+ * the null string when it was nothing but such arguments.  CHORUS_NOMEM or
+ * CHORUS_OK.
+ */
+chorus_rc_t chorus_uri_filter(chorus_mem_t *mem, const chorus_uri_t *uri,
+    const char *const *without, const char *plus, chorus_uri_t *out);
+
+/* path and query, put together again; null string when out of memory */
+chorus_str_t chorus_uri_target(chorus_mem_t *mem, const chorus_uri_t *uri);
+
 /* %XX to bytes; '+' stays a plus (S3 paths and SigV4 queries).  false on a
  * broken escape or out of memory; *out may alias `s` when nothing changed. */
 bool chorus_uri_decode(chorus_mem_t *mem, chorus_str_t s, chorus_str_t *out);
@@ -58,6 +75,11 @@ void chorus_uri_recode(chorus_buf_t *buf, chorus_str_t s, bool keep_slash);
 
 /* Whether `encoded` decodes to `plain`; allocates nothing. */
 bool chorus_uri_eq(chorus_str_t encoded, chorus_str_t plain);
+
+/* Whether a storage might take the raw name of an argument for `plain`,
+ * whatever the case of its letters: Ceph, for one, decodes an argument before
+ * it looks for '=', and drops a second '?'. */
+bool chorus_uri_resembles(chorus_str_t encoded, chorus_str_t plain);
 
 
 #endif

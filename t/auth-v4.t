@@ -699,7 +699,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 ::request(GET => '/bkt/key', after => [Authorization => 'AWS4-HMAC-SHA256'])
 --- error_code: 400
 --- response_headers
-Content-Type: text/html
+Content-Type: application/xml
 
 
 
@@ -746,12 +746,12 @@ Content-Type: text/html
 
 
 
-=== TEST 86: a presigned URL is not implemented yet
+=== TEST 86: half a presigned URL
 --- raw_request eval
 ::request(GET => '/bkt/key?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0',
     authorization => sub { undef }, payload => undef, date => 'none')
---- error_code: 501
---- response_body_like: <Code>NotImplemented</Code>.*Presigned
+--- error_code: 400
+--- response_body_like: <Code>AuthorizationQueryParametersError</Code>
 
 
 
@@ -759,8 +759,8 @@ Content-Type: text/html
 --- raw_request eval
 ::request(GET => '/bkt/key?X-Amz-Signatur%65=0',
     authorization => sub { undef }, payload => undef, date => 'none')
---- error_code: 501
---- response_body_like: <Code>NotImplemented</Code>.*Presigned
+--- error_code: 400
+--- response_body_like: <Code>AuthorizationQueryParametersError</Code>
 
 
 
@@ -772,30 +772,30 @@ Content-Type: text/html
 
 
 
-=== TEST 89: aws-chunked, signed chunks
+=== TEST 89: aws-chunked, signed chunks, without the length of the content
 --- raw_request eval
 ::request(PUT => '/bkt/key', body => "0\r\n\r\n",
     payload => 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD')
---- error_code: 501
---- response_body_like: <Code>NotImplemented</Code>.*aws-chunked
+--- error_code: 411
+--- response_body_like: <Code>MissingContentLength</Code>.*decoded
 
 
 
-=== TEST 90: aws-chunked, signed chunks and a trailer
+=== TEST 90: aws-chunked, signed chunks and a trailer, without the length
 --- raw_request eval
 ::request(PUT => '/bkt/key', body => "0\r\n\r\n",
     payload => 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER')
---- error_code: 501
---- response_body_like: <Code>NotImplemented</Code>.*aws-chunked
+--- error_code: 411
+--- response_body_like: <Code>MissingContentLength</Code>.*decoded
 
 
 
-=== TEST 91: aws-chunked, an unsigned trailer
+=== TEST 91: aws-chunked, an unsigned trailer, without the length
 --- raw_request eval
 ::request(PUT => '/bkt/key', body => "0\r\n\r\n",
     payload => 'STREAMING-UNSIGNED-PAYLOAD-TRAILER')
---- error_code: 501
---- response_body_like: <Code>NotImplemented</Code>.*aws-chunked
+--- error_code: 411
+--- response_body_like: <Code>MissingContentLength</Code>.*decoded
 
 
 

@@ -22,7 +22,9 @@ our $HttpConfig = <<"END";
     upstream archive { server 127.0.0.1:1; }
 END
 
-our $Proxy = "include $Folder/proxy.conf;";
+# what server.conf would set in the server
+our $Proxy = "proxy_ssl_trusted_certificate "
+    . "/etc/ssl/certs/ca-certificates.crt; include $Folder/proxy.conf;";
 
 write_file("$Folder/token", "0123456789abcdef\n", 0600);
 write_file("$Folder/short-token", "0123456789abcde\n", 0600);

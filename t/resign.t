@@ -144,11 +144,11 @@ X-Body-Length: 5
 
 === TEST 7: a body in chunks
 --- raw_request eval
-::request(PUT => '/bkt/key', body => "5\r\nhello\r\n0\r\n\r\n",
+::request(POST => '/bkt/key?uploadId=1', body => "5\r\nhello\r\n0\r\n\r\n",
     payload => 'UNSIGNED-PAYLOAD', headers => ['Transfer-Encoding' => 'chunked'])
 --- response_headers
 X-Body-Length: 5
---- response_body_like: ^PUT /bkt/key HTTP/1.1
+--- response_body_like: ^POST /bkt/key\?uploadId=1 HTTP/1.1
 
 
 
@@ -223,9 +223,9 @@ X-Storage: main
 --- response_headers
 X-Storage: main
 --- response_body_like chomp
-Content-Type: text/x-y; charset="utf-8"\r
-Content-MD5: XUFAKrxLKna5cZ2REBfFkg==\r
 Content-Encoding: gzip\r
+.*Content-Type: text/x-y; charset="utf-8"\r
+Content-MD5: XUFAKrxLKna5cZ2REBfFkg==\r
 Cache-Control: max-age=5\r
 If-None-Match: \*\r
 User_Agent: a_b\r
@@ -262,7 +262,7 @@ X-Storage: main
 --- response_headers
 X-Storage: main
 --- response_body_like eval
-'^' . quotemeta 'PUT /bkt//a%2Fb/../c+d%20%7e?tagging&x=%2f&versionId=+ HTTP/1.1'
+'^' . quotemeta 'PUT /bkt//a%2Fb/../c+d%20%7e?tagging&x=%2f&versionId=%2B HTTP/1.1'
 
 
 

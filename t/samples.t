@@ -5,9 +5,10 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Copy qw(copy);
-use Test::More tests => 4;
+use Test::More tests => 7;
 
 BEGIN { push @INC, 't/lib' }
+use Chorus::CA;
 use Chorus::Fixture;
 
 my $prefix = "$Folder/prefix";
@@ -52,4 +53,24 @@ like($output, qr/chmod o-rwx .*chorus\.json/, 'and nginx says what to do');
 chmod 0640, "$prefix/chorus.json";
 ($status, $output) = check();
 is($status, 0, 'the samples are taken') or diag($output);
+unlike($output, qr/\[(?:warn|error|emerg)\]/, 'without a warning');
+
+# the lines of TLS, which are comments until there is a certificate
+my $ca = Chorus::CA->new;
+my $pair = $ca->issue('s3', dns => ['s3.example.com']);
+copy($pair->{cert}, "$prefix/s3.pem") or die "s3.pem: $!\n";
+copy($pair->{key}, "$prefix/s3.key") or die "s3.key: $!\n";
+copy($ca->{cert}, "$prefix/storages.pem") or die "storages.pem: $!\n";
+
+my $port = free_port();
+my $lines = $config =~ s/^( *)#((?:listen|ssl_|proxy_ssl_).*;)$/$1$2/gm;
+$config =~ s/listen +443/listen 127.0.0.1:$port/;
+write_file("$prefix/nginx.conf", $config);
+write_file("$prefix/chorus.json", read_file("$prefix/chorus.json")
+    =~ s{"http://127\.0\.0\.1:(\d+)"}{"https://store.test:$1"}gr, 0640);
+
+is($lines, 6, 'the samples have lines for TLS');
+($status, $output) = check();
+is($status, 0, 'which are taken when they are none of the comments')
+    or diag($output);
 unlike($output, qr/\[(?:warn|error|emerg)\]/, 'without a warning');

@@ -67,21 +67,37 @@ sub upload {
 my $body = join '', map { pack 'N', $_ } 1 .. $SIZE / 4;
 my $digest = sha256_hex($body);
 
-for (
-    ['a large body', $body],
-    ['a large body in chunks', $body =~ s/(.{32000}|.+)/
-        sprintf "%x\r\n%s\r\n", length $1, $1/gser . "0\r\n\r\n",
-        headers => ['Transfer-Encoding' => 'chunked']],
-) {
-    my ($name, $bytes, @more) = @$_;
+sub chunks {
+    return $_[0] =~ s/(.{32000}|.+)/
+        sprintf "%x\r\n%s\r\n", length $1, $1/gser . "0\r\n\r\n";
+}
 
-    my ($reply, $memory, @files) = upload(request(PUT => '/bkt/large',
+my @chunked = (headers => ['Transfer-Encoding' => 'chunked']);
+
+for (
+    ['a large body', PUT => '/bkt/large', $body],
+    ['a large body in chunks', POST => '/bkt/large?uploadId=1',
+        chunks($body), @chunked],
+) {
+    my ($name, $method, $target, $bytes, @more) = @$_;
+
+    my ($reply, $memory, @files) = upload(request($method => $target,
         body => $bytes, @unsigned, @more));
     is($reply->{status}, 200, $name);
     is($reply->{headers}{'x-body-length'}, $SIZE, "$name: the length");
     is($reply->{headers}{'x-body-sha256'}, $digest, "$name: the content");
     cmp_ok($memory, '<', $MEMORY_KB, "$name: little memory");
     is_deeply(\@files, [], "$name: no file");
+}
+
+# S3 wants to know the length of an object first; whether a body comes in one
+# packet with its head must not make the difference
+for (['small', 'x' x 100], ['large', 'x' x 200_000]) {
+    my ($name, $bytes) = @$_;
+
+    my $reply = $nginx->exchange(request(PUT => '/bkt/unsized',
+        body => chunks($bytes), @unsigned, @chunked));
+    is($reply->{status}, 411, "a $name object without a length is refused");
 }
 
 # the storage answers before the client has sent its body

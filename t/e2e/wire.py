@@ -34,8 +34,10 @@ def mac(key, text):
 
 
 def canonical_query(query):
-    args = [a if "=" in a else a + "=" for a in query.split("&") if a]
-    return "&".join(sorted(args))
+    # by name first: "a" comes before "a-b", and "a=" does not
+    args = sorted((a if "=" in a else a + "=").split("=", 1)
+                  for a in query.split("&") if a)
+    return "&".join(f"{name}={value}" for name, value in args)
 
 
 @dataclass

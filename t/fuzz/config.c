@@ -9,13 +9,13 @@ config_no_secret(void *data, chorus_mem_t *mem, chorus_str_t path,
     chorus_str_t *secret, chorus_error_t *error)
 {
     (void) data;
-    (void) mem;
     (void) path;
     (void) error;
 
-    *secret = chorus_str("secret-of-a-file");
+    /* a copy: the loader wipes it */
+    *secret = chorus_str_dup(mem, chorus_str("secret-of-a-file"));
 
-    return CHORUS_OK;
+    return secret->data == NULL ? CHORUS_NOMEM : CHORUS_OK;
 }
 
 

@@ -65,10 +65,12 @@ read_everything(void **state)
         "    'bob': {'access_key': 'MB', 'secret_key': '${env:ALICE_SECRET}'}"
         "   }},"
         "  'follower': {'endpoint': 'https://s3.example.net:443',"
+        "           'ca_file': '/etc/chorus/ca.pem',"
         "           'region': 'eu-1', 'provider': 'aws', 'users': {"
         "    'alice': {'access_key': 'FA', 'secret_key_file': 'x'},"
         "    'bob': {'access_key': 'FB', 'secret_key': 'S3CR3T/fb'}}},"
-        "  'logs': {'endpoint': 'https://logs:8443', 'users': {"
+        "  'logs': {'endpoint': 'https://logs:8443', 'checksums': true,"
+        "           'users': {"
         "    'bob': {'access_key': 'LB', 'secret_key': 'S3CR3T/lb'}}}},"
         " 'users': {'alice': [{'access_key': 'CA1', 'secret_key': 'S3CR3T/1'},"
         "                     {'access_key': 'CA2', 'secret_key': 'S3CR3T/2'}]"
@@ -103,6 +105,11 @@ read_everything(void **state)
               "https://s3.example.net");
     check_str("no default port", config.storages[1].host, "s3.example.net");
     check_int("tls", config.storages[1].tls, true);
+    check_str("authority", config.storages[1].ca_file, "/etc/chorus/ca.pem");
+    check_int("ceph has no checksums", config.main->has_checksums, 0);
+    check_int("aws has", config.storages[1].has_checksums, 1);
+    check_int("unless told", config.storages[2].has_checksums, 1);
+    check_int("the system's", (int64_t) config.storages[2].ca_file.len, 0);
     check_int("provider", config.storages[1].provider, CHORUS_PROVIDER_AWS);
     check_str("host", config.storages[2].host, "logs:8443");
     check_str("default region", config.storages[2].region, "us-east-1");
@@ -376,6 +383,14 @@ static const struct {
     { ENDPOINT("http://[::1]80"), BAD_ENDPOINT },
     { ENDPOINT("http://a b"), BAD_ENDPOINT },
     { ENDPOINT(""), "storages.f.endpoint: is empty" },
+    { STORAGE("'checksums': 'yes', 'users': {}"),
+      "storages.f.checksums: must be true or false" },
+    { STORAGE("'ca_file': 'c', 'users': {}"),
+      "storages.f.ca_file: needs an https:// endpoint" },
+    { ENDPOINT("https://f', 'ca_file': '"), "storages.f.ca_file: is empty" },
+    { "{'storages': {" MAIN ", 'f': {'endpoint': 'https://f', "
+      "'ca_file': true, 'users': {}}}}",
+      "storages.f.ca_file: must be a string" },
     { "{'storages': {" MAIN ", 'f': {'users': {}}}}",
       "storages.f.endpoint: missing" },
 
@@ -712,6 +727,34 @@ refuse_from_disk(void **state)
 }
 
 
+static void
+ca_file_from_disk(void **state)
+{
+    chorus_str_t     text;
+    chorus_config_t  config;
+    chorus_error_t   error;
+
+    (void) state;
+
+    text = json_of(&mem, "{'storages': {'main': {'endpoint': 'https://h', "
+                   "'ca_file': 'ca.pem', 'main': true, 'users': {"
+                   ALICE("A") "}}}}");
+    write_file("chorus.json", text.data, 0600);
+
+    assert_int_equal(chorus_config_load(&mem, in_folder("chorus.json"),
+                                        &config, &error), CHORUS_ERROR);
+    check_has("missing", error.text, "chorus.json: storages.main.ca_file: ");
+    check_has("missing", error.text, in_folder("ca.pem: No such file"));
+    check_int("closed", (int64_t) config.nstorages, 0);
+
+    write_file("ca.pem", "-----BEGIN CERTIFICATE-----\n", 0644);
+    assert_int_equal(chorus_config_load(&mem, in_folder("chorus.json"),
+                                        &config, &error), CHORUS_OK);
+    check_str("in the folder", config.main->ca_file, in_folder("ca.pem"));
+    chorus_config_close(&config);
+}
+
+
 /* The secrets are gone from memory when a configuration is closed. */
 static void
 close_wipes_secrets(void **state)
@@ -752,6 +795,7 @@ folder_teardown(void **state)
     (void) state;
 
     (void) unlink(in_folder("secret"));
+    (void) unlink(in_folder("ca.pem"));
     (void) unlink(in_folder("chorus.json"));
 
     return rmdir(folder);
@@ -770,6 +814,7 @@ main(void)
         test_row(readable_by_everyone),
         test_row(load_from_disk),
         test_row(refuse_from_disk),
+        test_row(ca_file_from_disk),
         test_row(close_wipes_secrets)
     };
 

@@ -4,11 +4,13 @@
  */
 
 #include <jansson.h>
+#include <openssl/crypto.h>
 
+#include "chorus_checksum.h"
 #include "chorus_policy.h"
 #include "chorus_replication.h"
 #include "chorus_s3_xml.h"
-#include "chorus_sigv4.h"
+#include "chorus_auth.h"
 #include "config_host.h"
 #include "sigv4_examples.h"
 #include "test.h"
@@ -26,6 +28,7 @@ typedef chorus_rc_t (*scarce_test_pt)(chorus_mem_t *pool);
 static scarce_t             scarce;
 static chorus_crypto_t     *crypto;
 static chorus_key_cache_t  *keys;
+static bool                 is_openssl_scarce;
 
 
 static void *
@@ -55,6 +58,36 @@ scarce_malloc(size_t size)
     scarce.left--;
 
     return malloc(size);
+}
+
+
+static void *
+openssl_malloc(size_t size, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+
+    return is_openssl_scarce ? scarce_malloc(size) : malloc(size);
+}
+
+
+static void *
+openssl_realloc(void *block, size_t size, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+
+    return realloc(block, size);
+}
+
+
+static void
+openssl_free(void *block, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+
+    free(block);
 }
 
 
@@ -196,12 +229,12 @@ verify_with(chorus_mem_t *pool, const char *region, const char *extra)
 {
     chorus_uri_t              uri;
     chorus_header_t           all[NROWS(headers) + 2];
-    chorus_sigv4_auth_t       auth;
+    chorus_auth_t             auth;
     chorus_s3_refusal_t       refusal;
     chorus_sigv4_request_t    request;
-    chorus_sigv4_verifier_t   verifier = {
+    chorus_auth_verifier_t    verifier = {
         pool, crypto, keys, EXAMPLE_NOW, chorus_str_from(region), secret_of,
-        NULL
+        NULL, false, false, chorus_null_str
     };
 
     assert_int_equal(chorus_uri_parse(&mem, chorus_str(target), &uri, NULL),
@@ -218,7 +251,7 @@ verify_with(chorus_mem_t *pool, const char *region, const char *extra)
     request.headers = all;
     request.nheaders = NROWS(headers) + (extra == NULL ? 1 : 2);
 
-    return chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+    return chorus_auth_verify(&verifier, &request, &auth, &refusal);
 }
 
 
@@ -362,6 +395,25 @@ scarce_base64(chorus_mem_t *pool)
 
 
 static chorus_rc_t
+scarce_checksum(chorus_mem_t *pool)
+{
+    bool                is_done;
+    char                text[CHORUS_CHECKSUM_TEXT_MAX_LEN];
+    chorus_checksum_t  *checksum;
+
+    (void) pool;
+
+    checksum = chorus_checksum_create(CHORUS_CHECKSUM_SHA256);
+    is_done = checksum != NULL
+              && chorus_checksum_update(checksum, chorus_str("abc"))
+              && chorus_checksum_end(checksum, text);
+    chorus_checksum_destroy(checksum);
+
+    return is_done ? CHORUS_OK : CHORUS_NOMEM;
+}
+
+
+static chorus_rc_t
 scarce_config(chorus_mem_t *pool)
 {
     chorus_rc_t           rc;
@@ -376,7 +428,7 @@ scarce_config(chorus_mem_t *pool)
         "   'main': {'endpoint': 'http://h', 'region': 'r', 'provider':"
         "            'aws', 'main': true, 'users': {'alice':"
         "     {'access_key': 'A', 'secret_key': '${env:ALICE_SECRET}'}}},"
-        "   'f': {'endpoint': 'http://f', 'users': {'alice':"
+        "   'f': {'endpoint': 'https://f', 'ca_file': 'c', 'users': {'alice':"
         "     {'access_key': 'B', 'secret_key_file': 'x'}}}},"
         " 'users': {'alice': [{'access_key': 'C', 'secret_key': 'S3CR3T'}]},"
         " 'replications': [{'user': '*', 'bucket': '~^a', 'to': ['f']}],"
@@ -441,6 +493,21 @@ each_allocation_of_json_fails_once(void **state)
 }
 
 
+/* OpenSSL's first fetch, which fills its own tables, is not our subject. */
+static void
+each_allocation_of_openssl_fails_once(void **state)
+{
+    (void) state;
+
+    scarce.left = SIZE_MAX;
+    assert_int_equal(scarce_checksum(&mem), CHORUS_OK);
+
+    is_openssl_scarce = true;
+    run_scarce("checksum", scarce_checksum, false);
+    is_openssl_scarce = false;
+}
+
+
 static int
 crypto_setup(void **state)
 {
@@ -470,8 +537,18 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         test_row(each_allocation_fails_once),
-        test_row(each_allocation_of_json_fails_once)
+        test_row(each_allocation_of_json_fails_once),
+        test_row(each_allocation_of_openssl_fails_once)
     };
+
+    /* refused once OpenSSL has allocated anything */
+
+    if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc,
+                                 openssl_free) != 1)
+    {
+        fprintf(stderr, "oom: OpenSSL keeps its own allocator\n");
+        return 1;
+    }
 
     return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
 }

@@ -270,11 +270,12 @@ secret_of(void *data, chorus_str_t access_key)
 }
 
 
-static chorus_sigv4_verifier_t
+static chorus_auth_verifier_t
 verifier_at(int64_t now, const char *region)
 {
-    return (chorus_sigv4_verifier_t) {
-        &mem, crypto, keys, now, chorus_str_from(region), secret_of, NULL
+    return (chorus_auth_verifier_t) {
+        &mem, crypto, keys, now, chorus_str_from(region), secret_of, NULL,
+        false, false, chorus_null_str
     };
 }
 
@@ -331,7 +332,7 @@ verify_published_requests(void **state)
     chorus_s3_refusal_t       refusal;
     const sigv4_example_t    *example;
     chorus_sigv4_request_t    request;
-    chorus_sigv4_verifier_t   verifier;
+    chorus_auth_verifier_t    verifier;
 
     (void) state;
 
@@ -357,7 +358,7 @@ verify_published_requests(void **state)
         request.payload = chorus_null_str;
 
         for (pass = 0; pass < 2; pass++) {      /* with and from the cache */
-            rc = chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+            rc = chorus_auth_verify(&verifier, &request, &auth, &refusal);
 
             check_int(example->name, refusal.code,
                       example->is_streaming ? CHORUS_S3_NOT_IMPLEMENTED
@@ -614,7 +615,7 @@ verify_refusals(void **state)
     chorus_sigv4_auth_t       auth;
     chorus_s3_refusal_t       refusal;
     chorus_sigv4_request_t    request;
-    chorus_sigv4_verifier_t   verifier;
+    chorus_auth_verifier_t    verifier;
 
     (void) state;
 
@@ -627,7 +628,7 @@ verify_refusals(void **state)
                                row->region == NULL ? "us-east-1"
                                                    : row->region);
 
-        rc = chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+        rc = chorus_auth_verify(&verifier, &request, &auth, &refusal);
 
         check_int(row->name, refusal.code, row->code);
         check_int(row->name, rc,
@@ -651,7 +652,7 @@ refusals_name_what_is_wrong(void **state)
     chorus_sigv4_auth_t       auth;
     chorus_s3_refusal_t       refusal;
     chorus_sigv4_request_t    request;
-    chorus_sigv4_verifier_t   verifier;
+    chorus_auth_verifier_t    verifier;
 
     (void) state;
 
@@ -662,7 +663,7 @@ refusals_name_what_is_wrong(void **state)
         const char  *name = verify_rows[i].name;
 
         make_row(&verify_rows[i], &uri, &request, headers);
-        (void) chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+        (void) chorus_auth_verify(&verifier, &request, &auth, &refusal);
 
         if (strcmp(name, "host not signed") == 0) {
             check_str(name, refusal.headers, "host");
@@ -694,7 +695,7 @@ verify_changed_requests(void **state)
     chorus_sigv4_auth_t       auth;
     chorus_s3_refusal_t       refusal;
     chorus_sigv4_request_t    request;
-    chorus_sigv4_verifier_t   verifier;
+    chorus_auth_verifier_t    verifier;
 
     static const verify_row_t  row = {
         "changed", "/b/k?a=1",
@@ -717,7 +718,7 @@ verify_changed_requests(void **state)
         assert_int_equal(chorus_uri_parse(&mem, chorus_str_from(targets[i]),
                                           &other, NULL), CHORUS_OK);
         request.uri = &other;
-        (void) chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+        (void) chorus_auth_verify(&verifier, &request, &auth, &refusal);
         check_int(targets[i], refusal.code,
                   CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
         check_str(targets[i], refusal.access_key, EXAMPLE_ACCESS_KEY);
@@ -725,22 +726,22 @@ verify_changed_requests(void **state)
 
     make_row(&row, &uri, &request, headers);
     request.method = chorus_str("DELETE");
-    (void) chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+    (void) chorus_auth_verify(&verifier, &request, &auth, &refusal);
     check_int("method", refusal.code, CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
 
     make_row(&row, &uri, &request, headers);
     headers[0].value = chorus_str("other");
-    (void) chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+    (void) chorus_auth_verify(&verifier, &request, &auth, &refusal);
     check_int("host", refusal.code, CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
 
     make_row(&row, &uri, &request, headers);
     headers[2].value = chorus_str(CHORUS_EMPTY_SHA256);
-    (void) chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+    (void) chorus_auth_verify(&verifier, &request, &auth, &refusal);
     check_int("payload", refusal.code, CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
 
     make_row(&row, &uri, &request, headers);
     headers[3].value = chorus_str("2");
-    (void) chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+    (void) chorus_auth_verify(&verifier, &request, &auth, &refusal);
     check_int("header", refusal.code, CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
 }
 
@@ -807,7 +808,7 @@ verify_botocore(void **state)
     chorus_s3_refusal_t       refusal;
     const chorus_header_t    *authorization;
     chorus_sigv4_request_t    request;
-    chorus_sigv4_verifier_t   verifier;
+    chorus_auth_verifier_t    verifier;
 
     (void) state;
 
@@ -838,7 +839,7 @@ verify_botocore(void **state)
             request.nheaders++;
         }
 
-        (void) chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+        (void) chorus_auth_verify(&verifier, &request, &auth, &refusal);
         check_int(name, refusal.code, CHORUS_S3_OK);
 
         authorization = chorus_header(headers, request.nheaders,
@@ -847,7 +848,7 @@ verify_botocore(void **state)
                                    name);
 
         request.method = chorus_str("POKE");
-        (void) chorus_sigv4_verify(&verifier, &request, &auth, &refusal);
+        (void) chorus_auth_verify(&verifier, &request, &auth, &refusal);
         check_int(name, refusal.code, CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
     }
 

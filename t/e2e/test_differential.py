@@ -1,0 +1,98 @@
+"""The same requests directly on main and through Chorus: the same answers.
+
+The list of differential.py says what may differ, and why; nothing else does.
+"""
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import operations
+import operations_more as more
+from differential import (EXPLAINED, Run, differing, explained,
+                          one_request_id)
+from load import Load
+from operations import BUCKET, BUCKETS, LISTED
+
+GROUPS = [operations.buckets, operations.settings, operations.objects,
+          operations.reads, operations.names, more.listings, more.versions,
+          more.multipart, more.copies, more.deletes, more.acls, more.locks,
+          more.framing, more.cors, more.preflight]
+OPERATIONS = [op for group in GROUPS for op in group()]
+
+ODD = [" ", " b", "+", "+b", "%", "ü/日本", "😀", "\n", "\x01", "&<>", "'\"",
+       "//", "/../x", "\u2028", "=", "?#", "*()!~", "\\", "\x7f"]
+KEYS = ([f"p/{n:04d}" for n in range(2450)] + [f"odd{x}" for x in ODD]
+        + ["x" * n for n in range(1, 32)])
+
+
+def delete_all(s3, bucket):
+    s3.put_bucket_acl(Bucket=bucket, ACL="private")
+    for u in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
+        s3.abort_multipart_upload(Bucket=bucket, Key=u["Key"],
+                                  UploadId=u["UploadId"])
+    for page in s3.get_paginator("list_object_versions").paginate(
+            Bucket=bucket):
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(
+                lambda v: s3.delete_object(
+                    Bucket=bucket, Key=v["Key"], VersionId=v["VersionId"],
+                    BypassGovernanceRetention=True),
+                page.get("Versions", []) + page.get("DeleteMarkers", [])))
+    s3.delete_bucket(Bucket=bucket)
+
+
+def run_all(netloc, keys):
+    run = Run(netloc, keys)
+    begin = time.monotonic()
+    replies = [run.perform(op) for op in OPERATIONS]
+    run.close()
+    return run, replies, time.monotonic() - begin
+
+
+@pytest.fixture
+def listed(stack):
+    """LISTED with 2,500 keys."""
+    stack.main.s3.create_bucket(Bucket=LISTED)
+    load = Load(stack.main.wire, lambda wire, n: wire.put(
+        LISTED, KEYS[n], b"x"), 8, len(KEYS))
+    load.join()
+    load.check()
+    yield
+    delete_all(stack.main.s3, LISTED)
+
+
+def test_the_same_answers_as_main_itself(stack, listed, figures):
+    direct, theirs, slow = run_all(stack.main.url[7:], stack.main.keys)
+    for bucket in BUCKETS:
+        delete_all(stack.main.s3, bucket)
+    chorus, ours, slower = run_all(stack.nginx.url[7:], stack.keys)
+
+    unexplained, reasons = [], set()
+    for op, a, b in zip(OPERATIONS, theirs, ours):
+        found = differing((direct, a), (chorus, b))
+        allowed = explained(op.name)
+        reasons |= {op.name} if found and allowed else set()
+        unexplained += [f"{op.name}: {op.method} {op.path[:60]} "
+                        f"{op.query[:60]}: {what}: {found[what]}"
+                        for what in found.keys() - allowed]
+        if b.body and not one_request_id(b):
+            unexplained.append(f"{op.name}: request ids {b.headers}")
+    stack.wait_equal(BUCKET)
+    for bucket in BUCKETS:
+        delete_all(stack.s3, bucket)
+
+    figures(f"{len(OPERATIONS)} operations in {slow:.1f} s directly, "
+            f"{slower:.1f} s through Chorus; {len(unexplained)} unexplained "
+            f"differences, {len(reasons)} explained ones")
+    assert len(OPERATIONS) >= 150
+    assert not unexplained, "\n" + "\n".join(unexplained)
+
+
+def test_operations_have_names_of_their_own():
+    names = [op.name for op in OPERATIONS]
+    assert len(set(names)) == len(names)
+    for pattern, _, _ in EXPLAINED:
+        assert any(re.fullmatch(pattern, name) for name in names), pattern
