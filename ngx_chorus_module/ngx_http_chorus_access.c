@@ -252,6 +252,7 @@ ngx_http_chorus_parse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     chorus_s3_refusal_t *refusal)
 {
     ngx_int_t       rc;
+    ngx_str_t       bucket;
     chorus_mem_t    mem;
     chorus_rc_t     parsed;
     chorus_error_t  error;
@@ -264,9 +265,27 @@ ngx_http_chorus_parse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
         return NGX_ERROR;
     }
 
+    bucket = ngx_http_chorus_domain_bucket(r);
+
+    if (!ngx_http_chorus_bucket_is_plain(ngx_http_chorus_view(&bucket))) {
+        refusal->code = CHORUS_S3_INVALID_BUCKET_NAME;
+        return NGX_ERROR;
+    }
+
+    ctx->target = r->unparsed_uri;
+
+    if (bucket.len) {
+        ctx->target = ngx_http_chorus_domain_uri(r, &bucket,
+                                                 &r->unparsed_uri);
+        if (ctx->target.data == NULL) {
+            refusal->code = CHORUS_S3_INTERNAL_ERROR;
+            return NGX_ERROR;
+        }
+    }
+
     mem = ngx_http_chorus_mem(r->pool);
 
-    parsed = chorus_uri_parse(&mem, ngx_http_chorus_view(&r->unparsed_uri),
+    parsed = chorus_uri_parse(&mem, ngx_http_chorus_view(&ctx->target),
                               &ctx->uri, &error);
 
     if (parsed == CHORUS_NOMEM) {
@@ -274,9 +293,17 @@ ngx_http_chorus_parse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (parsed != CHORUS_OK || !ngx_http_chorus_same_bucket(r, ctx)) {
+    if (parsed != CHORUS_OK || !ngx_http_chorus_same_bucket(r, ctx)
+        || !ngx_http_chorus_domain_is_signed(r))
+    {
         refusal->code = CHORUS_S3_INVALID_URI;
         return NGX_ERROR;
+    }
+
+    ctx->wire_path = ctx->uri.path;
+
+    if (bucket.len) {
+        ctx->wire_path = chorus_str_sub(ctx->uri.path, 1 + bucket.len);
     }
 
     if (!ngx_http_chorus_bucket_is_plain(ctx->uri.bucket)) {
@@ -284,7 +311,6 @@ ngx_http_chorus_parse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    ctx->target = r->unparsed_uri;
     ctx->operation = chorus_s3_operation(ngx_http_chorus_view(&r->method_name),
                                          &ctx->uri, ctx->headers,
                                          ctx->nheaders);
@@ -382,7 +408,8 @@ ngx_http_chorus_verifier(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     verifier->data = cmcf->config;
     verifier->accepts_v2 = clcf->auth_v2;
     verifier->accepts_anonymous = (clcf->anonymous != NULL);
-    verifier->v2_bucket = chorus_null_str;
+    verifier->v2_bucket = ctx->wire_path.len == ctx->uri.path.len
+                          ? chorus_null_str : ctx->uri.bucket;
 }
 
 
@@ -392,13 +419,17 @@ ngx_http_chorus_authenticate(ngx_http_request_t *r,
 {
     chorus_rc_t              rc;
     chorus_mem_t             mem;
+    chorus_uri_t             wire;
     chorus_auth_verifier_t   verifier;
     chorus_sigv4_request_t   request;
 
     ngx_http_chorus_verifier(r, ctx, &mem, &verifier);
 
+    wire = ctx->uri;
+    wire.path = ctx->wire_path;
+
     request.method = ngx_http_chorus_view(&r->method_name);
-    request.uri = &ctx->uri;
+    request.uri = &wire;
     request.headers = ctx->headers;
     request.nheaders = ctx->nheaders;
     request.payload = chorus_null_str;

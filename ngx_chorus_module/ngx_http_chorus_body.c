@@ -93,6 +93,13 @@ ngx_http_chorus_body_event(ngx_http_request_t *r)
 
         rc = ngx_http_read_unbuffered_request_body(r);
 
+        if (rc == NGX_HTTP_REQUEST_TIME_OUT) {
+            r->keepalive = 0;
+            (void) ngx_http_chorus_refuse_code(r, ctx,
+                                             CHORUS_S3_REQUEST_TIMEOUT, NULL);
+            return;
+        }
+
         if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
             ngx_http_finalize_request(r, rc);
             return;

@@ -4,6 +4,7 @@
  * would answer them with a redirect to "/photos/", or give them to another
  * location.  So, before locations are looked for, such a URI gets the slash;
  * the raw target, which is what is verified and forwarded, stays as it is.
+ * A bucket that the host names is put in front of the URI for the same reason.
  */
 
 #include "ngx_http_chorus_module.h"
@@ -65,7 +66,21 @@ ngx_http_chorus_location_add(ngx_conf_t *cf, ngx_http_chorus_loc_conf_t *conf)
 ngx_int_t
 ngx_http_chorus_location_handler(ngx_http_request_t *r)
 {
+    ngx_str_t                  uri, name;
     ngx_http_chorus_bucket_t  *bucket;
+
+    name = ngx_http_chorus_domain_bucket(r);
+
+    /* an internal redirect has a URI of the configuration */
+
+    if (name.len && !r->internal) {
+        uri = ngx_http_chorus_domain_uri(r, &name, &r->uri);
+        if (uri.data == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        r->uri = uri;
+    }
 
     if (r->uri.len > 1) {
         bucket = ngx_http_chorus_location_find(r, r->uri.data + 1,

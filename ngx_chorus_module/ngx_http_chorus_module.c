@@ -7,6 +7,8 @@
 
 static void *ngx_http_chorus_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_chorus_create_srv_conf(ngx_conf_t *cf);
+static char *ngx_http_chorus_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child);
 static void *ngx_http_chorus_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -80,6 +82,13 @@ static ngx_command_t  ngx_http_chorus_commands[] = {
       offsetof(ngx_http_chorus_loc_conf_t, anonymous_words),
       NULL },
 
+    { ngx_string("chorus_domain"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_1MORE,
+      ngx_http_chorus_domain,
+      NGX_HTTP_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("chorus_route"),
       NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_chorus_names,
@@ -113,7 +122,7 @@ static ngx_http_module_t  ngx_http_chorus_module_ctx = {
     NULL,                                  /* init main configuration */
 
     ngx_http_chorus_create_srv_conf,       /* create server configuration */
-    NULL,                                  /* merge server configuration */
+    ngx_http_chorus_merge_srv_conf,        /* merge server configuration */
 
     ngx_http_chorus_create_loc_conf,       /* create location configuration */
     ngx_http_chorus_merge_loc_conf         /* merge location configuration */
@@ -150,6 +159,20 @@ ngx_http_chorus_create_srv_conf(ngx_conf_t *cf)
 }
 
 
+static char *
+ngx_http_chorus_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_chorus_srv_conf_t  *prev = parent;
+    ngx_http_chorus_srv_conf_t  *conf = child;
+
+    if (conf->domains == NULL) {
+        conf->domains = prev->domains;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static void *
 ngx_http_chorus_create_loc_conf(ngx_conf_t *cf)
 {
@@ -181,6 +204,8 @@ ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_chorus_loc_conf_t  *prev = parent;
     ngx_http_chorus_loc_conf_t  *conf = child;
 
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_chorus_srv_conf_t   *cscf;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     ngx_conf_merge_value(conf->enable, prev->enable, 0);
@@ -191,9 +216,17 @@ ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->replicate_names, prev->replicate_names,
                              NULL);
 
+    /* only the configuration of a server itself, and of an "if" in it, has
+     * no name */
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    conf->outside = (clcf->name.len == 0);
+
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_chorus_module);
 
     if (conf->enable) {
+        cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_chorus_module);
+        cscf->serves = 1;
         cmcf->enabled = 1;
 
         if (ngx_http_chorus_location_add(cf, conf) != NGX_OK) {
@@ -620,6 +653,7 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
 
     ngx_http_chorus_settle_init();
     ngx_http_chorus_upload_init();
+    ngx_http_chorus_error_init();
 
     return NGX_OK;
 }

@@ -3,6 +3,7 @@
  * one request, and what each file offers to the others.
  *
  *     module.c     directives, configuration, start and end of a process
+ *     domain.c     chorus_domain: the bucket in the name of the host
  *     location.c   "/bucket" belongs to "location /bucket/"
  *     access.c     access phase: parse, authenticate, decide, prepare
  *     anonymous.c  requests without credentials
@@ -11,6 +12,7 @@
  *     sign.c       the request signed again for the storage
  *     variables.c  $chorus_*
  *     refuse.c     a refusal as S3 XML
+ *     error.c      nginx's own error pages as S3 XML
  *     settle.c     log phase: did it happen?  then mark
  *     mark.c       marks waiting for Redis
  *     repeat.c     marks made again, when main did not say how it ended
@@ -107,6 +109,8 @@ typedef struct {
     chorus_storage_t           *route;              /* or NULL */
     ngx_uint_t                  nfollowers;
     chorus_storage_t           *followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
+
+    unsigned                    outside:1;  /* of a server, in no location */
 } ngx_http_chorus_loc_conf_t;
 
 
@@ -120,13 +124,17 @@ typedef struct {
     /* the locations of buckets in this server, and "/" */
     ngx_array_t                 buckets;    /* of ngx_http_chorus_bucket_t */
     ngx_http_chorus_loc_conf_t *root;       /* NULL without */
+    ngx_array_t                *domains;    /* of ngx_str_t, longest first */
+    unsigned                    serves:1;   /* "chorus on" somewhere in it */
 } ngx_http_chorus_srv_conf_t;
 
 
 /* the state of one request; dies with the request's pool */
 typedef struct {
     ngx_http_request_t          *request;
-    chorus_uri_t                 uri;
+    ngx_str_t                    target;        /* path style: for storages */
+    chorus_uri_t                 uri;           /* of target */
+    chorus_str_t                 wire_path;     /* as the client signed it */
     const chorus_s3_operation_t *operation;
     chorus_header_t             *headers;       /* of chorus_header_t */
     size_t                       nheaders;
@@ -141,7 +149,6 @@ typedef struct {
     size_t                       nkeys;
 
     /* the request as the storage gets it */
-    ngx_str_t                    target;
     ngx_str_t                    pass;
     ngx_str_t                    host;          /* with its port */
     ngx_str_t                    tls_name;      /* without */
@@ -167,8 +174,14 @@ typedef struct {
     void                       (*finalize)(ngx_http_request_t *r,
                                            ngx_int_t rc);
 
+    /* the same, held by error.c */
+    void                       (*timeout)(ngx_http_request_t *r,
+                                          ngx_int_t rc);
+
     const char                  *error;         /* code of our refusal */
     unsigned                     reads_body:1;  /* before it is forwarded */
+    ngx_chain_t                 *page;          /* error.c: what is sent */
+    unsigned                     paged:1;
     unsigned                     ready:1;       /* may be proxied */
     unsigned                     settled:1;
     unsigned                     cut:1;         /* main's answer was */
@@ -177,6 +190,18 @@ typedef struct {
 
 extern ngx_module_t  ngx_http_chorus_module;
 
+
+/* domain.c */
+char *ngx_http_chorus_domain(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* The bucket that the host names, in lower case, unchecked; empty when the
+ * bucket is in the path. */
+ngx_str_t ngx_http_chorus_domain_bucket(ngx_http_request_t *r);
+/* Whether the Host header, which is the one that is signed, names the server
+ * that nginx took; a URI with a host in it may name another. */
+ngx_uint_t ngx_http_chorus_domain_is_signed(ngx_http_request_t *r);
+/* "/bucket" and uri; the null string without memory. */
+ngx_str_t ngx_http_chorus_domain_uri(ngx_http_request_t *r, ngx_str_t *bucket,
+    ngx_str_t *uri);
 
 /* location.c: notes the location that is being merged; the handler of the
  * server rewrite phase */
@@ -244,6 +269,18 @@ ngx_int_t ngx_http_chorus_refuse(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, const chorus_s3_refusal_t *refusal);
 ngx_int_t ngx_http_chorus_refuse_code(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_s3_code_t code, const char *message);
+
+/* The same, but the caller finalizes: returns what its body filters did. */
+ngx_int_t ngx_http_chorus_refuse_send(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, const chorus_s3_refusal_t *refusal);
+chorus_str_t ngx_http_chorus_request_id(ngx_http_request_t *r);
+/* Adds what each answer of Chorus itself has: the length and type of its body,
+ * the request id, the name of the server. */
+ngx_int_t ngx_http_chorus_refuse_headers(ngx_http_request_t *r,
+    ngx_uint_t status, size_t len, chorus_str_t request_id);
+
+/* error.c */
+void ngx_http_chorus_error_init(void);
 
 /* settle.c */
 void ngx_http_chorus_settle_init(void);

@@ -5,12 +5,11 @@
 #include "ngx_http_chorus_module.h"
 
 
-static chorus_str_t ngx_http_chorus_request_id(ngx_http_request_t *r);
-static ngx_int_t ngx_http_chorus_add_header(ngx_http_request_t *r,
+static ngx_table_elt_t *ngx_http_chorus_add_header(ngx_http_request_t *r,
     const char *name, chorus_str_t value);
 static void ngx_http_chorus_leave_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chorus_send(ngx_http_request_t *r,
-    ngx_uint_t status, chorus_str_t body);
+    ngx_uint_t status, chorus_str_t body, chorus_str_t request_id);
 
 
 ngx_int_t
@@ -30,6 +29,16 @@ ngx_http_chorus_refuse_code(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 
 ngx_int_t
 ngx_http_chorus_refuse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    const chorus_s3_refusal_t *refusal)
+{
+    ngx_http_finalize_request(r, ngx_http_chorus_refuse_send(r, ctx, refusal));
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_chorus_refuse_send(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     const chorus_s3_refusal_t *refusal)
 {
     ngx_uint_t                    level;
@@ -60,23 +69,17 @@ ngx_http_chorus_refuse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 
     body = chorus_s3_error_xml(&mem, refusal, ctx->uri.path, request_id);
 
-    if (body.data == NULL
-        || ngx_http_chorus_add_header(r, "x-amz-request-id", request_id)
-           != NGX_OK)
-    {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return NGX_DONE;
+    if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_http_chorus_leave_body(r);
 
-    ngx_http_finalize_request(r, ngx_http_chorus_send(r, row->status, body));
-
-    return NGX_DONE;
+    return ngx_http_chorus_send(r, row->status, body, request_id);
 }
 
 
-static chorus_str_t
+chorus_str_t
 ngx_http_chorus_request_id(ngx_http_request_t *r)
 {
     u_char  *id, *p;
@@ -93,7 +96,34 @@ ngx_http_chorus_request_id(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
+ngx_http_chorus_refuse_headers(ngx_http_request_t *r, ngx_uint_t status,
+    size_t len, chorus_str_t request_id)
+{
+    ngx_table_elt_t  *server;
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = len;
+    ngx_str_set(&r->headers_out.content_type, "application/xml");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+
+    server = ngx_http_chorus_add_header(r, "Server", chorus_str("Chorus"));
+
+    if (server == NULL
+        || ngx_http_chorus_add_header(r, "x-amz-request-id", request_id)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    r->headers_out.server = server;
+
+    return NGX_OK;
+}
+
+
+static ngx_table_elt_t *
 ngx_http_chorus_add_header(ngx_http_request_t *r, const char *name,
     chorus_str_t value)
 {
@@ -101,7 +131,7 @@ ngx_http_chorus_add_header(ngx_http_request_t *r, const char *name,
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     ngx_memzero(h, sizeof(ngx_table_elt_t));
@@ -111,7 +141,7 @@ ngx_http_chorus_add_header(ngx_http_request_t *r, const char *name,
     h->key.len = ngx_strlen(name);
     h->value = ngx_http_chorus_ngx_str(value);
 
-    return NGX_OK;
+    return h;
 }
 
 
@@ -133,7 +163,7 @@ ngx_http_chorus_leave_body(ngx_http_request_t *r)
 
 static ngx_int_t
 ngx_http_chorus_send(ngx_http_request_t *r, ngx_uint_t status,
-    chorus_str_t body)
+    chorus_str_t body, chorus_str_t request_id)
 {
     ngx_int_t     rc;
     ngx_buf_t    *b;
@@ -144,10 +174,11 @@ ngx_http_chorus_send(ngx_http_request_t *r, ngx_uint_t status,
         return rc;
     }
 
-    r->headers_out.status = status;
-    r->headers_out.content_length_n = body.len;
-    ngx_str_set(&r->headers_out.content_type, "application/xml");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    if (ngx_http_chorus_refuse_headers(r, status, body.len, request_id)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     rc = ngx_http_send_header(r);
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {

@@ -171,8 +171,8 @@ ngx_http_chorus_add(chorus_header_t *headers, size_t *n, const char *name,
 }
 
 
-/* "http://main" and the raw target: proxy_pass finds the upstream of that
- * name and sends the bytes of the URI as they came. */
+/* "http://main" and the target: proxy_pass finds the upstream of that name and
+ * sends the bytes of the target as they are. */
 
 static ngx_int_t
 ngx_http_chorus_set_pass(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)

@@ -1,6 +1,7 @@
 /* Digests over OpenSSL 3, fetched once for each context. */
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
@@ -244,4 +245,79 @@ chorus_base64(chorus_mem_t *mem, const void *bytes, size_t len)
     }
 
     return (chorus_str_t) { out, size };
+}
+
+
+/* 0..63; -1 when c is none of the alphabet. */
+static int
+crypto_base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+
+chorus_rc_t
+chorus_base64_decode(chorus_mem_t *mem, chorus_str_t text,
+    chorus_str_t *bytes)
+{
+    int       digit;
+    char     *out;
+    size_t    i, len;
+    uint32_t  bits;
+
+    if (text.len % 4 != 0) {
+        return CHORUS_ERROR;
+    }
+
+    for (i = 0; i < 2 && text.len != 0 && text.data[text.len - 1] == '='; i++)
+    {
+        text.len--;
+    }
+
+    out = chorus_alloc(mem, text.len / 4 * 3 + 4);
+    if (out == NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    bits = 0;
+    len = 0;
+
+    for (i = 0; i < text.len; i++) {
+
+        digit = crypto_base64_digit(text.data[i]);
+        if (digit < 0) {
+            return CHORUS_ERROR;
+        }
+
+        bits = bits << 6 | (uint32_t) digit;
+
+        if (i % 4 != 0) {
+            out[len++] = (char) (bits >> (6 - i % 4 * 2) & 0xff);
+        }
+    }
+
+    /* what is left of a last, broken group of four digits must be zero */
+
+    if ((text.len % 4 == 2 && (bits & 0x0f) != 0)
+        || (text.len % 4 == 3 && (bits & 0x03) != 0)
+        || text.len % 4 == 1)
+    {
+        return CHORUS_ERROR;
+    }
+
+    *bytes = (chorus_str_t) { out, len };
+
+    return CHORUS_OK;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "chorus_error.h"
 #include "chorus_mem.h"
 #include "chorus_str.h"
 
@@ -57,6 +58,11 @@ void chorus_secret_wipe(void *data, size_t len);
 
 /* Standard base64 with padding; null string when out of memory. */
 chorus_str_t chorus_base64(chorus_mem_t *mem, const void *bytes, size_t len);
+
+/* The one way back: CHORUS_ERROR for anything that chorus_base64 would not
+ * write (blanks, missing padding, bits behind the last byte). */
+chorus_rc_t chorus_base64_decode(chorus_mem_t *mem, chorus_str_t text,
+    chorus_str_t *bytes);
 
 
 #endif

@@ -52,6 +52,16 @@ static const chorus_s3_error_row_t  s3_errors[CHORUS_S3_NERRORS] = {
     { CHORUS_S3_INVALID_URI, 400, "InvalidURI",
       "Couldn't parse the specified URI." },
 
+    { CHORUS_S3_BAD_REQUEST, 400, "BadRequest",
+      "An error occurred when parsing the HTTP request." },
+
+    { CHORUS_S3_HEADERS_TOO_LARGE, 400, "RequestHeaderSectionTooLarge",
+      "Your request header section exceeds the maximum allowed size." },
+
+    { CHORUS_S3_REQUEST_TIMEOUT, 400, "RequestTimeout",
+      "Your socket connection to the server was not read from or written to "
+      "within the timeout period." },
+
     { CHORUS_S3_INVALID_BUCKET_NAME, 400, "InvalidBucketName",
       "The specified bucket is not valid." },
 
@@ -76,11 +86,32 @@ static const chorus_s3_error_row_t  s3_errors[CHORUS_S3_NERRORS] = {
     { CHORUS_S3_ENTITY_TOO_LARGE, 400, "EntityTooLarge",
       "Your proposed upload exceeds the maximum allowed object size." },
 
+    { CHORUS_S3_ENTITY_TOO_SMALL, 400, "EntityTooSmall",
+      "Your proposed upload is smaller than the minimum allowed size" },
+
+    { CHORUS_S3_KEY_TOO_LONG, 400, "KeyTooLongError",
+      "Your key is too long" },
+
+    { CHORUS_S3_INVALID_POLICY_DOCUMENT, 400, "InvalidPolicyDocument",
+      "The content of the form does not meet the conditions specified in the "
+      "policy document." },
+
+    { CHORUS_S3_MALFORMED_POST_REQUEST, 400, "MalformedPOSTRequest",
+      "The body of your POST request is not well-formed "
+      "multipart/form-data." },
+
+    { CHORUS_S3_POST_PREAMBLE_TOO_LONG, 400,
+      "MaxPostPreDataLengthExceededError",
+      "Your POST request fields preceding the upload file were too large." },
+
     { CHORUS_S3_METHOD_NOT_ALLOWED, 405, "MethodNotAllowed",
       "The specified method is not allowed against this resource." },
 
     { CHORUS_S3_MISSING_CONTENT_LENGTH, 411, "MissingContentLength",
       "You must provide the Content-Length HTTP header." },
+
+    { CHORUS_S3_NOT_MULTIPART, 412, "PreconditionFailed",
+      "Bucket POST must be of the enclosure-type multipart/form-data" },
 
     { CHORUS_S3_INTERNAL_ERROR, 500, "InternalError",
       "We encountered an internal error. Please try again." },

@@ -25,6 +25,9 @@ typedef enum {
     CHORUS_S3_INVALID_ARGUMENT,                 /* 400 */
     CHORUS_S3_INVALID_REQUEST,                  /* 400 */
     CHORUS_S3_INVALID_URI,                      /* 400 */
+    CHORUS_S3_BAD_REQUEST,                      /* 400, not even HTTP */
+    CHORUS_S3_HEADERS_TOO_LARGE,    /* 400 RequestHeaderSectionTooLarge */
+    CHORUS_S3_REQUEST_TIMEOUT,                  /* 400 */
     CHORUS_S3_INVALID_BUCKET_NAME,              /* 400 */
     CHORUS_S3_MALFORMED_XML,                    /* 400 */
     CHORUS_S3_INCOMPLETE_BODY,                  /* 400 */
@@ -32,8 +35,14 @@ typedef enum {
     CHORUS_S3_BAD_DIGEST,                       /* 400 */
     CHORUS_S3_INVALID_DIGEST,                   /* 400 */
     CHORUS_S3_ENTITY_TOO_LARGE,                 /* 400 */
+    CHORUS_S3_ENTITY_TOO_SMALL,                 /* 400 */
+    CHORUS_S3_KEY_TOO_LONG,                     /* 400 KeyTooLongError */
+    CHORUS_S3_INVALID_POLICY_DOCUMENT,          /* 400 */
+    CHORUS_S3_MALFORMED_POST_REQUEST,           /* 400 */
+    CHORUS_S3_POST_PREAMBLE_TOO_LONG,   /* 400 MaxPostPreDataLength... */
     CHORUS_S3_METHOD_NOT_ALLOWED,               /* 405 */
     CHORUS_S3_MISSING_CONTENT_LENGTH,           /* 411 */
+    CHORUS_S3_NOT_MULTIPART,                    /* 412 PreconditionFailed */
     CHORUS_S3_INTERNAL_ERROR,                   /* 500 */
     CHORUS_S3_NOT_IMPLEMENTED,                  /* 501 */
     CHORUS_S3_BAD_GATEWAY,                      /* 502 InternalError */

@@ -1,5 +1,6 @@
-/* S3's two date formats, on the proleptic Gregorian calendar. */
+/* S3's date formats, on the proleptic Gregorian calendar. */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "chorus_time.h"
@@ -248,5 +249,43 @@ chorus_time_parse_http(chorus_str_t text, int64_t *seconds)
            && time_get(p + 17, 2, &t.hour)
            && time_get(p + 20, 2, &t.minute)
            && time_get(p + 23, 2, &t.second)
+           && time_to_seconds(&t, seconds);
+}
+
+
+/* "Z", or ".123Z" */
+static bool
+time_ends_in_utc(chorus_str_t rest)
+{
+    uint64_t  n;
+
+    if (rest.len == 0 || rest.data[rest.len - 1] != 'Z') {
+        return false;
+    }
+
+    rest.len--;
+
+    return rest.len == 0
+           || (rest.data[0] == '.' && rest.len <= 10
+               && chorus_str_to_u64(chorus_str_sub(rest, 1), &n));
+}
+
+
+bool
+chorus_time_parse_iso(chorus_str_t text, int64_t *seconds)
+{
+    time_fields_t   t = { 0 };
+    const char     *p = text.data;
+
+    return text.len >= CHORUS_ISO_DATE_LEN
+           && p[4] == '-' && p[7] == '-' && p[10] == 'T'
+           && p[13] == ':' && p[16] == ':'
+           && time_ends_in_utc(chorus_str_sub(text, 19))
+           && time_get(p, 4, &t.year)
+           && time_get(p + 5, 2, &t.month)
+           && time_get(p + 8, 2, &t.day)
+           && time_get(p + 11, 2, &t.hour)
+           && time_get(p + 14, 2, &t.minute)
+           && time_get(p + 17, 2, &t.second)
            && time_to_seconds(&t, seconds);
 }

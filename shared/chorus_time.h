@@ -14,7 +14,6 @@
 
 
 void chorus_time_amz(int64_t seconds, char out[CHORUS_AMZ_DATE_LEN + 1]);
-
 void chorus_time_iso(int64_t seconds, char out[CHORUS_ISO_DATE_LEN + 1]);
 
 /* "20130524T000000Z"; false on anything else, an impossible date included. */
@@ -23,6 +22,10 @@ bool chorus_time_parse_amz(chorus_str_t text, int64_t *seconds);
 /* "Fri, 24 May 2013 00:00:00 GMT" (RFC 9110 IMF-fixdate), the form of Date
  * and Last-Modified; also with +0000 or -0000 for GMT, as botocore has it. */
 bool chorus_time_parse_http(chorus_str_t text, int64_t *seconds);
+
+/* "2013-05-24T00:00:00Z", also with a fraction of 1 to 9 digits, which is
+ * dropped; UTC only. */
+bool chorus_time_parse_iso(chorus_str_t text, int64_t *seconds);
 
 
 #endif

@@ -699,7 +699,7 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 ::request(GET => '/bkt/key', after => [Authorization => 'AWS4-HMAC-SHA256'])
 --- error_code: 400
 --- response_headers
-Content-Type: text/html
+Content-Type: application/xml
 
 
 

@@ -15,6 +15,7 @@ package Chorus::Storage;
 #     wait:0.5      seconds before the answer
 #     size:1000     a body of so many bytes
 #     chunked       the answer in chunks
+#     file:name     the bytes of this file of the folder are the answer
 
 use strict;
 use warnings;
@@ -97,6 +98,13 @@ sub answer {
     sleep $answer{wait} if $answer{wait};
     return 0 if $answer{cut};
     POSIX::pause() if $answer{none};
+
+    if (defined $answer{file}) {
+        my $reply = read_file("$Folder/$answer{file}");
+        print $client $reply or return 0;
+        $client->flush;
+        return $reply !~ /^Connection: *close/mi;
+    }
 
     my $text = defined $answer{size} ? 'x' x $answer{size} : $head;
     my $close = $answer{early} ? "Connection: close\r\n" : '';
