@@ -8,7 +8,8 @@
  *     access.c     access phase: parse, authenticate, decide, prepare
  *     anonymous.c  requests without credentials
  *     body.c       small bodies that are read first (DeleteObjects)
- *     upload.c     bodies as they stream: aws-chunked, checksums
+ *     upload.c     what is done with a body: aws-chunked, checksums
+ *     upload_filter.c   and the body as it streams
  *     sign.c       the request signed again for the storage
  *     variables.c  $chorus_*
  *     refuse.c     a refusal as S3 XML
@@ -235,8 +236,10 @@ char *ngx_http_chorus_anonymous_resolve(ngx_conf_t *cf,
 ngx_uint_t ngx_http_chorus_anonymous_may(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
-/* upload.c */
+/* upload_filter.c */
 void ngx_http_chorus_upload_init(void);
+
+/* upload.c */
 /* Looks at the headers of an upload: what has to be done with its body, and
  * which headers the storage gets.  Sets ctx->reads_body when the body must be
  * read before the request is forwarded.  NGX_OK, or a status and

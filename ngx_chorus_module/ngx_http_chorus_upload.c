@@ -1,98 +1,41 @@
 /*
- * The body of an upload as it streams through: aws-chunked bodies are decoded
- * and every chunk verified, checksums are verified, in constant memory.
- *
- * nginx hands the body to a chain of filters, buffer by buffer, before it
- * sends any of it on.  Buffers are decoded in place.  The last byte of the
- * content is held back until all has been verified, so a body that turns out
- * bad is cut short of the length that main has been promised, and main commits
- * nothing.
+ * What is done with the body of an upload, by its headers: an aws-chunked body
+ * is decoded, since the signatures of its chunks cannot be used again, and a
+ * checksum is verified when main would not do it.
  *
  * A storage that keeps checksums gets the content in aws-chunked form again,
  * not signed, with the client's checksum behind it; all others get the plain
  * content.
  */
 
-#include "ngx_http_chorus_module.h"
-#include "chorus_aws_chunked.h"
-#include "chorus_checksum.h"
-
-
-struct ngx_http_chorus_upload_s {
-    chorus_aws_chunked_t          *decoder;     /* NULL: the body is plain */
-    chorus_aws_chunked_encoder_t   encoder;
-    off_t                          length;      /* to main; -1: not known */
-
-    chorus_checksum_t             *checksum;    /* of a header, or NULL */
-    chorus_checksum_algorithm_t    algorithm;   /* of a header or trailer */
-    chorus_str_t                   expected;    /* of a header */
-
-    off_t                          left;        /* content yet to come */
-    char                           held;        /* the last byte */
-    unsigned                       is_held:1;
-    unsigned                       encodes:1;
-
-    ngx_int_t                    (*create_request)(ngx_http_request_t *r);
-
-    ngx_chain_t                   *free;        /* buffers of our own */
-    ngx_chain_t                   *busy;
-};
+#include "ngx_http_chorus_upload.h"
 
 
 static ngx_int_t ngx_http_chorus_upload_decodes(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_upload_t *upload,
     chorus_aws_chunked_form_t form);
+static ngx_int_t ngx_http_chorus_upload_lengths(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, uint64_t *decoded_len);
 static ngx_int_t ngx_http_chorus_upload_decoder(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_upload_t *upload,
     chorus_aws_chunked_options_t *options);
 static ngx_int_t ngx_http_chorus_upload_forward(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, chorus_str_t trailer);
+    ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_upload_t *upload);
 static ngx_int_t ngx_http_chorus_upload_strip_encoding(ngx_http_request_t *r,
     ngx_str_t *encoding);
+static ngx_int_t ngx_http_chorus_upload_plain(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_upload_t *upload);
 static ngx_int_t ngx_http_chorus_upload_verifies(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_upload_t *upload);
 static ngx_int_t ngx_http_chorus_upload_find_checksum(
     ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_upload_t *upload);
 static void ngx_http_chorus_upload_cleanup(void *data);
-static ngx_int_t ngx_http_chorus_upload_refuse(ngx_http_chorus_ctx_t *ctx,
-    chorus_s3_code_t code, const char *message);
-static ngx_int_t ngx_http_chorus_upload_filter(ngx_http_request_t *r,
-    ngx_chain_t *in);
-static ngx_int_t ngx_http_chorus_upload_create_request(ngx_http_request_t *r);
-static ngx_int_t ngx_http_chorus_upload_take(ngx_http_chorus_ctx_t *ctx,
-    ngx_buf_t *b);
-static ngx_int_t ngx_http_chorus_upload_finish(ngx_http_chorus_ctx_t *ctx);
-static ngx_int_t ngx_http_chorus_upload_compare(ngx_http_chorus_ctx_t *ctx,
-    ngx_http_chorus_upload_t *upload);
-static ngx_int_t ngx_http_chorus_upload_pass(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, ngx_buf_t *b, ngx_chain_t ***last);
-static ngx_int_t ngx_http_chorus_upload_emit(ngx_http_request_t *r,
-    ngx_http_chorus_upload_t *upload, ngx_chain_t *cl, ngx_chain_t ***last);
-static ngx_int_t ngx_http_chorus_upload_emit_text(ngx_http_request_t *r,
-    ngx_http_chorus_upload_t *upload, const char *text, size_t len,
-    ngx_chain_t ***last);
-static ngx_int_t ngx_http_chorus_upload_emit_end(ngx_http_request_t *r,
-    ngx_http_chorus_upload_t *upload, ngx_chain_t ***last);
-static ngx_chain_t *ngx_http_chorus_upload_buf(ngx_http_request_t *r,
-    ngx_http_chorus_upload_t *upload);
 
-
-static ngx_http_request_body_filter_pt  ngx_http_next_request_body_filter;
-
-
-void
-ngx_http_chorus_upload_init(void)
-{
-    ngx_http_next_request_body_filter = ngx_http_top_request_body_filter;
-    ngx_http_top_request_body_filter = ngx_http_chorus_upload_filter;
-}
-
-
-/* ---- before the body: what will be done with it ---- */
 
 ngx_int_t
 ngx_http_chorus_upload_begin(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
+    ngx_int_t                   rc;
     ngx_pool_cleanup_t         *cln;
     ngx_http_chorus_upload_t   *upload;
     chorus_aws_chunked_form_t   form;
@@ -110,17 +53,20 @@ ngx_http_chorus_upload_begin(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     form = chorus_aws_chunked_form(ctx->auth.payload);
 
     if (form != CHORUS_AWS_CHUNKED_NONE) {
-        return ngx_http_chorus_upload_decodes(r, ctx, upload, form);
+        rc = ngx_http_chorus_upload_decodes(r, ctx, upload, form);
+
+    } else {
+        rc = ngx_http_chorus_upload_plain(r, ctx, upload);
     }
 
-    if (r->headers_in.chunked && r->method == NGX_HTTP_PUT) {
-        /* nginx would find the length of a small one, and let main refuse a
-         * larger one */
+    /* an error_page has sent the request here: its body has been read */
+
+    if (rc == NGX_OK && ctx->upload && r->request_body) {
         return ngx_http_chorus_upload_refuse(ctx,
-                                      CHORUS_S3_MISSING_CONTENT_LENGTH, NULL);
+                                      CHORUS_S3_SERVICE_UNAVAILABLE, NULL);
     }
 
-    return ngx_http_chorus_upload_verifies(r, ctx, upload);
+    return rc;
 }
 
 
@@ -134,7 +80,7 @@ ngx_http_chorus_upload_cleanup(void *data)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_chorus_upload_refuse(ngx_http_chorus_ctx_t *ctx,
     chorus_s3_code_t code, const char *message)
 {
@@ -145,43 +91,32 @@ ngx_http_chorus_upload_refuse(ngx_http_chorus_ctx_t *ctx,
 }
 
 
+/* ---- aws-chunked ---- */
+
 static ngx_int_t
 ngx_http_chorus_upload_decodes(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_upload_t *upload,
     chorus_aws_chunked_form_t form)
 {
     ngx_int_t                      rc;
-    chorus_str_t                   value;
     chorus_aws_chunked_options_t   options;
 
     ngx_memzero(&options, sizeof(chorus_aws_chunked_options_t));
 
-    value = ngx_http_chorus_header(r, ctx, "x-amz-decoded-content-length");
-
-    if (value.data == NULL) {
-        return ngx_http_chorus_upload_refuse(ctx,
-                     CHORUS_S3_MISSING_CONTENT_LENGTH,
-                     "An upload in aws-chunked encoding needs the header "
-                     "x-amz-decoded-content-length.");
-    }
-
-    if (!chorus_str_to_u64(value, &options.decoded_len)
-        || options.decoded_len > NGX_MAX_OFF_T_VALUE / 2)
-    {
-        return ngx_http_chorus_upload_refuse(ctx, CHORUS_S3_INVALID_ARGUMENT,
-                     "x-amz-decoded-content-length must be a number of "
-                     "bytes.");
-    }
-
-    if (r->headers_in.content_length_n <= 0 && !r->headers_in.chunked) {
-        return ngx_http_chorus_upload_refuse(ctx, CHORUS_S3_INCOMPLETE_BODY,
-                                             NULL);
-    }
-
     options.form = form;
     options.trailer = ngx_http_chorus_header(r, ctx, "x-amz-trailer");
 
-    rc = ngx_http_chorus_upload_decoder(r, ctx, upload, &options);
+    rc = ngx_http_chorus_upload_lengths(r, ctx, &options.decoded_len);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_chorus_upload_decoder(r, ctx, upload, &options);
+    }
+
+    if (rc == NGX_OK) {
+        upload->trailer = chorus_checksum_of_header(options.trailer);
+        rc = ngx_http_chorus_upload_verifies(r, ctx, upload);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }
@@ -197,7 +132,43 @@ ngx_http_chorus_upload_decodes(ngx_http_request_t *r,
 
     ctx->upload = upload;
 
-    return ngx_http_chorus_upload_forward(r, ctx, options.trailer);
+    return ngx_http_chorus_upload_forward(r, ctx, upload);
+}
+
+
+static ngx_int_t
+ngx_http_chorus_upload_lengths(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, uint64_t *decoded_len)
+{
+    chorus_str_t  value;
+
+    value = ngx_http_chorus_header(r, ctx, "x-amz-decoded-content-length");
+
+    if (value.data == NULL) {
+        return ngx_http_chorus_upload_refuse(ctx,
+                     CHORUS_S3_MISSING_CONTENT_LENGTH,
+                     "An upload in aws-chunked encoding needs the header "
+                     "x-amz-decoded-content-length.");
+    }
+
+    if (!chorus_str_to_u64(value, decoded_len)
+        || *decoded_len > NGX_MAX_OFF_T_VALUE / 2)
+    {
+        return ngx_http_chorus_upload_refuse(ctx, CHORUS_S3_INVALID_ARGUMENT,
+                     "x-amz-decoded-content-length must be a number of "
+                     "bytes.");
+    }
+
+    /* chunks are longer than what is in them */
+
+    if (!r->headers_in.chunked
+        && r->headers_in.content_length_n <= (off_t) *decoded_len)
+    {
+        return ngx_http_chorus_upload_refuse(ctx, CHORUS_S3_INCOMPLETE_BODY,
+                                             NULL);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -240,19 +211,14 @@ ngx_http_chorus_upload_decoder(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_chorus_upload_forward(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, chorus_str_t trailer)
+    ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_upload_t *upload)
 {
-    ngx_http_chorus_upload_t  *upload;
-
-    upload = ctx->upload;
-    upload->algorithm = chorus_checksum_of_header(trailer);
-
     if (ctx->storage->has_checksums && !ctx->reads_body
-        && upload->algorithm != CHORUS_CHECKSUM_NONE)
+        && upload->trailer != CHORUS_CHECKSUM_NONE)
     {
         upload->encodes = 1;
         upload->length = chorus_aws_chunked_encoded_len(upload->length,
-                                                        upload->algorithm);
+                                                        upload->trailer);
         chorus_aws_chunked_encoder_begin(&upload->encoder, upload->left);
 
         ngx_str_set(&ctx->content_sha256, CHORUS_AWS_CHUNKED_UNSIGNED);
@@ -321,6 +287,35 @@ ngx_http_chorus_upload_strip_encoding(ngx_http_request_t *r,
 }
 
 
+/* ---- checksums in headers ---- */
+
+static ngx_int_t
+ngx_http_chorus_upload_plain(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    ngx_http_chorus_upload_t *upload)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_chorus_upload_verifies(r, ctx, upload);
+
+    if (rc != NGX_OK || upload->checksum == NULL) {
+        return rc;
+    }
+
+    upload->length = r->headers_in.chunked ? -1
+                                           : r->headers_in.content_length_n;
+
+    if (upload->length <= 0 && !r->headers_in.chunked) {
+        /* no body will come */
+        return ngx_http_chorus_upload_compare(ctx, upload);
+    }
+
+    upload->left = upload->length;
+    ctx->upload = upload;
+
+    return NGX_OK;
+}
+
+
 /* A checksum in a header is for main, if main looks at it. */
 
 static ngx_int_t
@@ -335,8 +330,12 @@ ngx_http_chorus_upload_verifies(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    /* there it is the checksum of the object, not of the body */
-    if (ngx_strcmp(ctx->operation->name, "CompleteMultipartUpload") == 0) {
+    /* of these it is the checksum of the object, not of the body */
+
+    if (ngx_strcmp(ctx->operation->name, "CompleteMultipartUpload") == 0
+        || chorus_header(ctx->headers, ctx->nheaders,
+                         chorus_str("x-amz-copy-source")))
+    {
         return NGX_OK;
     }
 
@@ -351,17 +350,6 @@ ngx_http_chorus_upload_verifies(ngx_http_request_t *r,
         return ngx_http_chorus_upload_refuse(ctx, CHORUS_S3_INTERNAL_ERROR,
                                              NULL);
     }
-
-    upload->length = r->headers_in.chunked ? -1
-                                           : r->headers_in.content_length_n;
-
-    if (upload->length <= 0 && !r->headers_in.chunked) {
-        /* no body will come */
-        return ngx_http_chorus_upload_compare(ctx, upload);
-    }
-
-    upload->left = upload->length;
-    ctx->upload = upload;
 
     return NGX_OK;
 }
@@ -382,7 +370,9 @@ ngx_http_chorus_upload_find_checksum(ngx_http_chorus_ctx_t *ctx,
             continue;
         }
 
-        if (upload->algorithm != CHORUS_CHECKSUM_NONE) {
+        if (upload->algorithm != CHORUS_CHECKSUM_NONE
+            || upload->trailer != CHORUS_CHECKSUM_NONE)
+        {
             return ngx_http_chorus_upload_refuse(ctx,
                          CHORUS_S3_INVALID_REQUEST,
                          "Expecting a single x-amz-checksum- header. "
@@ -404,203 +394,7 @@ ngx_http_chorus_upload_find_checksum(ngx_http_chorus_ctx_t *ctx,
 }
 
 
-chorus_str_t
-ngx_http_chorus_upload_checksum(ngx_http_chorus_upload_t *upload,
-    chorus_checksum_algorithm_t *algorithm)
-{
-    if (upload == NULL || upload->decoder == NULL) {
-        return chorus_null_str;
-    }
-
-    return chorus_aws_chunked_checksum(upload->decoder, algorithm);
-}
-
-
-/* ---- the body ---- */
-
-static ngx_int_t
-ngx_http_chorus_upload_filter(ngx_http_request_t *r, ngx_chain_t *in)
-{
-    ngx_int_t                  rc;
-    ngx_chain_t               *out, **last;
-    ngx_http_chorus_ctx_t     *ctx;
-    ngx_http_chorus_upload_t  *upload;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
-
-    if (ctx == NULL || ctx->upload == NULL) {
-        return ngx_http_next_request_body_filter(r, in);
-    }
-
-    upload = ctx->upload;
-
-    if (upload->decoder && upload->create_request == NULL && r->upstream
-        && r->upstream->create_request)
-    {
-        upload->create_request = r->upstream->create_request;
-        r->upstream->create_request = ngx_http_chorus_upload_create_request;
-    }
-
-    out = NULL;
-    last = &out;
-
-    for ( /* void */ ; in; in = in->next) {
-
-        rc = ngx_http_chorus_upload_pass(r, ctx, in->buf, &last);
-
-        if (rc != NGX_OK) {
-            /* what follows of the body must not be read as a request */
-            r->keepalive = 0;
-            r->lingering_close = 1;
-
-            return rc;
-        }
-    }
-
-    rc = ngx_http_next_request_body_filter(r, out);
-
-    ngx_chain_update_chains(r->pool, &upload->free, &upload->busy, &out,
-                         (ngx_buf_tag_t) &ngx_http_chorus_upload_init);
-
-    return rc;
-}
-
-
-/*
- * The proxy module asks the request how long its body is and how it is
- * framed; nginx itself reads the body by the same fields.  So they tell of
- * the decoded body just while the head for the storage is being made.  (The
- * first call of a body filter comes before that, with the upstream in place.)
- */
-
-static ngx_int_t
-ngx_http_chorus_upload_create_request(ngx_http_request_t *r)
-{
-    off_t                      length;
-    ngx_int_t                  rc;
-    ngx_uint_t                 is_chunked;
-    ngx_http_chorus_ctx_t     *ctx;
-    ngx_http_chorus_upload_t  *upload;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
-    upload = ctx->upload;
-
-    length = r->headers_in.content_length_n;
-    is_chunked = r->headers_in.chunked;
-
-    r->headers_in.content_length_n = upload->length;
-    r->headers_in.chunked = 0;
-
-    rc = upload->create_request(r);
-
-    r->headers_in.content_length_n = length;
-    r->headers_in.chunked = is_chunked;
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_chorus_upload_pass(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
-    ngx_buf_t *b, ngx_chain_t ***last)
-{
-    ngx_int_t     rc;
-    ngx_uint_t    is_last;
-    ngx_chain_t  *cl;
-
-    is_last = b->last_buf;
-
-    rc = ngx_http_chorus_upload_take(ctx, b);
-
-    if (rc == NGX_OK && is_last) {
-        rc = ngx_http_chorus_upload_finish(ctx);
-    }
-
-    if (rc == NGX_OK && b->pos != b->last) {
-
-        cl = ngx_alloc_chain_link(r->pool);
-        if (cl == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        b->last_buf = 0;
-        cl->buf = b;
-        cl->next = NULL;
-
-        rc = ngx_http_chorus_upload_emit(r, ctx->upload, cl, last);
-    }
-
-    if (rc == NGX_OK && is_last) {
-        rc = ngx_http_chorus_upload_emit_end(r, ctx->upload, last);
-    }
-
-    return rc;
-}
-
-
-/* Leaves in b what may be passed on. */
-
-static ngx_int_t
-ngx_http_chorus_upload_take(ngx_http_chorus_ctx_t *ctx, ngx_buf_t *b)
-{
-    size_t                     size;
-    ngx_http_chorus_upload_t  *upload;
-
-    upload = ctx->upload;
-    size = b->last - b->pos;
-
-    if (upload->decoder) {
-
-        if (chorus_aws_chunked_decode(upload->decoder, (char *) b->pos, size,
-                                      &size, &ctx->refusal)
-            != CHORUS_OK)
-        {
-            return chorus_s3_error_row(ctx->refusal.code)->status;
-        }
-
-        b->last = b->pos + size;
-
-    } else if (!chorus_checksum_update(upload->checksum,
-                              (chorus_str_t) { (char *) b->pos, size }))
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (size == 0 || upload->left < 0) {
-        return NGX_OK;
-    }
-
-    upload->left -= size;
-
-    if (upload->left == 0) {
-        upload->held = *--b->last;
-        upload->is_held = 1;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_chorus_upload_finish(ngx_http_chorus_ctx_t *ctx)
-{
-    ngx_http_chorus_upload_t  *upload;
-
-    upload = ctx->upload;
-
-    if (upload->decoder == NULL) {
-        return ngx_http_chorus_upload_compare(ctx, upload);
-    }
-
-    if (chorus_aws_chunked_end(upload->decoder, &ctx->refusal) != CHORUS_OK) {
-        return chorus_s3_error_row(ctx->refusal.code)->status;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
+ngx_int_t
 ngx_http_chorus_upload_compare(ngx_http_chorus_ctx_t *ctx,
     ngx_http_chorus_upload_t *upload)
 {
@@ -623,174 +417,13 @@ ngx_http_chorus_upload_compare(ngx_http_chorus_ctx_t *ctx,
 }
 
 
-/*
- * Puts the content of cl->buf at the end of the chain, with the text of the
- * frames in it when the content is framed again.  A part that stands before
- * such a text gets a buffer of our own: the buffer of nginx is always the last
- * one, because its memory is taken back as soon as it has been sent.
- */
-
-static ngx_int_t
-ngx_http_chorus_upload_emit(ngx_http_request_t *r,
-    ngx_http_chorus_upload_t *upload, ngx_chain_t *cl, ngx_chain_t ***last)
+chorus_str_t
+ngx_http_chorus_upload_checksum(ngx_http_chorus_upload_t *upload,
+    chorus_checksum_algorithm_t *algorithm)
 {
-    char           text[CHORUS_AWS_CHUNKED_TEXT_MAX_LEN];
-    size_t         n, size, text_len;
-    ngx_buf_t     *b;
-    ngx_chain_t   *part;
-
-    b = cl->buf;
-
-    while (upload->encodes) {
-
-        size = b->last - b->pos;
-        text_len = chorus_aws_chunked_encoder_step(&upload->encoder, size,
-                                                   text, &n);
-        if (text_len
-            && ngx_http_chorus_upload_emit_text(r, upload, text, text_len,
-                                                last)
-               != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        if (n == size) {
-            break;
-        }
-
-        part = ngx_http_chorus_upload_buf(r, upload);
-        if (part == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        part->buf->pos = b->pos;
-        part->buf->last = b->pos + n;
-        b->pos = part->buf->last;
-
-        **last = part;
-        *last = &part->next;
+    if (upload == NULL || upload->decoder == NULL) {
+        return chorus_null_str;
     }
 
-    **last = cl;
-    *last = &cl->next;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_chorus_upload_emit_text(ngx_http_request_t *r,
-    ngx_http_chorus_upload_t *upload, const char *text, size_t len,
-    ngx_chain_t ***last)
-{
-    ngx_chain_t  *cl;
-
-    cl = ngx_http_chorus_upload_buf(r, upload);
-    if (cl == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    cl->buf->last = ngx_cpymem(cl->buf->last, text, len);
-
-    **last = cl;
-    *last = &cl->next;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_chorus_upload_emit_end(ngx_http_request_t *r,
-    ngx_http_chorus_upload_t *upload, ngx_chain_t ***last)
-{
-    char                          text[CHORUS_AWS_CHUNKED_END_MAX_LEN];
-    size_t                        len;
-    ngx_chain_t                  *cl;
-    chorus_str_t                  checksum;
-    chorus_checksum_algorithm_t   algorithm;
-
-    if (upload->is_held) {
-
-        cl = ngx_http_chorus_upload_buf(r, upload);
-        if (cl == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        *cl->buf->last++ = upload->held;
-
-        if (ngx_http_chorus_upload_emit(r, upload, cl, last) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
-
-    if (upload->encodes) {
-        checksum = chorus_aws_chunked_checksum(upload->decoder, &algorithm);
-        len = chorus_aws_chunked_encoder_end(&upload->encoder, algorithm,
-                                             checksum, text);
-
-        if (len == 0
-            || ngx_http_chorus_upload_emit_text(r, upload, text, len, last)
-               != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
-
-    cl = ngx_alloc_chain_link(r->pool);
-    if (cl == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    cl->next = NULL;
-    cl->buf = ngx_calloc_buf(r->pool);
-    if (cl->buf == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    cl->buf->last_buf = 1;
-
-    **last = cl;
-    *last = &cl->next;
-
-    return NGX_OK;
-}
-
-
-/* A buffer of our own with memory for a text; its start stays with it, even
- * when it stands for a part of another buffer. */
-
-static ngx_chain_t *
-ngx_http_chorus_upload_buf(ngx_http_request_t *r,
-    ngx_http_chorus_upload_t *upload)
-{
-    u_char       *start;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    cl = ngx_chain_get_free_buf(r->pool, &upload->free);
-    if (cl == NULL) {
-        return NULL;
-    }
-
-    b = cl->buf;
-    start = b->start;
-
-    if (start == NULL) {
-        start = ngx_pnalloc(r->pool, CHORUS_AWS_CHUNKED_END_MAX_LEN);
-        if (start == NULL) {
-            return NULL;
-        }
-    }
-
-    ngx_memzero(b, sizeof(ngx_buf_t));
-
-    b->start = start;
-    b->end = start + CHORUS_AWS_CHUNKED_END_MAX_LEN;
-    b->pos = start;
-    b->last = start;
-    b->temporary = 1;
-    b->flush = r->request_body_no_buffering;
-    b->tag = (ngx_buf_tag_t) &ngx_http_chorus_upload_init;
-
-    return cl;
+    return chorus_aws_chunked_checksum(upload->decoder, algorithm);
 }
