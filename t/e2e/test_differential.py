@@ -11,7 +11,7 @@ import pytest
 
 import operations
 import operations_more as more
-from differential import (EXPLAINED, Run, differing, explained,
+from differential import (EXPLAINED, Run, code_of, differing, explained,
                           one_request_id)
 from load import Load
 from operations import BUCKET, BUCKETS, LISTED
@@ -80,6 +80,9 @@ def test_the_same_answers_as_main_itself(stack, listed, figures):
                         for what in found.keys() - allowed]
         if b.body and not one_request_id(b):
             unexplained.append(f"{op.name}: request ids {b.headers}")
+        if "status" not in found and code_of(a) \
+                and code_of(a) != code_of(b):
+            unexplained.append(f"{op.name}: {code_of(a)} / {code_of(b)}")
     stack.wait_equal(BUCKET)
     for bucket in BUCKETS:
         delete_all(stack.s3, bucket)
