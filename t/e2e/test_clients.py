@@ -25,13 +25,15 @@ def run(command, stack, **more):
     """With alice's credentials; names below chorus.test are this machine."""
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        stdin=subprocess.DEVNULL, timeout=120, env=dict(
-            os.environ, AWS_ACCESS_KEY_ID=stack.keys["alice"].access,
-            AWS_SECRET_ACCESS_KEY=stack.keys["alice"].secret,
-            AWS_DEFAULT_REGION="us-east-1", AWS_CONFIG_FILE="/dev/null",
-            AWS_SHARED_CREDENTIALS_FILE="/dev/null",
-            AWS_EC2_METADATA_DISABLED="true", PYTHONPATH=HOSTS,
-            PYTHONDONTWRITEBYTECODE="1", **more))
+        stdin=subprocess.DEVNULL, timeout=120, env={
+            **os.environ,
+            "AWS_ACCESS_KEY_ID": stack.keys["alice"].access,
+            "AWS_SECRET_ACCESS_KEY": stack.keys["alice"].secret,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true", "PYTHONPATH": HOSTS,
+            "PYTHONDONTWRITEBYTECODE": "1", **more})
     assert done.returncode == 0, done.stdout
     return done.stdout
 
