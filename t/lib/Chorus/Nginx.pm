@@ -6,6 +6,7 @@ package Chorus::Nginx;
 #
 #     my $nginx = Chorus::Nginx->start(http => ..., config => ...);
 #     my $reply = $nginx->exchange($bytes);      { status, headers, body }
+#     my $reply = $nginx->exchange_http2($bytes);
 
 use strict;
 use warnings;
@@ -182,6 +183,33 @@ sub exchange {
     }
 
     return { parse($text), seconds => time - $begin };
+}
+
+
+# The same request by HTTP/2, at a socket in the folder that the test listens
+# on; with_length: with a Content-Length.
+sub exchange_http2 {
+    my ($self, $bytes, $with_length) = @_;
+
+    my ($head, $body) = split /\r\n\r\n/, $bytes, 2;
+    my ($line, @headers) = split /\r\n/, $head;
+    my ($method, $target) = split / /, $line;
+    my %drop = map { $_ => 1 } qw(connection content-length host
+        transfer-encoding);
+    my @options = map { ('-H', /: *$/ ? s/: *$/;/r : $_) }
+        grep { !/^([^:]+)/ || !$drop{lc $1} } @headers;
+    push @options, '-H', 'Content-Length:' unless $with_length;
+    push @options, '--data-binary', "\@$Folder/http2.body" if length $body;
+    write_file("$Folder/http2.body", $body);
+
+    open my $curl, '-|', 'curl', '-sSi', '--http2-prior-knowledge',
+        '--path-as-is', '--max-time', 20, '--unix-socket', "$Folder/h2.sock",
+        '-X', $method, @options, '-H', 'Expect:', '-H', 'Content-Type:',
+        "http://localhost$target" or die "curl: $!\n";
+    local $/;
+    my $text = readline($curl) // '';
+    close $curl;
+    return { parse($text =~ s{^HTTP/2 (\d+)}{HTTP/1.1 $1}r) };
 }
 
 

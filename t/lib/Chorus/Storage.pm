@@ -10,6 +10,7 @@ package Chorus::Storage;
 #     503           this status
 #     cut           no answer, the connection is closed
 #     none          no answer, the connection stays open
+#     stale         as cut, on a connection that has been used before
 #     half          half of an answer, then the connection is closed
 #     early         answers without reading the body
 #     wait:0.5      seconds before the answer
@@ -83,6 +84,9 @@ sub serve {
 }
 
 
+# Of the connection, which has a process of its own.
+my $answered = 0;
+
 # Returns whether the connection goes on.
 sub answer {
     my ($client, $name) = @_;
@@ -96,7 +100,7 @@ sub answer {
     return 0 unless defined $body;
 
     sleep $answer{wait} if $answer{wait};
-    return 0 if $answer{cut};
+    return 0 if $answer{cut} || $answer{stale} && $answered++;
     POSIX::pause() if $answer{none};
 
     if (defined $answer{file}) {
@@ -177,8 +181,9 @@ sub read_bytes {
 
     my $body = '';
     while (length $body < $count) {
-        read($client, $body, $count - length $body, length $body)
-            or return undef;
+        my $more = $count - length $body;
+        $more = 65536 if $more > 65536;
+        read($client, $body, $more, length $body) or return undef;
     }
 
     return $body;
