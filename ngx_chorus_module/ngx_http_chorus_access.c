@@ -18,11 +18,6 @@ static ngx_uint_t ngx_http_chorus_same_bucket(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_chorus_bucket_is_plain(chorus_str_t bucket);
 static ngx_int_t ngx_http_chorus_authenticate(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal);
-static ngx_int_t ngx_http_chorus_identify(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal);
-static void ngx_http_chorus_verifier(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, chorus_mem_t *mem,
-    chorus_auth_verifier_t *verifier);
 static ngx_int_t ngx_http_chorus_target(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static void ngx_http_chorus_client_headers(ngx_http_request_t *r,
@@ -93,6 +88,10 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
         return ngx_http_chorus_refuse(r, ctx, &refusal);
     }
 
+    if (ngx_http_chorus_form_is(r, ctx)) {
+        return ngx_http_chorus_form_read(r, ctx);
+    }
+
     /* a preflight request of a browser has no credentials, and asks main */
 
     if (r->method != NGX_HTTP_OPTIONS
@@ -106,6 +105,13 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
                                            NULL);
     }
 
+    return ngx_http_chorus_access_go(r, ctx);
+}
+
+
+ngx_int_t
+ngx_http_chorus_access_go(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
     ngx_http_chorus_decide(r, ctx);
 
     if (ngx_http_chorus_is_reserved(ctx)) {
@@ -121,11 +127,14 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
                      "storages is not possible. Download and upload instead.");
     }
 
+    if (ctx->form) {
+        return ngx_http_chorus_access_ready(r, ctx);
+    }
+
     if (ctx->operation->touch == CHORUS_TOUCH_UNKNOWABLE && ctx->nfollowers) {
         return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_NOT_IMPLEMENTED,
                      "This POST is not an operation that Chorus can "
-                     "replicate: what it changes is not known. Browser "
-                     "uploads are not supported by this version.");
+                     "replicate: what it changes is not known.");
     }
 
     ctx->reads_body = (ctx->operation->touch == CHORUS_TOUCH_KEYS_IN_BODY
@@ -136,7 +145,7 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
     }
 
     if (ctx->reads_body) {
-        return ngx_http_chorus_body_read(r, ctx);
+        return ngx_http_chorus_body_read(r, ctx, ngx_http_chorus_body_whole);
     }
 
     return ngx_http_chorus_access_ready(r, ctx);
@@ -147,6 +156,8 @@ ngx_int_t
 ngx_http_chorus_access_ready(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx)
 {
+    ngx_int_t  rc;
+
     if (ngx_http_chorus_address(r, ctx) != NGX_OK) {
         return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_INTERNAL_ERROR,
                                            NULL);
@@ -169,7 +180,10 @@ ngx_http_chorus_access_ready(ngx_http_request_t *r,
                      "this bucket.");
     }
 
-    if (ngx_http_chorus_sign(r, ctx) != NGX_OK) {
+    rc = ctx->form ? ngx_http_chorus_form_sign(r, ctx)
+                   : ngx_http_chorus_sign(r, ctx);
+
+    if (rc != NGX_OK) {
         return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_INTERNAL_ERROR,
                                            NULL);
     }
@@ -327,6 +341,8 @@ static void
 ngx_http_chorus_client_headers(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx)
 {
+    ctx->content_type = ngx_http_chorus_ngx_str(
+            ngx_http_chorus_header(r, ctx, "content-type"));
     ctx->content_encoding = ngx_http_chorus_ngx_str(
             ngx_http_chorus_header(r, ctx, "content-encoding"));
     ctx->decoded_content_length = ngx_http_chorus_ngx_str(
@@ -387,7 +403,7 @@ ngx_http_chorus_bucket_is_plain(chorus_str_t bucket)
 }
 
 
-static void
+void
 ngx_http_chorus_verifier(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     chorus_mem_t *mem, chorus_auth_verifier_t *verifier)
 {
@@ -450,7 +466,7 @@ ngx_http_chorus_authenticate(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_chorus_identify(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     chorus_s3_refusal_t *refusal)
 {
@@ -461,7 +477,7 @@ ngx_http_chorus_identify(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
 
-    if (ctx->auth.kind == CHORUS_AUTH_ANONYMOUS) {
+    if (ctx->auth.access_key.data == NULL) {
 
         if (!ngx_http_chorus_anonymous_may(r, ctx)) {
             refusal->code = CHORUS_S3_ACCESS_DENIED;

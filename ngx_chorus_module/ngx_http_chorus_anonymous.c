@@ -9,8 +9,6 @@
 
 static ngx_uint_t ngx_http_chorus_anonymous_listed(const char **list,
     chorus_str_t name);
-static ngx_uint_t ngx_http_chorus_anonymous_header(ngx_http_request_t *r,
-    chorus_str_t name);
 
 
 /* objects and their listings; not settings, ACLs or names of buckets */
@@ -196,7 +194,9 @@ ngx_http_chorus_anonymous_may(ngx_http_request_t *r,
     }
 
     for (i = 0; i < ctx->nheaders; i++) {
-        if (!ngx_http_chorus_anonymous_header(r, ctx->headers[i].name)) {
+        if (!ngx_http_chorus_amz_listed(r, ngx_http_chorus_anonymous_headers,
+                                        ctx->headers[i].name))
+        {
             return 0;
         }
     }
@@ -230,17 +230,25 @@ ngx_http_chorus_anonymous_listed(const char **list, chorus_str_t name)
 }
 
 
-static ngx_uint_t
-ngx_http_chorus_anonymous_header(ngx_http_request_t *r, chorus_str_t name)
+ngx_uint_t
+ngx_http_chorus_is_amz(chorus_str_t name)
+{
+    /* "x_amz_acl" is read as x-amz-acl by some */
+
+    return name.len >= 5
+           && (name.data[0] | 0x20) == 'x'
+           && ngx_strncasecmp((u_char *) name.data + 2, (u_char *) "amz", 3)
+              == 0;
+}
+
+
+ngx_uint_t
+ngx_http_chorus_amz_listed(ngx_http_request_t *r, const char **list,
+    chorus_str_t name)
 {
     u_char  *low;
 
-    /* "x_amz_acl" is read as x-amz-acl by some */
-
-    if (name.len < 5
-        || (name.data[0] | 0x20) != 'x'
-        || ngx_strncasecmp((u_char *) name.data + 2, (u_char *) "amz", 3) != 0)
-    {
+    if (!ngx_http_chorus_is_amz(name)) {
         return 1;
     }
 
@@ -252,6 +260,5 @@ ngx_http_chorus_anonymous_header(ngx_http_request_t *r, chorus_str_t name)
     ngx_strlow(low, (u_char *) name.data, name.len);
     name.data = (char *) low;
 
-    return ngx_http_chorus_anonymous_listed(ngx_http_chorus_anonymous_headers,
-                                            name);
+    return ngx_http_chorus_anonymous_listed(list, name);
 }

@@ -1,7 +1,8 @@
 /*
- * DeleteObjects names its keys in the body, and an aws-chunked body without
- * content has its signature and checksum there: such bodies are read before
- * the request is forwarded, into memory, bounded, never to disk.  nginx's own
+ * DeleteObjects names its keys in the body, an aws-chunked body without
+ * content has its signature and checksum there, a form has everything in front
+ * of its file: such bodies are read before the request is forwarded, as far as
+ * they must, into memory, bounded, never to disk.  nginx's own
  * reader would spill a body larger than client_body_buffer_size into a file;
  * here it is taken piece by piece instead, as the proxy module does for an
  * unbuffered upload.
@@ -12,34 +13,38 @@
 
 
 /* 1,000 keys of 1,024 bytes, each byte escaped in five, and the tags */
-#define NGX_HTTP_CHORUS_MAX_BODY  (6 * 1024 * 1024)
+#define NGX_HTTP_CHORUS_MAX_BODY    (6 * 1024 * 1024)
+#define NGX_HTTP_CHORUS_FIRST_BODY  16384
 
 
 static void ngx_http_chorus_body_handler(ngx_http_request_t *r);
 static void ngx_http_chorus_body_event(ngx_http_request_t *r);
+static void ngx_http_chorus_body_end(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, ngx_int_t rc);
 static ngx_int_t ngx_http_chorus_body_collect(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
-static ngx_buf_t *ngx_http_chorus_body_join(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx);
-static void ngx_http_chorus_body_done(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx);
+static ngx_int_t ngx_http_chorus_body_reserve(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, size_t size);
 static ngx_int_t ngx_http_chorus_body_keys(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, ngx_buf_t *b);
+    ngx_http_chorus_ctx_t *ctx);
 static ngx_int_t ngx_http_chorus_body_checksum(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
 
 ngx_int_t
-ngx_http_chorus_body_read(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+ngx_http_chorus_body_read(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    ngx_http_chorus_body_pt take)
 {
     ngx_int_t  rc;
 
-    if (r->headers_in.content_length_n > NGX_HTTP_CHORUS_MAX_BODY) {
+    if (take == ngx_http_chorus_body_whole
+        && r->headers_in.content_length_n > NGX_HTTP_CHORUS_MAX_BODY)
+    {
         return ngx_http_chorus_refuse_code(r, ctx,
                                            CHORUS_S3_ENTITY_TOO_LARGE, NULL);
     }
 
-    ctx->body_last = &ctx->body;
+    ctx->take_body = take;
     r->request_body_no_buffering = 1;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_chorus_body_handler);
@@ -75,39 +80,64 @@ ngx_http_chorus_body_event(ngx_http_request_t *r)
 
         rc = ngx_http_chorus_body_collect(r, ctx);
 
-        if (rc == NGX_DECLINED) {
-            (void) ngx_http_chorus_refuse_code(r, ctx,
-                                            CHORUS_S3_ENTITY_TOO_LARGE, NULL);
-            return;
+        if (rc == NGX_OK) {
+            rc = ctx->take_body(r, ctx);
         }
 
-        if (rc == NGX_ERROR) {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-            return;
-        }
-
-        if (!r->reading_body) {
-            ngx_http_chorus_body_done(r, ctx);
+        if (rc != NGX_AGAIN) {
+            ngx_http_chorus_body_end(r, ctx, rc);
             return;
         }
 
         rc = ngx_http_read_unbuffered_request_body(r);
 
-        if (rc == NGX_HTTP_REQUEST_TIME_OUT) {
-            r->keepalive = 0;
-            (void) ngx_http_chorus_refuse_code(r, ctx,
-                                             CHORUS_S3_REQUEST_TIMEOUT, NULL);
-            return;
-        }
-
         if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-            ngx_http_finalize_request(r, rc);
+            ngx_http_chorus_body_end(r, ctx, rc);
             return;
         }
 
         if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
             return;
         }
+    }
+}
+
+
+static void
+ngx_http_chorus_body_end(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    ngx_int_t rc)
+{
+    switch (rc) {
+
+    case NGX_OK:
+        r->read_event_handler = ngx_http_block_reading;
+        r->write_event_handler = ngx_http_core_run_phases;
+        ngx_http_core_run_phases(r);
+        break;
+
+    case NGX_DONE:
+        /* answered */
+        break;
+
+    case NGX_DECLINED:
+        (void) ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_ENTITY_TOO_LARGE,
+                                           NULL);
+        break;
+
+    case NGX_HTTP_REQUEST_TIME_OUT:
+        r->keepalive = 0;
+        (void) ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_REQUEST_TIMEOUT,
+                                           NULL);
+        break;
+
+    case NGX_ERROR:
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+        /* fall through */
+
+    default:
+        ngx_http_finalize_request(r, rc);
+        break;
     }
 }
 
@@ -119,10 +149,12 @@ ngx_http_chorus_body_collect(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx)
 {
     size_t        size;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl, *in;
+    ngx_int_t     rc;
+    ngx_chain_t  *in;
 
-    for (in = r->request_body->bufs; in; in = in->next) {
+    rc = ngx_http_chorus_body_reserve(r, ctx, 0);
+
+    for (in = r->request_body->bufs; in && rc == NGX_OK; in = in->next) {
 
         size = ngx_buf_size(in->buf);
 
@@ -130,84 +162,99 @@ ngx_http_chorus_body_collect(ngx_http_request_t *r,
             continue;
         }
 
-        if (ctx->body_len + size > NGX_HTTP_CHORUS_MAX_BODY) {
-            return NGX_DECLINED;
+        rc = ngx_http_chorus_body_reserve(r, ctx, size);
+
+        if (rc == NGX_OK) {
+            ctx->body->last = ngx_cpymem(ctx->body->last, in->buf->pos, size);
+            in->buf->pos = in->buf->last;
         }
-
-        b = ngx_create_temp_buf(r->pool, size);
-        cl = ngx_alloc_chain_link(r->pool);
-        if (b == NULL || cl == NULL) {
-            return NGX_ERROR;
-        }
-
-        b->last = ngx_cpymem(b->pos, in->buf->pos, size);
-        in->buf->pos = in->buf->last;
-
-        cl->buf = b;
-        cl->next = NULL;
-
-        *ctx->body_last = cl;
-        ctx->body_last = &cl->next;
-        ctx->body_len += size;
     }
 
     r->request_body->bufs = NULL;
+
+    return rc;
+}
+
+
+/* Room for so many more bytes.  The buffer doubles, so that a body in tiny
+ * pieces costs no more than one in large ones. */
+
+static ngx_int_t
+ngx_http_chorus_body_reserve(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, size_t size)
+{
+    size_t      len, room;
+    ngx_buf_t  *b;
+
+    len = ctx->body ? ctx->body->last - ctx->body->pos : 0;
+
+    if (len + size > NGX_HTTP_CHORUS_MAX_BODY) {
+        return NGX_DECLINED;
+    }
+
+    room = NGX_HTTP_CHORUS_FIRST_BODY;
+
+    if (ctx->body) {
+        if (size <= (size_t) (ctx->body->end - ctx->body->last)) {
+            return NGX_OK;
+        }
+
+        room = ctx->body->end - ctx->body->start;
+    }
+
+    while (room < len + size) {
+        room *= 2;
+    }
+
+    b = ngx_create_temp_buf(r->pool, room);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->body) {
+        b->last = ngx_cpymem(b->last, ctx->body->pos, len);
+        (void) ngx_pfree(r->pool, ctx->body->start);
+    }
+
+    b->last_buf = 1;
+    ctx->body = b;
 
     return NGX_OK;
 }
 
 
-static ngx_buf_t *
-ngx_http_chorus_body_join(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+/* For a body that is read to its end: gives the whole of it back to the
+ * request. */
+
+ngx_int_t
+ngx_http_chorus_body_whole(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    b = ngx_create_temp_buf(r->pool, ctx->body_len + 1);
-    if (b == NULL) {
-        return NULL;
-    }
-
-    for (cl = ctx->body; cl; cl = cl->next) {
-        b->last = ngx_cpymem(b->last, cl->buf->pos, ngx_buf_size(cl->buf));
-    }
-
-    b->last_buf = 1;
-    ctx->body = NULL;
-
-    return b;
-}
-
-
-/* Gives the whole body back to the request and goes on. */
-
-static void
-ngx_http_chorus_body_done(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
-{
+    off_t         len;
     ngx_int_t     rc;
-    ngx_buf_t    *b;
     ngx_chain_t  *cl;
 
-    b = ngx_http_chorus_body_join(r, ctx);
-    cl = ngx_alloc_chain_link(r->pool);
-
-    if (b == NULL || cl == NULL) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
+    if (r->reading_body) {
+        return NGX_AGAIN;
     }
 
-    cl->buf = b;
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->buf = ctx->body;
     cl->next = NULL;
-    r->request_body->bufs = ctx->body_len ? cl : NULL;
+
+    len = ctx->body->last - ctx->body->pos;
+
+    r->request_body->bufs = len ? cl : NULL;
 
     /* whatever framing it came in (HTTP/2 has none), now its length is known
      * and goes to the storage */
-    r->headers_in.content_length_n = ctx->body_len;
+    r->headers_in.content_length_n = len;
     r->headers_in.chunked = 0;
 
-    r->read_event_handler = ngx_http_block_reading;
-
-    rc = ngx_http_chorus_body_keys(r, ctx, b);
+    rc = ngx_http_chorus_body_keys(r, ctx);
 
     if (rc == NGX_OK) {
         rc = ngx_http_chorus_body_checksum(r, ctx);
@@ -217,16 +264,7 @@ ngx_http_chorus_body_done(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
         rc = ngx_http_chorus_access_ready(r, ctx);
     }
 
-    if (rc != NGX_OK) {
-        if (rc != NGX_DONE) {
-            ngx_http_finalize_request(r, rc);
-        }
-
-        return;
-    }
-
-    r->write_event_handler = ngx_http_core_run_phases;
-    ngx_http_core_run_phases(r);
+    return rc;
 }
 
 
@@ -234,8 +272,7 @@ ngx_http_chorus_body_done(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
  * would know to which keys. */
 
 static ngx_int_t
-ngx_http_chorus_body_keys(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
-    ngx_buf_t *b)
+ngx_http_chorus_body_keys(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
     chorus_mem_t              mem;
     chorus_str_t              text;
@@ -246,7 +283,8 @@ ngx_http_chorus_body_keys(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
         return NGX_OK;
     }
 
-    text = (chorus_str_t) { (char *) b->pos, b->last - b->pos };
+    text = (chorus_str_t) { (char *) ctx->body->pos,
+                            ctx->body->last - ctx->body->pos };
     mem = ngx_http_chorus_mem(r->pool);
 
     switch (chorus_delete_objects_parse(&mem, text, &request, &error)) {

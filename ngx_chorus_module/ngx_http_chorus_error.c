@@ -101,43 +101,33 @@ ngx_http_chorus_error_header_filter(ngx_http_request_t *r)
 
 
 /*
- * Main answers.  When that is not HTTP at all, the proxy module takes it for
- * the body of HTTP/0.9, a success without headers.  And when main names no
- * server, an entry that is not sent keeps nginx from naming itself.
+ * What is not HTTP at all, the proxy module takes for an answer of HTTP/0.9: a
+ * success, whose body goes to the client without headers.
  */
 
 static ngx_int_t
 ngx_http_chorus_error_answer(ngx_http_request_t *r)
 {
-    ngx_uint_t        version;
-    ngx_table_elt_t  *h;
+    ngx_str_t  *protocol;
 
-    version = r->http_major * 1000 + r->http_minor;
+    protocol = &r->http_protocol;
 
-#if (NGX_HTTP_V2)
-    if (r->stream) {
-        version = NGX_HTTP_VERSION_20;
-    }
-#endif
-
-    if (r->http_version != version) {
-        r->http_version = version;
-        return NGX_HTTP_BAD_GATEWAY;
-    }
-
-    if (r->headers_out.server) {
+    if (r->http_version > NGX_HTTP_VERSION_9 || protocol->len == 0) {
         return NGX_OK;
     }
 
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
+    /* as the client asked, or it would get no headers either */
+
+    r->http_version = protocol->data[protocol->len - 1] == '0'
+                      ? NGX_HTTP_VERSION_10 : NGX_HTTP_VERSION_11;
+
+#if (NGX_HTTP_V2)
+    if (r->stream) {
+        r->http_version = NGX_HTTP_VERSION_20;
     }
+#endif
 
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-    r->headers_out.server = h;
-
-    return NGX_OK;
+    return NGX_HTTP_BAD_GATEWAY;
 }
 
 
@@ -337,7 +327,9 @@ ngx_http_chorus_error_of(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     chorus_s3_refusal_t *refusal, ngx_uint_t *status)
 {
     if (ctx->refusal.code) {
-        /* upload.c has found the body wrong */
+        /* the body is wrong, and its client may be sending still */
+        r->lingering_close = 1;
+
         *refusal = ctx->refusal;
         *status = chorus_s3_error_row(refusal->code)->status;
         return;

@@ -7,7 +7,8 @@
  *     location.c   "/bucket" belongs to "location /bucket/"
  *     access.c     access phase: parse, authenticate, decide, prepare
  *     anonymous.c  requests without credentials
- *     body.c       small bodies that are read first (DeleteObjects)
+ *     body.c       bodies that are read first (DeleteObjects)
+ *     form.c       browser uploads: POST with a form
  *     upload.c     what is done with a body: aws-chunked, checksums
  *     upload_filter.c   and the body as it streams
  *     sign.c       the request signed again for the storage
@@ -60,6 +61,14 @@ typedef struct ngx_http_chorus_redis_s  ngx_http_chorus_redis_t;
 typedef struct ngx_http_chorus_marks_s  ngx_http_chorus_marks_t;
 typedef struct ngx_http_chorus_repeats_s  ngx_http_chorus_repeats_t;
 typedef struct ngx_http_chorus_upload_s  ngx_http_chorus_upload_t;
+typedef struct ngx_http_chorus_form_s  ngx_http_chorus_form_t;
+typedef struct ngx_http_chorus_ctx_s  ngx_http_chorus_ctx_t;
+
+/* More of a body has come into ctx->body, the last of it when r->reading_body
+ * is off.  NGX_AGAIN: go on reading; NGX_OK: the request is ready; NGX_DONE:
+ * it has been answered; or a status. */
+typedef ngx_int_t (*ngx_http_chorus_body_pt)(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
 
 typedef struct {
     ngx_str_t                   path;           /* chorus_config */
@@ -131,7 +140,7 @@ typedef struct {
 
 
 /* the state of one request; dies with the request's pool */
-typedef struct {
+struct ngx_http_chorus_ctx_s {
     ngx_http_request_t          *request;
     ngx_str_t                    target;        /* path style: for storages */
     chorus_uri_t                 uri;           /* of target */
@@ -157,7 +166,10 @@ typedef struct {
     ngx_str_t                    date;
     ngx_str_t                    content_sha256;
 
-    /* the client's own, unless its aws-chunked encoding was undone */
+    off_t                        content_length;    /* of a form, or 0 */
+
+    /* the client's own, unless the body was changed */
+    ngx_str_t                    content_type;
     ngx_str_t                    content_encoding;
     ngx_str_t                    decoded_content_length;
     ngx_str_t                    trailer;
@@ -166,10 +178,11 @@ typedef struct {
     ngx_http_chorus_upload_t    *upload;        /* NULL: as it comes */
     chorus_s3_refusal_t          refusal;       /* of a body; or no code */
 
+    ngx_http_chorus_form_t      *form;          /* NULL: no form */
+
     /* a body being read into memory */
-    ngx_chain_t                 *body;
-    ngx_chain_t                **body_last;
-    size_t                       body_len;
+    ngx_buf_t                   *body;
+    ngx_http_chorus_body_pt      take_body;
 
     /* of the proxy module; ours stands before it (settle.c) */
     void                       (*finalize)(ngx_http_request_t *r,
@@ -186,7 +199,7 @@ typedef struct {
     unsigned                     ready:1;       /* may be proxied */
     unsigned                     settled:1;
     unsigned                     cut:1;         /* main's answer was */
-} ngx_http_chorus_ctx_t;
+};
 
 
 extern ngx_module_t  ngx_http_chorus_module;
@@ -216,8 +229,11 @@ ngx_http_chorus_loc_conf_t *ngx_http_chorus_location_of(
 
 /* access.c */
 ngx_int_t ngx_http_chorus_access_handler(ngx_http_request_t *r);
-/* The second half of the access phase, once the body (if it is needed) is
- * known: routes, signs, and lets the request go on. */
+/* The second part of the access phase, once the user is known: routes, looks
+ * at the body, and goes on to the third: */
+ngx_int_t ngx_http_chorus_access_go(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+/* signs, and lets the request pass. */
 ngx_int_t ngx_http_chorus_access_ready(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
@@ -225,6 +241,13 @@ ngx_int_t ngx_http_chorus_access_ready(ngx_http_request_t *r,
  * one, or when out of memory. */
 chorus_str_t ngx_http_chorus_header(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, const char *name);
+/* Fills in `mem`, and `verifier` as this location wants it. */
+void ngx_http_chorus_verifier(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, chorus_mem_t *mem,
+    chorus_auth_verifier_t *verifier);
+/* Finds the user of ctx->auth.access_key; the null string is anonymous. */
+ngx_int_t ngx_http_chorus_identify(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal);
 /* For the signatures of chunks; the caller wipes the key. */
 ngx_int_t ngx_http_chorus_signing_key(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, u_char key[CHORUS_SHA256_LEN]);
@@ -235,6 +258,12 @@ char *ngx_http_chorus_anonymous_resolve(ngx_conf_t *cf,
 /* Whether a request without credentials may do that. */
 ngx_uint_t ngx_http_chorus_anonymous_may(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
+
+/* Whether the name of a header or field is x-amz-* to some storage; and, if
+ * so, whether a list of lower-case names has it ('*' ends a prefix). */
+ngx_uint_t ngx_http_chorus_is_amz(chorus_str_t name);
+ngx_uint_t ngx_http_chorus_amz_listed(ngx_http_request_t *r,
+    const char **list, chorus_str_t name);
 
 /* upload_filter.c */
 void ngx_http_chorus_upload_init(void);
@@ -251,14 +280,30 @@ ngx_int_t ngx_http_chorus_upload_begin(ngx_http_request_t *r,
 chorus_str_t ngx_http_chorus_upload_checksum(ngx_http_chorus_upload_t *upload,
     chorus_checksum_algorithm_t *algorithm);
 
-/* body.c: NGX_OK, NGX_DONE (the request goes on by itself later, or has been
- * answered). */
+/* body.c: reads into ctx->body as long as `take` wants more.  NGX_DONE: the
+ * request goes on by itself later, or has been answered; or a status. */
 ngx_int_t ngx_http_chorus_body_read(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_body_pt take);
+/* Takes the whole body: learns its keys, and gives it back to the request. */
+ngx_int_t ngx_http_chorus_body_whole(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+
+/* form.c: whether it is a browser upload that its form authenticates */
+ngx_uint_t ngx_http_chorus_form_is(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+/* Reads and verifies the form, and goes on as that user; as body_read(). */
+ngx_int_t ngx_http_chorus_form_read(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+/* Puts the form for the storage in its place. */
+ngx_int_t ngx_http_chorus_form_sign(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
 /* sign.c: fills host, tls_name and pass; */
 ngx_int_t ngx_http_chorus_address(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
+/* The user's credential on the storage; `mem` is filled in, too. */
+void ngx_http_chorus_signer(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    chorus_mem_t *mem, chorus_sigv4_signer_t *signer);
 /* and date and authorization. */
 ngx_int_t ngx_http_chorus_sign(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);

@@ -237,6 +237,10 @@ ngx_http_chorus_mark_touched(ngx_http_request_t *r,
         break;
 
     case CHORUS_TOUCH_KEYS_IN_BODY:
+    case CHORUS_TOUCH_UNKNOWABLE:
+
+        /* a form has told its key; without one it was refused */
+
         for (i = 0; i < ctx->nkeys; i++) {
             ngx_http_chorus_mark_key(r, ctx, replication, ctx->keys[i],
                                      CHORUS_FACET_ALL);
@@ -247,10 +251,6 @@ ngx_http_chorus_mark_touched(ngx_http_request_t *r,
     case CHORUS_TOUCH_BUCKET:
         ngx_http_chorus_mark_key(r, ctx, replication, chorus_str(""),
                                  CHORUS_FACET_ALL);
-        break;
-
-    case CHORUS_TOUCH_UNKNOWABLE:
-        /* refused in the access phase */
         break;
     }
 }

@@ -28,25 +28,48 @@ static ngx_int_t ngx_http_chorus_set_pass(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
 
-ngx_int_t
-ngx_http_chorus_sign(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+void
+ngx_http_chorus_signer(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    chorus_mem_t *mem, chorus_sigv4_signer_t *signer)
 {
-    char                          date[CHORUS_AMZ_DATE_LEN + 1];
-    chorus_mem_t                  mem;
-    chorus_str_t                  value;
-    chorus_sigv4_signer_t         signer;
-    chorus_sigv4_request_t        request;
     const chorus_credential_t    *credential;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
-    mem = ngx_http_chorus_mem(r->pool);
     credential = chorus_storage_credential(ctx->storage, ctx->user);
+
+    *mem = ngx_http_chorus_mem(r->pool);
+
+    signer->mem = mem;
+    signer->crypto = cmcf->crypto;
+    signer->keys = cmcf->keys;
+    signer->access_key = credential->access_key;
+    signer->secret_key = credential->secret_key;
+    signer->region = ctx->storage->region;
+}
+
+
+ngx_int_t
+ngx_http_chorus_sign(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    char                     date[CHORUS_AMZ_DATE_LEN + 1];
+    chorus_mem_t             mem;
+    chorus_str_t             value;
+    chorus_header_t         *headers;
+    chorus_sigv4_signer_t    signer;
+    chorus_sigv4_request_t   request;
+
+    ngx_http_chorus_signer(r, ctx, &mem, &signer);
 
     chorus_time_amz(ngx_time(), date);
 
     value = chorus_str_dup(&mem, (chorus_str_t) { date, CHORUS_AMZ_DATE_LEN });
-    if (value.data == NULL) {
+
+    /* and six of ours */
+    headers = ngx_palloc(r->pool,
+                         (ctx->nheaders + 6) * sizeof(chorus_header_t));
+
+    if (value.data == NULL || headers == NULL) {
         return NGX_ERROR;
     }
 
@@ -55,21 +78,8 @@ ngx_http_chorus_sign(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     request.method = ngx_http_chorus_view(&r->method_name);
     request.uri = &ctx->uri;
     request.payload = ngx_http_chorus_view(&ctx->content_sha256);
-    request.headers = ngx_palloc(r->pool,
-                                 (ctx->nheaders + 6) * sizeof(chorus_header_t));
-    if (request.headers == NULL) {
-        return NGX_ERROR;
-    }
-
-    request.nheaders = ngx_http_chorus_signed_headers(ctx,
-                                         (chorus_header_t *) request.headers);
-
-    signer.mem = &mem;
-    signer.crypto = cmcf->crypto;
-    signer.keys = cmcf->keys;
-    signer.access_key = credential->access_key;
-    signer.secret_key = credential->secret_key;
-    signer.region = ctx->storage->region;
+    request.headers = headers;
+    request.nheaders = ngx_http_chorus_signed_headers(ctx, headers);
 
     value = chorus_sigv4_sign(&signer, &request, value);
     if (value.data == NULL) {

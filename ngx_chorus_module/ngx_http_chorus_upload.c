@@ -62,6 +62,14 @@ ngx_http_chorus_upload_begin(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
         return ngx_http_chorus_upload_decodes(r, ctx, upload, form);
     }
 
+    /* nginx would find the length of a small one, and let main refuse a
+     * larger one */
+
+    if (r->headers_in.chunked && r->method == NGX_HTTP_PUT) {
+        return ngx_http_chorus_upload_refuse(ctx,
+                                      CHORUS_S3_MISSING_CONTENT_LENGTH, NULL);
+    }
+
     return ngx_http_chorus_upload_plain(r, ctx, upload);
 }
 

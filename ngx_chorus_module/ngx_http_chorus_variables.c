@@ -9,6 +9,8 @@
 
 static ngx_int_t ngx_http_chorus_variable_request(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_chorus_variable_content_length(
+    ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_chorus_variable_log(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
@@ -47,7 +49,15 @@ static ngx_http_variable_t  ngx_http_chorus_variables[] = {
       ngx_http_chorus_variable_request,
       offsetof(ngx_http_chorus_ctx_t, content_sha256), 0, 0 },
 
-    /* headers of the client that change when aws-chunked is undone */
+    { ngx_string("chorus_content_length"), NULL,
+      ngx_http_chorus_variable_content_length, 0, NGX_HTTP_VAR_NOCACHEABLE,
+      0 },
+
+    /* headers of the client that change with the body */
+
+    { ngx_string("chorus_content_type"), NULL,
+      ngx_http_chorus_variable_request,
+      offsetof(ngx_http_chorus_ctx_t, content_type), 0, 0 },
 
     { ngx_string("chorus_content_encoding"), NULL,
       ngx_http_chorus_variable_request,
@@ -122,6 +132,54 @@ ngx_http_chorus_variable_request(ngx_http_request_t *r,
 
     v->data = s->data;
     v->len = s->len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/*
+ * The length of the body for the storage, as the proxy module itself would
+ * send it, but for a form, whose head is another.
+ *
+ * The proxy module asks for it while it makes the request, and then looks
+ * whether it has to read more of the body.  nginx has taken that flag back by
+ * then, because the body was begun to be read before (body.c).
+ */
+
+static ngx_int_t
+ngx_http_chorus_variable_content_length(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    off_t                   len;
+    ngx_http_chorus_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
+
+    len = r->headers_in.content_length_n;
+
+    if (r->headers_in.chunked && r->reading_body) {
+        len = -1;
+    }
+
+    if (ctx && ctx->ready && ctx->form) {
+        len = ctx->content_length;
+        r->request_body_no_buffering = r->reading_body;
+    }
+
+    if (len < 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = ngx_pnalloc(r->pool, NGX_OFF_T_LEN);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = ngx_sprintf(v->data, "%O", len) - v->data;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;

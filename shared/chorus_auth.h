@@ -93,7 +93,9 @@ typedef struct {
  *
  * Version 2 does not sign all arguments of a query: one that is neither
  * signed nor known to change nothing but the shape of an answer is refused
- * with ACCESS_DENIED.  x-amz-* arguments of a URL are signed like headers.
+ * with ACCESS_DENIED.  x-amz-* arguments of a URL in lower case are signed like
+ * headers.  What has the same string to sign as another request (a repeated
+ * argument, a line break or "&acl" in a value) is INVALID_REQUEST.
  *
  * Signed chunks need a Version 4 signature to begin with: without one they
  * are INVALID_REQUEST.

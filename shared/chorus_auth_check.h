@@ -100,6 +100,9 @@ chorus_rc_t chorus_sigv4_verify_header(chorus_auth_check_t *check);
 chorus_rc_t chorus_sigv4_verify_query(chorus_auth_check_t *check);
 chorus_rc_t chorus_sigv2_verify(chorus_auth_check_t *check);
 
+/* Refuses a query that Version 2 does not protect. */
+chorus_rc_t chorus_sigv2_check_args(chorus_auth_check_t *check);
+
 /* Steps that both places of V4 credentials have in common. */
 chorus_rc_t chorus_sigv4_check_scope(chorus_auth_check_t *check);
 chorus_rc_t chorus_sigv4_check_signed_headers(chorus_auth_check_t *check);

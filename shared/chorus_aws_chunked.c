@@ -74,12 +74,9 @@ chunk_line_takes(const chorus_aws_chunked_t *chunked, char c)
         return c == '\r';
     }
 
-    if (c == '\n') {
-        return chunked->state == CHORUS_CHUNK_TRAILERS
-               && chunked->line_len != 0;
-    }
-
-    return c != '\0';
+    return c != '\n'
+           || (chunked->state == CHORUS_CHUNK_TRAILERS
+               && chunked->line_len != 0);
 }
 
 
@@ -117,12 +114,6 @@ chunk_read_line(chorus_aws_chunked_t *chunked, chunk_bytes_t *bytes)
     while (bytes->read < bytes->len) {
 
         c = bytes->data[bytes->read++];
-
-        if (chunked->state == CHORUS_CHUNK_TRAILERS
-            && ++chunked->trailers_len > CHORUS_AWS_CHUNKED_TRAILER_MAX_LEN)
-        {
-            return chorus_aws_chunked_bad_trailer(chunked);
-        }
 
         if (chunked->line_len == CHORUS_AWS_CHUNKED_LINE_MAX_LEN
             || !chunk_line_takes(chunked, c))
@@ -319,7 +310,6 @@ chunk_parse_announced(const chorus_aws_chunked_options_t *options,
 {
     chorus_str_t  name;
 
-    *algorithm = CHORUS_CHECKSUM_NONE;
     name = chorus_str_trim(options->trailer);
 
     if (name.len == 0) {
@@ -341,6 +331,7 @@ chunk_check_options(const chorus_aws_chunked_options_t *options,
     chorus_s3_refusal_t  refusal;
 
     memset(&refusal, 0, sizeof(chorus_s3_refusal_t));
+    *algorithm = CHORUS_CHECKSUM_NONE;
 
     if (options->form == CHORUS_AWS_CHUNKED_NONE) {
         refusal.code = CHORUS_S3_INTERNAL_ERROR;
@@ -396,8 +387,6 @@ chorus_aws_chunked_create(chorus_crypto_t *crypto,
 {
     chorus_aws_chunked_t         *chunked;
     chorus_checksum_algorithm_t   algorithm;
-
-    algorithm = CHORUS_CHECKSUM_NONE;
 
     *refusal = chunk_check_options(options, &algorithm);
 

@@ -20,13 +20,12 @@
 #include "chorus_s3_error.h"
 #include "chorus_str.h"
 
-/* what is read of a body at once, in bytes with their CRLF */
-#define CHORUS_AWS_CHUNKED_LINE_MAX_LEN     1024    /* header or trailer */
-#define CHORUS_AWS_CHUNKED_TRAILER_MAX_LEN  4096    /* all trailers */
-#define CHORUS_AWS_CHUNKED_TRAILER_LINES    8
+/* The header of a chunk or a trailer, with its CRLF.  There are at most two
+ * trailers: one checksum, and their signature. */
+#define CHORUS_AWS_CHUNKED_LINE_MAX_LEN  1024
 
 /* of the signed forms, but for the last */
-#define CHORUS_AWS_CHUNKED_MIN_CHUNK        8192
+#define CHORUS_AWS_CHUNKED_MIN_CHUNK     8192
 
 
 typedef enum {
@@ -83,11 +82,13 @@ chorus_aws_chunked_t *chorus_aws_chunked_create(chorus_crypto_t *crypto,
  *
  * CHORUS_ERROR: `refusal` (its texts are constants), *decoded is 0, and every
  * later call fails likewise:
- *   INVALID_REQUEST           malformed, too long, or bytes behind the end;
- *                             a trailer that is missing, malformed, repeated
- *                             or was not announced
+ *   INCOMPLETE_BODY           more or less content than decoded_len; a header
+ *                             of a chunk that is malformed or too long, no
+ *                             CRLF behind data (so says AWS)
  *   INVALID_CHUNK_SIZE        signed: a small chunk that is not the last
- *   INCOMPLETE_BODY           more or less content than decoded_len
+ *   INVALID_REQUEST           a trailer that is missing, malformed, too long,
+ *                             repeated, or was not announced; bytes behind
+ *                             the end
  *   SIGNATURE_DOES_NOT_MATCH  of a chunk or the trailer
  *   BAD_DIGEST                the content is not what the checksum says
  *   INTERNAL_ERROR            OpenSSL failed

@@ -172,9 +172,7 @@ chorus_aws_chunked_trailer(chorus_aws_chunked_t *chunked, chorus_str_t line)
 
     /* nothing is behind the signature of the trailers */
 
-    if (chunked->has_signature
-        || ++chunked->ntrailers > CHORUS_AWS_CHUNKED_TRAILER_LINES)
-    {
+    if (chunked->has_signature) {
         return chorus_aws_chunked_bad_trailer(chunked);
     }
 

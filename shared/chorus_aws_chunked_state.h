@@ -40,8 +40,6 @@ struct chorus_aws_chunked_s {
 
     bool                          has_trailer;
     bool                          has_signature;    /* of the trailer */
-    size_t                        ntrailers;
-    size_t                        trailers_len;
     char                          value[CHORUS_CHECKSUM_TEXT_MAX_LEN];
 
     unsigned char                 key[CHORUS_SHA256_LEN];

@@ -273,7 +273,7 @@ chorus_aws_chunked_verify_checksum(chorus_aws_chunked_t *chunked)
 
     if (memcmp(chunked->value, text, len) != 0) {
         return chorus_aws_chunked_fail(chunked, CHORUS_S3_BAD_DIGEST,
-                                       chunk_messages[chunked->algorithm].differs);
+            chunk_messages[chunked->algorithm].differs);
     }
 
     return CHORUS_OK;

@@ -1,5 +1,5 @@
 /*
- * The fields of a form in front of its file.  The parser remembers offsets,
+ * The parts of a form in front of its file.  The parser remembers offsets,
  * because the buffer moves while it grows, and how far it has searched, so
  * that no byte is looked at twice however small the pieces are.
  */
@@ -7,8 +7,6 @@
 #include <string.h>
 
 #include "chorus_post_form.h"
-
-#define FILENAME  "${filename}"
 
 
 typedef enum {
@@ -18,14 +16,7 @@ typedef enum {
     FORM_BOUNDARY_END                   /* the rest of the boundary's line */
 } form_state_t;
 
-struct chorus_post_span_s {             /* a field, as offsets */
-    size_t  name_at;
-    size_t  name_len;
-    size_t  value_at;
-    size_t  value_len;
-};
-
-/* What a step of the parser says */
+/* what a step of the parser says */
 typedef enum {
     FORM_GO_ON = 0,
     FORM_WAIT,                          /* for more of the body */
@@ -34,8 +25,8 @@ typedef enum {
 } form_step_t;
 
 
-static chorus_rc_t
-form_refuse(chorus_post_form_t *form, chorus_s3_code_t code,
+chorus_rc_t
+chorus_post_refuse(chorus_post_form_t *form, chorus_s3_code_t code,
     const char *argument, const char *message)
 {
     form->refusal->code = code;
@@ -50,7 +41,7 @@ static form_step_t
 form_stop(chorus_post_form_t *form, chorus_s3_code_t code,
     const char *argument, const char *message)
 {
-    (void) form_refuse(form, code, argument, message);
+    (void) chorus_post_refuse(form, code, argument, message);
 
     return FORM_REFUSED;
 }
@@ -80,12 +71,12 @@ chorus_post_form_begin(chorus_post_form_t *form, chorus_mem_t *mem,
     boundary = chorus_post_boundary(content_type, &is_form);
 
     if (!is_form) {
-        return form_refuse(form, CHORUS_S3_NOT_MULTIPART, NULL, NULL);
+        return chorus_post_refuse(form, CHORUS_S3_NOT_MULTIPART, NULL, NULL);
     }
 
     if (boundary.data == NULL) {
-        return form_refuse(form, CHORUS_S3_MALFORMED_POST_REQUEST, NULL,
-                           NULL);
+        return chorus_post_refuse(form, CHORUS_S3_MALFORMED_POST_REQUEST,
+                                  NULL, NULL);
     }
 
     buf = chorus_buf(mem, 4 + CHORUS_POST_MAX_BOUNDARY);
@@ -210,46 +201,6 @@ form_boundary_end(chorus_post_form_t *form, chorus_str_t body)
 }
 
 
-/* Bytes of UTF-8 without NUL.  [RFC 3629] */
-static bool
-form_is_text(chorus_str_t s)
-{
-    size_t                i, n, len;
-    uint32_t              code;
-    const unsigned char  *p = (const unsigned char *) s.data;
-
-    static const uint32_t  first[] = { 0x1, 0x80, 0x800, 0x10000 };
-
-    for (i = 0; i < s.len; i += len) {
-
-        len = p[i] < 0x80 ? 1 : p[i] < 0xc0 ? 0 : p[i] < 0xe0 ? 2
-            : p[i] < 0xf0 ? 3 : p[i] < 0xf8 ? 4 : 0;
-
-        if (len == 0 || len > s.len - i) {
-            return false;
-        }
-
-        code = len == 1 ? p[i] : p[i] & (0x7fu >> len);
-
-        for (n = 1; n < len; n++) {
-            if ((p[i + n] & 0xc0) != 0x80) {
-                return false;
-            }
-
-            code = code << 6 | (p[i + n] & 0x3f);
-        }
-
-        if (code < first[len - 1] || code > 0x10ffff
-            || (code >= 0xd800 && code <= 0xdfff))
-        {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-
 /* A name that every parser of main reads as this one does. */
 static bool
 form_name_is_plain(chorus_str_t name)
@@ -258,7 +209,7 @@ form_name_is_plain(chorus_str_t name)
            && chorus_str_trim(name).len == name.len
            && memchr(name.data, '\\', name.len) == NULL
            && memchr(name.data, '"', name.len) == NULL
-           && form_is_text(name);
+           && chorus_str_is_text(name);
 }
 
 
@@ -299,6 +250,16 @@ form_base_name(chorus_str_t name)
 }
 
 
+bool
+chorus_post_has_boundary(const chorus_post_form_t *form, chorus_str_t text)
+{
+    chorus_str_t  what = chorus_str_sub(form->delimiter, 2);
+
+    return text.len >= what.len
+           && memmem(text.data, text.len, what.data, what.len) != NULL;
+}
+
+
 static form_step_t
 form_too_long(chorus_post_form_t *form)
 {
@@ -325,7 +286,9 @@ form_part_lines(chorus_post_form_t *form, chorus_str_t body)
         return form_too_long(form);
     }
 
-    if (!chorus_post_part_parse(lines, &part)) {
+    if (!chorus_post_part_parse(lines, &part)
+        || chorus_post_has_boundary(form, lines))
+    {
         return form_malformed(form);
     }
 
@@ -393,155 +356,6 @@ form_value(chorus_post_form_t *form, chorus_str_t body)
 }
 
 
-/* The value with each ${filename} replaced.  false: it does not fit. */
-static bool
-form_expand(chorus_buf_t *buf, chorus_str_t value, chorus_str_t filename)
-{
-    const char    *p;
-    chorus_str_t   what = chorus_str(FILENAME);
-
-    for ( ;; ) {
-        p = value.len == 0 ? NULL
-                           : memmem(value.data, value.len, what.data,
-                                    what.len);
-        if (p == NULL) {
-            chorus_buf_add(buf, value);
-            return buf->len <= CHORUS_POST_MAX_FIELDS_BYTES;
-        }
-
-        chorus_buf_add(buf, (chorus_str_t) { value.data,
-                                             (size_t) (p - value.data) });
-        chorus_buf_add(buf, filename);
-
-        if (buf->len > CHORUS_POST_MAX_FIELDS_BYTES) {
-            return false;
-        }
-
-        value = chorus_str_sub(value,
-                               (size_t) (p - value.data) + what.len);
-    }
-}
-
-
-/* S3 replaces the variable in every field; without a name it is empty.  What
- * replaces it must not hold it again, or main would go on. */
-static chorus_rc_t
-form_set_value(chorus_post_form_t *form, chorus_post_field_t *field,
-    chorus_str_t value)
-{
-    chorus_buf_t  buf;
-    chorus_str_t  what = chorus_str(FILENAME);
-
-    field->value = value;
-
-    if (value.len != 0
-        && memmem(value.data, value.len, what.data, what.len) != NULL)
-    {
-        buf = chorus_buf(form->mem, value.len + form->filename.len);
-
-        if (!form_expand(&buf, value, form->filename)) {
-            return form_refuse(form, CHORUS_S3_POST_PREAMBLE_TOO_LONG, NULL,
-                               NULL);
-        }
-
-        if (buf.failed) {
-            return CHORUS_NOMEM;
-        }
-
-        field->value = chorus_buf_str(&buf);
-
-        form->nbytes += field->value.len;
-        form->nbytes -= value.len;
-
-        if (form->nbytes > CHORUS_POST_MAX_FIELDS_BYTES) {
-            return form_refuse(form, CHORUS_S3_POST_PREAMBLE_TOO_LONG, NULL,
-                               NULL);
-        }
-
-        if (memmem(buf.data, buf.len, what.data, what.len) != NULL) {
-            return form_refuse(form, CHORUS_S3_INVALID_ARGUMENT, "file",
-                               "The name of the file holds a variable.");
-        }
-    }
-
-    if (!form_is_text(field->value)) {
-        form->refusal->argument_value = field->name;
-
-        return form_refuse(form, CHORUS_S3_INVALID_ARGUMENT, "field",
-                           "A field of the form is not UTF-8.");
-    }
-
-    return CHORUS_OK;
-}
-
-
-static chorus_rc_t
-form_check_key(chorus_post_form_t *form)
-{
-    const chorus_post_field_t  *field;
-
-    field = chorus_post_field(form, chorus_str("key"));
-
-    if (field == NULL) {
-        return form_refuse(form, CHORUS_S3_INVALID_ARGUMENT, "key",
-                           "Bucket POST must contain a field named 'key'.  "
-                           "If it is specified, please check the order of "
-                           "the fields.");
-    }
-
-    if (field->value.len == 0) {
-        return form_refuse(form, CHORUS_S3_INVALID_ARGUMENT, "key",
-                           "User key must have a length greater than 0.");
-    }
-
-    if (field->value.len > CHORUS_POST_MAX_KEY_BYTES) {
-        return form_refuse(form, CHORUS_S3_KEY_TOO_LONG, NULL, NULL);
-    }
-
-    form->key = field->value;
-
-    return CHORUS_OK;
-}
-
-
-static chorus_rc_t
-form_finish(chorus_post_form_t *form, chorus_str_t body)
-{
-    size_t                     i;
-    chorus_rc_t                rc;
-    chorus_post_field_t       *field;
-    const chorus_post_span_t  *span;
-
-    form->fields = chorus_calloc(form->mem, (form->nspans + 1)
-                                            * sizeof(chorus_post_field_t));
-    if (form->fields == NULL) {
-        return CHORUS_NOMEM;
-    }
-
-    for (i = 0; i < form->nspans; i++) {
-        span = &form->spans[i];
-        field = &form->fields[i];
-
-        field->name = (chorus_str_t) { body.data + span->name_at,
-                                       span->name_len };
-
-        rc = form_set_value(form, field, (chorus_str_t) {
-                            body.data + span->value_at, span->value_len });
-        if (rc != CHORUS_OK) {
-            return rc;
-        }
-    }
-
-    form->nfields = form->nspans;
-
-    rc = form_check_key(form);
-
-    form->is_complete = (rc == CHORUS_OK);
-
-    return rc;
-}
-
-
 static form_step_t
 form_step(chorus_post_form_t *form, chorus_str_t body)
 {
@@ -591,7 +405,7 @@ chorus_post_form_read(chorus_post_form_t *form, chorus_str_t body,
     }
 
     if (step == FORM_FILE) {
-        return form_finish(form, body);
+        return chorus_post_form_finish(form, body);
     }
 
     if (is_long) {
@@ -605,19 +419,4 @@ chorus_post_form_read(chorus_post_form_t *form, chorus_str_t body,
     }
 
     return CHORUS_OK;
-}
-
-
-const chorus_post_field_t *
-chorus_post_field(const chorus_post_form_t *form, chorus_str_t name)
-{
-    size_t  i;
-
-    for (i = 0; i < form->nfields; i++) {
-        if (chorus_str_caseeq(form->fields[i].name, name)) {
-            return &form->fields[i];
-        }
-    }
-
-    return NULL;
 }

@@ -30,7 +30,12 @@ typedef struct {
     chorus_str_t  value;            /* ${filename} is replaced */
 } chorus_post_field_t;
 
-typedef struct chorus_post_span_s  chorus_post_span_t;
+typedef struct {                    /* a field, as offsets in the body */
+    size_t  name_at;
+    size_t  name_len;
+    size_t  value_at;
+    size_t  value_len;
+} chorus_post_span_t;
 
 typedef struct {
     /* the answer, when is_complete */
@@ -73,9 +78,10 @@ chorus_rc_t chorus_post_form_begin(chorus_post_form_t *form,
  * into `mem`.  Until then CHORUS_OK asks for more.  `is_all` says that there
  * is no more; a form that is not complete then is refused.
  *
- * Refused: what is no multipart/form-data in CRLF lines, a name that is
- * empty, odd or repeated, text that is not UTF-8 or has a NUL, more bytes or
- * fields than the limits above, no file, no key or a key that is too long.
+ * Refused: what is no multipart/form-data in CRLF lines, the boundary within
+ * a name or value, a name that is empty, odd or repeated, text that is not
+ * UTF-8 or has a NUL, more bytes or fields than the limits above, no file, no
+ * key or a key that is too long.
  */
 chorus_rc_t chorus_post_form_read(chorus_post_form_t *form,
     chorus_str_t body, bool is_all);
@@ -101,6 +107,22 @@ bool chorus_post_part_parse(chorus_str_t lines, chorus_post_part_t *part);
 /* The parameter `boundary` of a Content-Type multipart/form-data; the null
  * string when it is none or malformed, *is_form tells which. */
 chorus_str_t chorus_post_boundary(chorus_str_t content_type, bool *is_form);
+
+
+/* ---- private to chorus_post_form.c and chorus_post_fields.c ---- */
+
+/* Makes the answers of what was read; `body` is that of the last read. */
+chorus_rc_t chorus_post_form_finish(chorus_post_form_t *form,
+    chorus_str_t body);
+
+/* Whether the text holds the boundary, at any place: Ceph takes it for the
+ * end of a part even in the middle of a line. */
+bool chorus_post_has_boundary(const chorus_post_form_t *form,
+    chorus_str_t text);
+
+/* Returns CHORUS_ERROR; `argument` and `message` may be NULL. */
+chorus_rc_t chorus_post_refuse(chorus_post_form_t *form,
+    chorus_s3_code_t code, const char *argument, const char *message);
 
 
 #endif

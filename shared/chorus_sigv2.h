@@ -19,6 +19,9 @@
  * x-amz-date is there, or the Expires of a URL.  `bucket` goes in front of the
  * path in virtual-host style, else it is the null string.  With from_query the
  * x-amz-* arguments count as headers.  Null string when out of memory.
+ *
+ * Nothing in it is escaped: that it is the string of no other request is for
+ * the caller to see to.
  */
 chorus_str_t chorus_sigv2_string_to_sign(chorus_mem_t *mem,
     const chorus_sigv4_request_t *request, chorus_str_t bucket,

@@ -1,7 +1,5 @@
 /*
- * Verification of Signature Version 2.  Its string to sign leaves out most of
- * the query and escapes nothing, so a request that could be read as another
- * one with the same string is refused before it is looked at.
+ * Verification of Signature Version 2, in the header and in the query.
  * [AWS, "Signing and Authenticating REST Requests"]
  */
 
@@ -97,6 +95,8 @@ sigv2_required_arg(chorus_auth_check_t *check, chorus_str_t name,
 {
     const chorus_query_arg_t  *arg;
 
+    *value = chorus_null_str;
+
     arg = chorus_uri_arg(check->request->uri, name);
 
     if (arg == NULL || arg->value.len == 0) {
@@ -141,156 +141,7 @@ sigv2_take_query(chorus_auth_check_t *check, sigv2_parts_t *parts)
 }
 
 
-/* ---- what Version 2 does not sign ---- */
-
-
-static bool
-sigv2_name_is_plain(chorus_str_t name)
-{
-    size_t  i;
-
-    for (i = 0; i < name.len; i++) {
-        if (!chorus_is_alnum(name.data[i])
-            && strchr("-_.", name.data[i]) == NULL)
-        {
-            return false;
-        }
-    }
-
-    return name.len != 0;
-}
-
-
-static bool
-sigv2_is_credential(const chorus_auth_check_t *check, chorus_str_t name)
-{
-    return check->auth->kind == CHORUS_AUTH_V2_QUERY
-           && (chorus_str_eq(name, chorus_str("AWSAccessKeyId"))
-               || chorus_str_eq(name, chorus_str("Signature"))
-               || chorus_str_eq(name, chorus_str("Expires")));
-}
-
-
-static bool
-sigv2_is_like_header(const chorus_auth_check_t *check, chorus_str_t name)
-{
-    return check->auth->kind == CHORUS_AUTH_V2_QUERY
-           && chorus_str_casestarts(name, chorus_str("x-amz-"));
-}
-
-
-static bool
-sigv2_is_repeated(const chorus_auth_check_t *check, size_t at)
-{
-    size_t               i;
-    chorus_str_t         name;
-    const chorus_uri_t  *uri = check->request->uri;
-
-    name = uri->args[at].name;
-
-    for (i = 0; i < at; i++) {
-        if (chorus_str_caseeq(uri->args[i].name, name)) {
-            return true;
-        }
-    }
-
-    return sigv2_is_like_header(check, name)
-           && chorus_header(check->request->headers, check->request->nheaders,
-                            name) != NULL;
-}
-
-
-/* A value with a line break, or with "&acl" in it, would make the same string
- * to sign as another request. */
-static bool
-sigv2_value_is_ambiguous(chorus_str_t value)
-{
-    size_t        i;
-    chorus_str_t  rest, name;
-
-    for (i = 0; i < value.len; i++) {
-        if ((unsigned char) value.data[i] < 0x20 || value.data[i] == 0x7f) {
-            return true;
-        }
-    }
-
-    rest = value;
-    (void) chorus_str_cut(&rest, '&');
-
-    while (rest.data != NULL) {
-        name = chorus_str_cut(&rest, '&');
-        name = chorus_str_cut(&name, '=');
-
-        if (chorus_sigv2_signs(name)) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-static chorus_rc_t
-sigv2_check_arg(chorus_auth_check_t *check, size_t at)
-{
-    chorus_str_t               value;
-    const chorus_query_arg_t  *arg;
-
-    arg = &check->request->uri->args[at];
-
-    if (!sigv2_name_is_plain(arg->name)) {
-        return chorus_auth_refuse(check, CHORUS_S3_INVALID_REQUEST,
-                   "The name of a query parameter has characters that "
-                   "Signature Version 2 does not protect.");
-    }
-
-    if (chorus_sigv2_spares(arg->name)) {
-        return CHORUS_OK;
-    }
-
-    check->refusal->argument_name = arg->name;
-
-    if (!chorus_sigv2_signs(arg->name)
-        && !sigv2_is_credential(check, arg->name)
-        && !sigv2_is_like_header(check, arg->name))
-    {
-        return sigv2_denied(check, "Signature Version 2 does not protect this "
-                            "query parameter. Please use AWS4-HMAC-SHA256.");
-    }
-
-    if (!chorus_uri_decode(check->verifier->mem, arg->value, &value)) {
-        return CHORUS_NOMEM;
-    }
-
-    if (sigv2_is_repeated(check, at) || sigv2_value_is_ambiguous(value)) {
-        return chorus_auth_refuse(check, CHORUS_S3_INVALID_REQUEST,
-                   "A query parameter is repeated, or its value is one that "
-                   "Signature Version 2 does not protect.");
-    }
-
-    check->refusal->argument_name = chorus_null_str;
-
-    return CHORUS_OK;
-}
-
-
-static chorus_rc_t
-sigv2_check_args(chorus_auth_check_t *check)
-{
-    size_t       i;
-    chorus_rc_t  rc;
-
-    for (i = 0; i < check->request->uri->nargs; i++) {
-
-        rc = sigv2_check_arg(check, i);
-
-        if (rc != CHORUS_OK) {
-            return rc;
-        }
-    }
-
-    return CHORUS_OK;
-}
+/* ---- headers ---- */
 
 
 /* Each of them is a line of the string to sign. */
@@ -305,6 +156,7 @@ sigv2_check_headers(chorus_auth_check_t *check)
         "content-md5", "content-type", "date", "host"
     };
 
+    value = chorus_null_str;
     rc = chorus_auth_check_disguises(check);
 
     for (i = 0; rc == CHORUS_OK && i < sizeof(names) / sizeof(names[0]); i++) {
@@ -325,24 +177,56 @@ sigv2_check_headers(chorus_auth_check_t *check)
 /* ---- the signature ---- */
 
 
+/* One way to read a request: what a raw '+' stands for, and whether the path
+ * of a bucket gets a '/' behind it. */
+typedef struct {
+    bool  plus_is_space;
+    bool  adds_slash;
+} sigv2_reading_t;
+
+
+/* The URI as it is signed. */
+static chorus_rc_t
+sigv2_read(chorus_auth_check_t *check, const sigv2_reading_t *reading,
+    chorus_uri_t *uri)
+{
+    chorus_buf_t  buf;
+
+    static const char  *const nothing[] = { NULL };
+
+    if (chorus_uri_filter(check->verifier->mem, check->request->uri, nothing,
+                          reading->plus_is_space ? "%20" : "%2B", uri)
+        != CHORUS_OK)
+    {
+        return CHORUS_NOMEM;
+    }
+
+    if (!reading->adds_slash) {
+        return CHORUS_OK;
+    }
+
+    buf = chorus_buf(check->verifier->mem, uri->path.len + 1);
+    chorus_buf_add(&buf, uri->path);
+    chorus_buf_char(&buf, '/');
+    uri->path = chorus_buf_str(&buf);
+
+    return buf.failed ? CHORUS_NOMEM : CHORUS_OK;
+}
+
+
 static chorus_rc_t
 sigv2_compare(chorus_auth_check_t *check, const sigv2_parts_t *parts,
-    chorus_str_t secret, const char *plus, bool *is_equal)
+    chorus_str_t secret, const sigv2_reading_t *reading, bool *is_equal)
 {
     chorus_uri_t                   uri;
     chorus_str_t                   to_sign, signature;
     chorus_sigv4_request_t         request;
     const chorus_auth_verifier_t  *verifier = check->verifier;
 
-    static const char  *const nothing[] = { NULL };
-
     request = *check->request;
     request.uri = &uri;
 
-    if (chorus_uri_filter(verifier->mem, check->request->uri, nothing, plus,
-                          &uri)
-        != CHORUS_OK)
-    {
+    if (sigv2_read(check, reading, &uri) != CHORUS_OK) {
         return CHORUS_NOMEM;
     }
 
@@ -365,6 +249,56 @@ sigv2_compare(chorus_auth_check_t *check, const sigv2_parts_t *parts,
 }
 
 
+/* "/bucket", in path style: botocore sends that and signs "/bucket/", which
+ * is what virtual-host style would have. */
+static bool
+sigv2_is_bare_bucket(const chorus_auth_check_t *check)
+{
+    chorus_str_t  path;
+
+    path = check->request->uri->path;
+
+    return check->verifier->v2_bucket.data == NULL && path.len > 1
+           && memchr(path.data + 1, '/', path.len - 1) == NULL;
+}
+
+
+static chorus_rc_t
+sigv2_compare_readings(chorus_auth_check_t *check, const sigv2_parts_t *parts,
+    chorus_str_t secret, bool *is_equal)
+{
+    size_t       i;
+    bool         has_plus, is_bare_bucket;
+    chorus_rc_t  rc;
+
+    static const sigv2_reading_t  readings[] = {
+        { true, false }, { false, false }, { true, true }, { false, true }
+    };
+
+    has_plus = chorus_uri_has_plus(check->request->uri);
+    is_bare_bucket = sigv2_is_bare_bucket(check);
+    *is_equal = false;
+
+    for (i = 0; i < sizeof(readings) / sizeof(readings[0]); i++) {
+
+        if ((!readings[i].plus_is_space && !has_plus)
+            || (readings[i].adds_slash && !is_bare_bucket))
+        {
+            continue;
+        }
+
+        check->auth->plus_is_space = readings[i].plus_is_space;
+        rc = sigv2_compare(check, parts, secret, &readings[i], is_equal);
+
+        if (rc != CHORUS_OK || *is_equal) {
+            return rc;
+        }
+    }
+
+    return CHORUS_OK;
+}
+
+
 static chorus_rc_t
 sigv2_check_signature(chorus_auth_check_t *check, const sigv2_parts_t *parts)
 {
@@ -372,18 +306,11 @@ sigv2_check_signature(chorus_auth_check_t *check, const sigv2_parts_t *parts)
     chorus_rc_t   rc;
     chorus_str_t  secret;
 
+    is_equal = false;
     rc = chorus_auth_secret(check, &secret);
-    if (rc != CHORUS_OK) {
-        return rc;
-    }
 
-    rc = sigv2_compare(check, parts, secret, "%20", &is_equal);
-
-    if (rc == CHORUS_OK && !is_equal
-        && chorus_uri_has_plus(check->request->uri))
-    {
-        check->auth->plus_is_space = false;
-        rc = sigv2_compare(check, parts, secret, "%2B", &is_equal);
+    if (rc == CHORUS_OK) {
+        rc = sigv2_compare_readings(check, parts, secret, &is_equal);
     }
 
     if (rc != CHORUS_OK || is_equal) {
@@ -400,6 +327,8 @@ chorus_sigv2_verify(chorus_auth_check_t *check)
     chorus_rc_t    rc;
     sigv2_parts_t  parts;
 
+    memset(&parts, 0, sizeof(sigv2_parts_t));
+
     rc = check->auth->kind == CHORUS_AUTH_V2_QUERY
          ? sigv2_take_query(check, &parts) : sigv2_take_header(check, &parts);
 
@@ -408,7 +337,7 @@ chorus_sigv2_verify(chorus_auth_check_t *check)
     }
 
     if (rc == CHORUS_OK) {
-        rc = sigv2_check_args(check);
+        rc = chorus_sigv2_check_args(check);
     }
 
     if (rc == CHORUS_OK) {

@@ -176,6 +176,46 @@ chorus_str_dup(chorus_mem_t *mem, chorus_str_t s)
 }
 
 
+/* [RFC 3629] */
+bool
+chorus_str_is_text(chorus_str_t s)
+{
+    size_t                i, n, len;
+    uint32_t              code;
+    const unsigned char  *p = (const unsigned char *) s.data;
+
+    static const uint32_t  first[] = { 0x1, 0x80, 0x800, 0x10000 };
+
+    for (i = 0; i < s.len; i += len) {
+
+        len = p[i] < 0x80 ? 1 : p[i] < 0xc0 ? 0 : p[i] < 0xe0 ? 2
+            : p[i] < 0xf0 ? 3 : p[i] < 0xf8 ? 4 : 0;
+
+        if (len == 0 || len > s.len - i) {
+            return false;
+        }
+
+        code = len == 1 ? p[i] : p[i] & (0x7fu >> len);
+
+        for (n = 1; n < len; n++) {
+            if ((p[i + n] & 0xc0) != 0x80) {
+                return false;
+            }
+
+            code = code << 6 | (p[i + n] & 0x3f);
+        }
+
+        if (code < first[len - 1] || code > 0x10ffff
+            || (code >= 0xd800 && code <= 0xdfff))
+        {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 bool
 chorus_str_to_u64(chorus_str_t s, uint64_t *value)
 {

@@ -42,6 +42,9 @@ chorus_str_t chorus_str_cut(chorus_str_t *rest, char c);
  * memory. */
 chorus_str_t chorus_str_dup(chorus_mem_t *mem, chorus_str_t s);
 
+/* Whether it is UTF-8 without a NUL; the empty string is. */
+bool chorus_str_is_text(chorus_str_t s);
+
 /* Decimal digits only, no sign, no space; false on anything else or on
  * overflow. */
 bool chorus_str_to_u64(chorus_str_t s, uint64_t *value);

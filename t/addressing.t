@@ -9,7 +9,8 @@ BEGIN {
 
 use Test::Nginx::Socket;
 use Chorus::Fixture;
-use Chorus::Sign qw(request);
+use Chorus::Sign qw(presign request);
+use Chorus::Sign::V2 qw(presign_v2 request_v2);
 use Chorus::Storage;
 
 no_root_location();
@@ -24,6 +25,8 @@ Chorus::Storage->start('main', 'archive');
 our $Buckets = server_config(proxy_location('/'),
     proxy_location('/photos/', 'chorus_route archive;'),
     proxy_location('/a.b.c/', 'chorus_route archive;'));
+
+our $V2 = server_config(proxy_location('/', 'chorus_auth_v2 on;'));
 
 # To that host; more knobs as Chorus::Sign has them.
 sub at {
@@ -757,3 +760,46 @@ location /x/ { chorus_domain a.test; }
 --- must_die
 --- error_log
 "chorus_domain" directive is not allowed here
+
+
+
+=== TEST 102: a presigned URL of a host
+--- raw_request eval
+::presign(GET => '/a//b?versionId=1', host => 'bkt.s3.example.com')
+--- response_body_like eval: ::line('/bkt/a//b?versionId=1')
+
+
+
+=== TEST 103: a presigned URL of a host, sent to another bucket
+--- raw_request eval
+::presign(GET => '/key', host => 'bkt.s3.example.com')
+    =~ s/Host: bkt/Host: bob/r
+--- error_code: 403
+--- response_body_like: <Code>SignatureDoesNotMatch</Code>
+
+
+
+=== TEST 104: Signature Version 2 of a host
+--- config eval: $::V2
+--- raw_request eval
+::request_v2(GET => '/a//b?acl', host => 'bkt.s3.example.com',
+    bucket => 'bkt')
+--- response_body_like eval: ::line('/bkt/a//b?acl')
+
+
+
+=== TEST 105: Signature Version 2 of a host, sent to another bucket
+--- config eval: $::V2
+--- raw_request eval
+::request_v2(GET => '/a', host => 'bkt.s3.example.com', bucket => 'bkt')
+    =~ s/Host: bkt/Host: bob/r
+--- error_code: 403
+--- response_body_like: <Code>SignatureDoesNotMatch</Code>
+
+
+
+=== TEST 106: Signature Version 2 of a host, of its bucket
+--- config eval: $::V2
+--- raw_request eval
+::presign_v2(GET => '/?acl', host => 'bkt.s3.example.com', bucket => 'bkt')
+--- response_body_like eval: ::line('/bkt/?acl')

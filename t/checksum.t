@@ -89,9 +89,13 @@ sub ways {
     my $plain = request(PUT => $target, body => $content, @knobs);
     my ($head, $body) = $plain =~ /(.*?\r\n\r\n)(.*)/s;
     my $length = length $plain;
-    my $chunked = request(PUT => $target,
+
+    # a PUT has to have a length
+    my @post = (POST => "$target?select&select-type=2");
+    my $chunked = request(@post, @knobs,
         body => transfer_chunked($content, 1000, 1, 30_000),
-        @knobs, headers => [@headers, 'Transfer-Encoding' => 'chunked']);
+        headers => [@headers, 'Transfer-Encoding' => 'chunked']);
+    my $lengthless = request(@post, @knobs, body => $content);
 
     return (
         ['a length', sub { $nginx->exchange($plain) }],
@@ -101,7 +105,8 @@ sub ways {
         ['a digest', sub { $nginx->exchange(request(PUT => $target,
             body => $content, headers => [@headers])) }],
         ['HTTP/2', sub { $nginx->exchange_http2($plain, 1) }],
-        ['HTTP/2 without a length', sub { $nginx->exchange_http2($plain) }],
+        ['HTTP/2 without a length', sub {
+            $nginx->exchange_http2($lengthless) }],
         ['the head alone first',
             sub { in_pieces($plain, length $head, 1 << 20) }],
         length $content ? (

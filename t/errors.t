@@ -45,6 +45,7 @@ my $nginx = Chorus::Nginx->start(
     }
 END
     config => join('', "access_log $Folder/access.log code;\n",
+        "listen unix:$Folder/h2.sock http2;\n",
         server_config(
             location('/', 'client_body_timeout 1s;'),
             location('/small/', 'client_max_body_size 4;'),
@@ -249,6 +250,32 @@ $reply = $nginx->exchange(signed(GET => '/bkt/k',
     headers => ['X-Answer' => '502']));
 is($reply->{status}, 502, "main's own 502: status");
 like($reply->{body}, qr{^GET /bkt/k}, "main's own 502: its body");
+
+
+# ---- the same by HTTP/2 ----
+
+for (
+    ['a storage that does not answer HTTP', GET => '/bkt/k', 502,
+        'InternalError', 'X-Answer' => 'file:answer'],
+    ['a storage that cuts', GET => '/bkt/k', 502, 'InternalError',
+        'X-Answer' => 'cut'],
+    ['an address that is denied', PUT => '/denied/k', 403, 'AccessDenied'],
+    ['a path that is none', GET => '/bkt/a%00', 400, 'BadRequest'],
+) {
+    my ($name, $method, $target, $status, $code, @headers) = @$_;
+
+    my ($head) = split /\r\n\r\n/,
+        request($method => $target, headers => \@headers);
+    open my $curl, '-|', 'curl', '-sSi', '--http2-prior-knowledge',
+        '--path-as-is', '--max-time', 20, '--unix-socket', "$Folder/h2.sock",
+        '-X', $method, map({ ('-H', $_) } grep { /^(?:X-|Auth)/i }
+            split /\r\n/, $head), "http://localhost$target"
+        or die "curl: $!\n";
+    my $text = join '', <$curl>;
+    is_error("HTTP/2: $name",
+        { Chorus::Nginx::parse($text =~ s{^HTTP/2}{HTTP/1.1}r) }, $status,
+        $code);
+}
 
 
 # ---- bodies that do not come ----

@@ -10,7 +10,7 @@ BEGIN { push @INC, 't/lib' }
 use Chorus::CA;
 use Chorus::Fixture;
 use Chorus::Nginx;
-use Chorus::Sign qw(request);
+use Chorus::Sign qw(presign request);
 use Chorus::Storage;
 
 my $ca = Chorus::CA->new('known');
@@ -110,6 +110,7 @@ my $nginx = Chorus::Nginx->start(
                    '\$http_host';
 END
     config => <<"END" . server_config(proxy_location('/', $private_ca),
+    chorus_domain s3.example.com;
     listen 127.0.0.1:$port ssl http2;
     ssl_certificate $front->{cert};
     ssl_certificate_key $front->{key};
@@ -230,11 +231,32 @@ for (['HTTP/1.1', '1.1', '--http1.1'], ['HTTP/2', '2', '--http2']) {
         @options);
     is($answer->{status}, 200, 'a HEAD');
 
+    $answer = by_tls($host, presign(GET => '/main/a%20b', @from), @options);
+    is($answer->{status}, 200, 'a presigned URL') or diag($answer->{text});
+
     $answer = by_tls($host, request(GET => '/main/k', @from,
         secret => 'wrong'), @options);
     like($answer->{text}, qr{^HTTP/\S+ 403.*<Code>SignatureDoesNotMatch<}s,
         'a wrong signature is refused');
 }
+
+Chorus::Storage->requests;
+
+# one label before the domain is what the wildcard stands for
+for (['main', '/a%20b'], ['main', '/k?versionId=1'], ['wrong', '/k']) {
+    my ($bucket, $target) = @$_;
+
+    my $answer = by_tls("$bucket.$host", request(PUT => $target,
+        host => "$bucket.$host:$port", body => 'x'));
+    is($answer->{status}, $bucket eq 'main' ? 200 : 502,
+        "virtual-host style, $bucket$target");
+    is(join(' ', Chorus::Storage->requests), $bucket eq 'main'
+        ? "main PUT /$bucket$target" : '', 'as the storage sees it');
+}
+
+my $deep = by_tls("a.main.$host", request(GET => '/k',
+    host => "a.main.$host:$port"), '--no-show-error');
+is($deep->{exit}, 60, 'the wildcard is not for a bucket with a dot');
 
 for (['1.2', '--tls-max', '1.2'], ['1.3', '--tlsv1.3']) {
     my ($version, @options) = @$_;
@@ -244,7 +266,8 @@ for (['1.2', '--tls-max', '1.2'], ['1.3', '--tlsv1.3']) {
 }
 
 my $old = by_tls($host, request(GET => '/main/k', @from), '--tlsv1.1',
-    '--tls-max', '1.1', '--ciphers', 'DEFAULT:@SECLEVEL=0');
+    '--tls-max', '1.1', '--ciphers', 'DEFAULT:@SECLEVEL=0',
+    '--no-show-error');
 is("$old->{status} $old->{exit}", '0 35', 'TLS 1.1 is refused');
 like($nginx->log, qr/unsupported protocol|version too low/, 'by nginx');
 

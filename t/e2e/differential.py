@@ -55,6 +55,11 @@ EXPLAINED = [
     (r"(put|get|delete) a key with NUL", OWN, INVALID),
     (r"(put|get|delete) a key with (a bare percent|percent, no hex)",
      ("status", *OWN), INVALID),
+    (r"Transfer-Encoding: chunked.*", OWN,
+     "S3 wants to know the length; Chorus says so itself"),
+    (r"list, \+ signed as a plus", ("status", *OWN),
+     "whoever signs %2B for a + means a plus, and Chorus tells main so; Ceph "
+     "refuses the signature. Signed as the blank that Ceph reads, it passes"),
     (r"put with a Content-MD5 that is none", ("status", "body"),
      "Ceph refuses a client's signature over it as AccessDenied; Chorus signs "
      "without Content-MD5, and then Ceph says what is wrong: InvalidDigest"),
@@ -204,6 +209,11 @@ def explained(name):
         if re.fullmatch(pattern, name):
             return set(what)
     return set()
+
+
+def code_of(reply):
+    found = re.search(rb"<Error>.*?<Code>([^<]+)<", reply.body, re.S)
+    return found.group(1) if found else None
 
 
 def one_request_id(reply):

@@ -26,6 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("CHORUS_BUILD", "build"))
 IS_ASAN = "asan" in os.path.basename(BUILD.rstrip("/"))
+DOMAIN = "s3.chorus.test"      # of virtual-host style: BUCKET.DOMAIN
 IS_FULL = bool(os.environ.get("CHORUS_E2E_FULL"))
 
 SLOTS = 16
@@ -223,7 +224,7 @@ class Stack:
             "users": {"alice": [credential("alice"), credential("alice2")],
                       "bob": [credential("bob")]},
             "replications": [
-                {"user": "alice", "bucket": "~^(r|off|routed|arc)-",
+                {"user": "alice", "bucket": "~^(r|off|routed|arc|v2)-",
                  "to": ["follower"]},
                 {"user": "*", "bucket": "~-for-all-", "to": ["follower"]}],
             "routes": [{"user": "*", "bucket": "~^routed-",
@@ -269,10 +270,12 @@ chorus_zone chorus 1m;
 server {{
     listen 127.0.0.1:{self.nginx.port} backlog=1024;
     include {ROOT}/conf/chorus_server.conf;
+    chorus_domain {DOMAIN} s3.test;
     location / {{ chorus on; {location} }}
     location /off- {{ chorus on; chorus_replicate off; {location} }}
     location /forced- {{ chorus on; chorus_replicate follower; {location} }}
     location /arc- {{ chorus on; chorus_route archive; {location} }}
+    location /v2- {{ chorus on; chorus_auth_v2 on; {location} }}
 }}
 server {{
     listen {self.nginx.admin_url[7:]};

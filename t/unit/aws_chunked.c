@@ -1,377 +1,11 @@
 /*
- * aws-chunked: AWS's own examples, every place where a body can be split or
- * cut off, every refusal, and what the encoder writes.
+ * aws-chunked as it is accepted: AWS's own examples, every place where a body
+ * can be split, what clients spell otherwise; and no memory for it.
  */
 
 #include <openssl/crypto.h>
 
-#include "chorus_aws_chunked.h"
-#include "chorus_sigv4.h"
-#include "test.h"
-
-#define DATE    "20130524T000000Z"
-#define SCOPE   "20130524/us-east-1/s3/aws4_request"
-#define SECRET  "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-
-#define MAX_CHUNKS  8
-
-#define SIGNED    CHORUS_AWS_CHUNKED_SIGNED
-#define TRAILED   CHORUS_AWS_CHUNKED_SIGNED_TRAILER
-#define UNSIGNED  CHORUS_AWS_CHUNKED_UNSIGNED_TRAILER
-
-/* the signatures of requests, from which those of the chunks follow */
-#define SEED                                                                  \
-    "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9"
-#define SEED_TRAILED                                                          \
-    "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e"
-
-
-/* a body and what a client says of it */
-typedef struct {
-    chorus_aws_chunked_options_t  options;
-    chorus_buf_t                  wire;
-    chorus_str_t                  content;
-    size_t                        starts[MAX_CHUNKS + 2];   /* in the wire */
-    size_t                        nchunks;                  /* and the last */
-    char                          previous[CHORUS_SIGNATURE_LEN];
-} body_t;
-
-/* what became of it */
-typedef struct {
-    chorus_rc_t                   rc;
-    chorus_s3_refusal_t           refusal;
-    bool                          is_done;
-    chorus_buf_t                  content;
-    char                          checksum[CHORUS_CHECKSUM_TEXT_MAX_LEN + 1];
-    chorus_checksum_algorithm_t   algorithm;
-} result_t;
-
-
-static chorus_crypto_t  *crypto;
-static unsigned char     key[CHORUS_SHA256_LEN];
-
-
-/* ---- a client ---- */
-
-
-static void
-sign(body_t *body, const char *algorithm, chorus_str_t data)
-{
-    chorus_buf_t   text;
-    unsigned char  hash[CHORUS_SHA256_LEN];
-
-    text = chorus_buf(&mem, 512);
-    chorus_buf_text(&text, algorithm);
-    chorus_buf_text(&text, "\n" DATE "\n" SCOPE "\n");
-    chorus_buf_add(&text, (chorus_str_t) { body->previous,
-                                           sizeof(body->previous) });
-    chorus_buf_char(&text, '\n');
-
-    if (strcmp(algorithm, "AWS4-HMAC-SHA256-PAYLOAD") == 0) {
-        chorus_buf_text(&text, CHORUS_EMPTY_SHA256 "\n");
-    }
-
-    assert_true(chorus_sha256(crypto, data, hash));
-    chorus_buf_hex(&text, hash, sizeof(hash));
-
-    assert_true(chorus_sigv4_signature(crypto, key, chorus_buf_str(&text),
-                                       body->previous));
-}
-
-
-static chorus_str_t
-signature(const body_t *body)
-{
-    return (chorus_str_t) { body->previous, sizeof(body->previous) };
-}
-
-
-static void
-body_begin(body_t *body, chorus_aws_chunked_form_t form)
-{
-    memset(body, 0, sizeof(body_t));
-
-    body->options.form = form;
-    body->wire = chorus_buf(&mem, 1024);
-
-    if (form != UNSIGNED) {
-        body->options.date = chorus_str(DATE);
-        body->options.scope = chorus_str(SCOPE);
-        body->options.signature = form == SIGNED ? chorus_str(SEED)
-                                                 : chorus_str(SEED_TRAILED);
-        body->options.key = key;
-        memcpy(body->previous, body->options.signature.data,
-               CHORUS_SIGNATURE_LEN);
-    }
-}
-
-
-static void
-body_chunk(body_t *body, chorus_str_t data)
-{
-    char  size[32];
-
-    body->starts[body->nchunks++] = body->wire.len;
-
-    snprintf(size, sizeof(size), "%zx", data.len);
-    chorus_buf_text(&body->wire, size);
-
-    if (body->options.form != UNSIGNED) {
-        sign(body, "AWS4-HMAC-SHA256-PAYLOAD", data);
-        chorus_buf_text(&body->wire, ";chunk-signature=");
-        chorus_buf_add(&body->wire, signature(body));
-    }
-
-    chorus_buf_text(&body->wire, "\r\n");
-
-    if (data.len != 0) {
-        chorus_buf_add(&body->wire, data);
-        chorus_buf_text(&body->wire, "\r\n");
-    }
-}
-
-
-/* "name:value" of the trailer, with its signature. */
-static void
-body_trailer(body_t *body, chorus_str_t line, const char *end)
-{
-    chorus_buf_t  text;
-
-    chorus_buf_add(&body->wire, line);
-    chorus_buf_text(&body->wire, end);
-
-    if (body->options.form == TRAILED) {
-        text = chorus_buf(&mem, 128);
-        chorus_buf_add(&text, line);
-        chorus_buf_char(&text, '\n');
-        sign(body, "AWS4-HMAC-SHA256-TRAILER", chorus_buf_str(&text));
-
-        chorus_buf_text(&body->wire, "x-amz-trailer-signature:");
-        chorus_buf_add(&body->wire, signature(body));
-        chorus_buf_text(&body->wire, "\r\n");
-    }
-}
-
-
-static chorus_str_t
-checksum_line(chorus_checksum_algorithm_t algorithm, chorus_str_t content)
-{
-    char                text[CHORUS_CHECKSUM_TEXT_MAX_LEN];
-    chorus_buf_t        line;
-    chorus_checksum_t  *checksum;
-
-    checksum = chorus_checksum_create(algorithm);
-    assert_non_null(checksum);
-    assert_true(chorus_checksum_update(checksum, content));
-    assert_true(chorus_checksum_end(checksum, text));
-    chorus_checksum_destroy(checksum);
-
-    line = chorus_buf(&mem, 128);
-    chorus_buf_add(&line, chorus_checksum_header(algorithm));
-    chorus_buf_char(&line, ':');
-    chorus_buf_add(&line, (chorus_str_t) {
-        text, chorus_checksum_text_len(algorithm) });
-
-    return chorus_buf_str(&line);
-}
-
-
-static chorus_str_t
-some_content(size_t len)
-{
-    char    *data;
-    size_t   i;
-
-    data = chorus_alloc(&mem, len + 1);
-
-    for (i = 0; i < len; i++) {
-        data[i] = (char) (i * 7 + i / 251);
-    }
-
-    return (chorus_str_t) { data, len };
-}
-
-
-/* Chunks of `sizes` (ended by 0), and a trailer unless NONE. */
-static void
-body_make(body_t *body, chorus_aws_chunked_form_t form, const size_t *sizes,
-    chorus_checksum_algorithm_t algorithm)
-{
-    size_t  i, len;
-
-    body_begin(body, form);
-
-    len = 0;
-
-    for (i = 0; sizes[i] != 0; i++) {
-        len += sizes[i];
-    }
-
-    body->content = some_content(len);
-    body->options.decoded_len = len;
-    len = 0;
-
-    for (i = 0; sizes[i] != 0; i++) {
-        body_chunk(body, (chorus_str_t) { body->content.data + len,
-                                          sizes[i] });
-        len += sizes[i];
-    }
-
-    body_chunk(body, (chorus_str_t) { "", 0 });
-
-    if (algorithm != CHORUS_CHECKSUM_NONE) {
-        body->options.trailer = chorus_checksum_header(algorithm);
-        body_trailer(body, checksum_line(algorithm, body->content), "\r\n");
-    }
-
-    chorus_buf_text(&body->wire, "\r\n");
-}
-
-
-/* ---- a server ---- */
-
-
-/* Each piece in memory of its own, so that a step outside is seen. */
-static chorus_rc_t
-decode_piece(chorus_aws_chunked_t *chunked, chorus_str_t piece,
-    result_t *result)
-{
-    char         *data;
-    size_t        decoded;
-    chorus_rc_t   rc;
-
-    data = malloc(piece.len + 1);
-    assert_non_null(data);
-    memcpy(data, piece.data, piece.len);
-    data[piece.len] = '#';
-
-    rc = chorus_aws_chunked_decode(chunked, data, piece.len, &decoded,
-                                   &result->refusal);
-
-    assert_true(decoded <= piece.len);
-    assert_true(rc == CHORUS_OK || decoded == 0);
-    assert_int_equal(data[piece.len], '#');
-
-    chorus_buf_add(&result->content, (chorus_str_t) { data, decoded });
-    free(data);
-
-    return rc;
-}
-
-
-static void
-take_checksum(const chorus_aws_chunked_t *chunked, result_t *result)
-{
-    chorus_str_t  checksum;
-
-    checksum = chorus_aws_chunked_checksum(chunked, &result->algorithm);
-
-    assert_int_equal(checksum.len,
-                     chorus_checksum_text_len(result->algorithm));
-
-    if (checksum.len != 0) {
-        memcpy(result->checksum, checksum.data, checksum.len);
-    }
-}
-
-
-/*
- * The first `first` bytes at once, the rest in pieces of `step`.  What holds
- * of every body is asserted here: the last byte comes when all is verified,
- * and a refusal stays.
- */
-static result_t
-decode(const chorus_aws_chunked_options_t *options, chorus_str_t wire,
-    size_t first, size_t step)
-{
-    size_t                 n;
-    result_t               result;
-    chorus_s3_refusal_t    again;
-    chorus_aws_chunked_t  *chunked;
-
-    memset(&result, 0, sizeof(result_t));
-    result.content = chorus_buf(&mem, wire.len + 1);
-
-    chunked = chorus_aws_chunked_create(crypto, options, &result.refusal);
-
-    if (chunked == NULL) {
-        result.rc = CHORUS_ERROR;
-        return result;
-    }
-
-    for (n = first; wire.len != 0 && result.rc == CHORUS_OK; n = step) {
-
-        n = n > wire.len ? wire.len : n;
-        result.rc = decode_piece(chunked, (chorus_str_t) { wire.data, n },
-                                 &result);
-        wire.data += n;
-        wire.len -= n;
-        result.is_done = chorus_aws_chunked_is_done(chunked);
-
-        assert_true(result.is_done
-                    ? result.content.len == options->decoded_len
-                    : result.content.len < options->decoded_len
-                      || options->decoded_len == 0);
-    }
-
-    if (result.rc == CHORUS_OK) {
-        result.rc = chorus_aws_chunked_end(chunked, &result.refusal);
-        assert_int_equal(result.rc == CHORUS_OK, result.is_done);
-
-    } else {
-        assert_false(result.is_done);
-        assert_int_equal(decode_piece(chunked, chorus_str("0"), &result),
-                         CHORUS_ERROR);
-        assert_int_equal(chorus_aws_chunked_end(chunked, &again),
-                         CHORUS_ERROR);
-        assert_int_equal(again.code, result.refusal.code);
-    }
-
-    take_checksum(chunked, &result);
-    chorus_aws_chunked_destroy(chunked);
-
-    return result;
-}
-
-
-static result_t
-decode_whole(const body_t *body)
-{
-    return decode(&body->options, chorus_buf_str(&body->wire), SIZE_MAX,
-                  SIZE_MAX);
-}
-
-
-static void
-check_accepted(const char *name, const body_t *body, const result_t *result)
-{
-    if (result->rc != CHORUS_OK) {
-        fail_msg("%s: refused with %s", name,
-                 chorus_s3_error_row(result->refusal.code)->name);
-    }
-
-    if (!chorus_str_eq(chorus_buf_str(&result->content), body->content)) {
-        fail_msg("%s: got %zu bytes of content, or others", name,
-                 result->content.len);
-    }
-}
-
-
-static void
-check_refused(const char *name, const result_t *result,
-    chorus_s3_code_t expected)
-{
-    if (result->rc == CHORUS_OK || result->refusal.code != expected) {
-        fail_msg("%s: got %s, expected %s", name,
-                 result->rc == CHORUS_OK
-                     ? "an upload"
-                     : chorus_s3_error_row(result->refusal.code)->name,
-                 chorus_s3_error_row(expected)->name);
-    }
-}
-
-
-/* ---- what is accepted ---- */
+#include "aws_chunked_body.h"
 
 
 static void
@@ -471,30 +105,330 @@ published_examples(void **state)
 }
 
 
-static int
-crypto_setup(void **state)
+static void
+where_a_body_is_split_does_not_matter(void **state)
 {
+    size_t        i, first, step;
+    body_t        bodies[5];
+    result_t      result;
+    chorus_str_t  wire;
+
     (void) state;
 
-    crypto = chorus_crypto_create();
+    small_bodies(bodies);
 
-    return crypto == NULL
-           || !chorus_sigv4_signing_key(crypto, chorus_str(SECRET),
-                                        chorus_str("20130524"),
-                                        chorus_str("us-east-1"),
-                                        chorus_str("s3"), key)
-           ? -1 : 0;
+    for (i = 0; i < NROWS(bodies); i++) {
+        wire = chorus_buf_str(&bodies[i].wire);
+
+        for (first = 0; first <= wire.len; first++) {
+            result = decode(&bodies[i].options, wire, first, SIZE_MAX);
+            check_accepted("two pieces", &bodies[i], &result);
+        }
+
+        for (step = 1; step < 100; step++) {
+            result = decode(&bodies[i].options, wire, step, step);
+            check_accepted("pieces", &bodies[i], &result);
+        }
+    }
 }
 
 
-static int
-crypto_teardown(void **state)
+static void
+every_checksum(void **state)
 {
+    int                    i;
+    size_t                 form;
+    body_t                 body;
+    result_t               result;
+    const char            *name;
+
+    static const size_t    sizes[] = { 9000, 70, 0 };
+    static const struct {
+        const char  *name;
+        const char  *message;
+    } rows[] = {
+        [CHORUS_CHECKSUM_CRC32] = { "x-amz-checksum-crc32",
+            "The CRC32 you specified did not match the calculated checksum." },
+        [CHORUS_CHECKSUM_CRC32C] = { "x-amz-checksum-crc32c",
+            "The CRC32C you specified did not match the calculated "
+            "checksum." },
+        [CHORUS_CHECKSUM_CRC64NVME] = { "x-amz-checksum-crc64nvme",
+            "The CRC64NVME you specified did not match the calculated "
+            "checksum." },
+        [CHORUS_CHECKSUM_SHA1] = { "x-amz-checksum-sha1",
+            "The SHA1 you specified did not match the calculated checksum." },
+        [CHORUS_CHECKSUM_SHA256] = { "x-amz-checksum-sha256",
+            "The SHA256 you specified did not match the calculated "
+            "checksum." },
+    };
+
     (void) state;
 
-    chorus_crypto_destroy(crypto);
+    for (i = 1; i < (int) NROWS(rows); i++) {
+        for (form = TRAILED; form <= UNSIGNED; form++) {
 
-    return 0;
+            name = rows[i].name;
+            body_make(&body, form, sizes, i);
+            result = decode_whole(&body);
+            check_accepted(name, &body, &result);
+            check_int(name, result.algorithm, i);
+            check_str(name, body.options.trailer, name);
+            check_has(name, checksum_line(i, body.content).data,
+                      result.checksum);
+
+            /* of other content, and rightly signed */
+
+            body_begin(&body, form);
+            body.options.trailer = chorus_str_from(name);
+            body.options.decoded_len = 1;
+            body_chunk(&body, chorus_str("a"));
+            body_chunk(&body, chorus_str(""));
+            body_trailer(&body, checksum_line(i, chorus_str("b")), "\r\n");
+            chorus_buf_text(&body.wire, "\r\n");
+
+            result = decode_whole(&body);
+            check_refused(name, &result, CHORUS_S3_BAD_DIGEST);
+            check_str(name, result.refusal.message, rows[i].message);
+            check_int(name, result.content.len, 0);
+        }
+    }
+}
+
+
+static void
+content_of_length_zero(void **state)
+{
+    size_t    form;
+    body_t    body;
+    result_t  result;
+
+    static const size_t  none[] = { 0 };
+
+    (void) state;
+
+    for (form = SIGNED; form <= UNSIGNED; form++) {
+        body_make(&body, form, none, CHORUS_CHECKSUM_NONE);
+        result = decode_whole(&body);
+        check_accepted("no trailer", &body, &result);
+
+        result = decode(&body.options, chorus_null_str, 0, 1);
+        check_refused("nothing", &result, CHORUS_S3_INCOMPLETE_BODY);
+    }
+
+    for (form = TRAILED; form <= UNSIGNED; form++) {
+        body_make(&body, form, none, CHORUS_CHECKSUM_CRC64NVME);
+        result = decode_whole(&body);
+        check_accepted("trailer", &body, &result);
+        assert_string_equal(result.checksum, "AAAAAAAAAAA=");
+    }
+}
+
+
+/* What clients write otherwise, and AWS takes. */
+static void
+other_spellings(void **state)
+{
+    size_t    i;
+    body_t    body;
+    result_t  result;
+
+    static const struct {
+        const char  *name;
+        const char  *wire;
+        const char  *trailer;
+    } rows[] = {
+        { "in one chunk",
+          "9\r\n123456789\r\n0\r\nx-amz-checksum-crc32:y/Q5Jg==\r\n\r\n",
+          "x-amz-checksum-crc32" },
+        { "LF and CRLF behind the trailer, as minio-go",
+          "9\r\n123456789\r\n0\r\nx-amz-checksum-crc32:y/Q5Jg==\n\r\n\r\n",
+          "x-amz-checksum-crc32" },
+        { "spaces in the trailer",
+          "9\r\n123456789\r\n0\r\nx-amz-checksum-crc32 : y/Q5Jg==\t\r\n\r\n",
+          "x-amz-checksum-crc32" },
+        { "upper case in the trailer",
+          "9\r\n123456789\r\n0\r\nX-Amz-Checksum-CRC32:y/Q5Jg==\r\n\r\n",
+          "x-amz-checksum-crc32" },
+        { "upper case in x-amz-trailer",
+          "9\r\n123456789\r\n0\r\nx-amz-checksum-crc32:y/Q5Jg==\r\n\r\n",
+          " X-Amz-Checksum-CRC32" },
+        { "leading zeros, and more than one in the last size",
+          "0000000000000000000000009\r\n123456789\r\n000\r\n\r\n", NULL },
+        { "an empty x-amz-trailer", "9\r\n123456789\r\n0\r\n\r\n", "" },
+        { "small chunks, unsigned",
+          "1\r\n1\r\n1\r\n2\r\n7\r\n3456789\r\n0\r\n\r\n", NULL },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        body_begin(&body, UNSIGNED);
+        chorus_buf_text(&body.wire, rows[i].wire);
+        body.content = chorus_str("123456789");
+        body.options.decoded_len = 9;
+        body.options.trailer = chorus_str_from(rows[i].trailer);
+
+        result = decode_whole(&body);
+        check_accepted(rows[i].name, &body, &result);
+        result = decode(&body.options, chorus_buf_str(&body.wire), 1, 1);
+        check_accepted(rows[i].name, &body, &result);
+    }
+
+    /* minio-go, signed; digits of a size in upper case */
+
+    body_make(&body, TRAILED, (const size_t[]) { 10, 0 },
+              CHORUS_CHECKSUM_NONE);
+    assert_int_equal(body.wire.data[0], 'a');
+    body.wire.data[0] = 'A';
+    body.wire.len -= 2;
+    body.options.trailer = chorus_str("x-amz-checksum-sha1");
+    body_trailer(&body, checksum_line(CHORUS_CHECKSUM_SHA1, body.content),
+                 "\n\r\n");
+    chorus_buf_text(&body.wire, "\r\n");
+    result = decode_whole(&body);
+    check_accepted("minio-go", &body, &result);
+}
+
+
+static void
+the_signature_of_no_trailer_counts(void **state)
+{
+    body_t    body;
+    result_t  result;
+
+    (void) state;
+
+    body_begin(&body, TRAILED);
+    body_chunk(&body, chorus_str(""));
+    sign(&body, "AWS4-HMAC-SHA256-TRAILER", chorus_str(""));
+    chorus_buf_text(&body.wire, "x-amz-trailer-signature:");
+    chorus_buf_add(&body.wire, signature(&body));
+    chorus_buf_text(&body.wire, "\r\n\r\n");
+
+    result = decode_whole(&body);
+    check_accepted("right", &body, &result);
+
+    body.wire.data[body.wire.len - 5] ^= 1;
+    result = decode_whole(&body);
+    check_refused("wrong", &result, CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
+}
+
+
+/* ---- out of memory ---- */
+
+
+static size_t  scarce_left = SIZE_MAX;
+static bool    scarce_has_failed;
+
+
+static bool
+scarce_is_out(void)
+{
+    if (scarce_left == SIZE_MAX) {
+        return false;
+    }
+
+    if (scarce_left == 0) {
+        scarce_has_failed = true;
+        return true;
+    }
+
+    scarce_left--;
+
+    return false;
+}
+
+
+static void *
+scarce_malloc(size_t size, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+
+    return scarce_is_out() ? NULL : malloc(size);
+}
+
+
+static void *
+scarce_realloc(void *old, size_t size, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+
+    return scarce_is_out() ? NULL : realloc(old, size);
+}
+
+
+static void
+scarce_free(void *old, const char *file, int line)
+{
+    (void) file;
+    (void) line;
+
+    free(old);
+}
+
+
+/* The n-th allocation inside OpenSSL fails, for every n; then none. */
+static void
+openssl_is_out_of_memory(void **state)
+{
+    size_t    n;
+    body_t    body;
+    result_t  result;
+
+    (void) state;
+
+    body_make(&body, TRAILED, (const size_t[]) { 8192, 10, 0 },
+              CHORUS_CHECKSUM_SHA256);
+
+    for (n = 0; n < 1000; n++) {
+
+        scarce_left = n;
+        scarce_has_failed = false;
+        result = decode_whole(&body);
+        scarce_left = SIZE_MAX;
+
+        if (result.rc != CHORUS_OK) {
+            assert_true(scarce_has_failed);
+            check_refused("scarce", &result, CHORUS_S3_INTERNAL_ERROR);
+        }
+
+        if (!scarce_has_failed) {
+            break;
+        }
+
+        result = decode_whole(&body);
+        check_accepted("asked again", &body, &result);
+    }
+
+    check_accepted("enough", &body, &result);
+    assert_in_range(n, 2, 999);
+}
+
+
+/* Under ASan a size that cannot be is otherwise an error of the program. */
+const char *__asan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+
+static void
+no_memory_for_the_decoder(void **state)
+{
+    body_t    body;
+    result_t  result;
+
+    (void) state;
+
+    body_begin(&body, SIGNED);
+    body.options.scope.len = SIZE_MAX / 4;
+    result = decode_whole(&body);
+    check_refused("a scope without end", &result, CHORUS_S3_INTERNAL_ERROR);
 }
 
 
@@ -504,10 +438,22 @@ main(void)
     const struct CMUnitTest  tests[] = {
         test_row(the_form_is_the_payload_line),
         test_row(published_examples),
+        test_row(where_a_body_is_split_does_not_matter),
+        test_row(every_checksum),
+        test_row(content_of_length_zero),
+        test_row(other_spellings),
+        test_row(the_signature_of_no_trailer_counts),
+        test_row(openssl_is_out_of_memory),
+        test_row(no_memory_for_the_decoder)
     };
 
-    (void) body_make;
-    (void) check_refused;
+    /* before OpenSSL has allocated anything */
+
+    if (CRYPTO_set_mem_functions(scarce_malloc, scarce_realloc, scarce_free)
+        != 1)
+    {
+        return 1;
+    }
 
     return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
 }

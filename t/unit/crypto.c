@@ -67,6 +67,34 @@ authenticate(void **state)
 
 
 static void
+authenticate_with_sha1(void **state)
+{
+    size_t         i;
+    unsigned char  out[CHORUS_SHA1_LEN];
+
+    static const struct {
+        const char  *name;
+        const char  *key;
+        const char  *data;
+        const char  *expected;
+    } rows[] = {
+        { "RFC 2202, 2", "Jefe", "what do ya want for nothing?",
+          "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79" },
+        { "empty key and data", "", "",
+          "fbdb1d1b18aa6c08324b7d64b71fb76370690e1d" },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        assert_true(chorus_hmac_sha1(crypto, chorus_str_from(rows[i].key),
+                                     chorus_str_from(rows[i].data), out));
+        check_hex(rows[i].name, out, sizeof(out), rows[i].expected);
+    }
+}
+
+
+static void
 sign_a_key(void **state)
 {
     unsigned char  key[CHORUS_SHA256_LEN];
@@ -122,6 +150,53 @@ run_md5(void **state)
     chorus_digest_destroy(a);
     chorus_digest_destroy(b);
     chorus_digest_destroy(NULL);
+}
+
+
+static void
+decode_base64(void **state)
+{
+    size_t        i;
+    chorus_rc_t   rc;
+    chorus_str_t  bytes;
+
+    static const struct {
+        const char  *input;
+        const char  *expected;          /* NULL: refused */
+    } rows[] = {
+        { "", "" },
+        { "Zg==", "f" },
+        { "Zm8=", "fo" },
+        { "Zm9v", "foo" },
+        { "Zm9vYmFy", "foobar" },
+        { "+//+", "\xfb\xff\xfe" },
+        { "Zg", NULL },
+        { "Zg=", NULL },
+        { "Zm8", NULL },
+        { "Zh==", NULL },               /* bits behind the byte */
+        { "Zm9=", NULL },
+        { "Z===", NULL },
+        { "====", NULL },
+        { "==", NULL },
+        { "=m8=", NULL },
+        { "Zg==Zg==", NULL },
+        { "Zm9v\n", NULL },
+        { "Zm 9", NULL },
+        { "-__-", NULL },
+        { "Zm9\x80", NULL },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        rc = chorus_base64_decode(&mem, chorus_str_from(rows[i].input),
+                                  &bytes);
+        assert_int_equal(rc, rows[i].expected == NULL ? CHORUS_ERROR
+                                                      : CHORUS_OK);
+        if (rc == CHORUS_OK) {
+            check_str(rows[i].input, bytes, rows[i].expected);
+        }
+    }
 }
 
 
@@ -267,9 +342,11 @@ main(void)
     const struct CMUnitTest  tests[] = {
         test_row(digest),
         test_row(authenticate),
+        test_row(authenticate_with_sha1),
         test_row(sign_a_key),
         test_row(run_md5),
         test_row(encode_base64),
+        test_row(decode_base64),
         test_row(compare_secrets),
         test_row(cache_keys)
     };

@@ -12,6 +12,7 @@
 #include "chorus_s3_xml.h"
 #include "chorus_auth.h"
 #include "config_host.h"
+#include "post_form.h"
 #include "sigv4_examples.h"
 #include "test.h"
 
@@ -284,6 +285,74 @@ scarce_unsigned_header(chorus_mem_t *pool)
 }
 
 
+/* V4 with a '+' that is signed as a plus, V2, and a URL that has expired:
+ * signatures that match need no memory of their own. */
+static chorus_rc_t
+verify_url(chorus_mem_t *pool, const char *url, chorus_s3_code_t code)
+{
+    chorus_rc_t              rc;
+    chorus_uri_t             uri;
+    chorus_auth_t            auth;
+    chorus_s3_refusal_t      refusal;
+    chorus_sigv4_request_t   request;
+    chorus_auth_verifier_t   verifier = {
+        pool, crypto, keys, EXAMPLE_NOW, chorus_str("us-east-1"), secret_of,
+        NULL, true, false, chorus_null_str
+    };
+
+    static const chorus_header_t  host = HEADER("Host", "h");
+
+    assert_int_equal(chorus_uri_parse(&mem, chorus_str_from(url), &uri, NULL),
+                     CHORUS_OK);
+
+    request.method = chorus_str("GET");
+    request.uri = &uri;
+    request.headers = &host;
+    request.nheaders = 1;
+
+    rc = chorus_auth_verify(&verifier, &request, &auth, &refusal);
+
+    if (rc != CHORUS_ERROR) {
+        return rc;
+    }
+
+    assert_int_equal(refusal.code, code);
+
+    return nomem_if_null(chorus_auth_target(pool, &uri, &auth));
+}
+
+
+#define URL_V4                                                                \
+    "/b/k?prefix=a+b&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK"    \
+    "%2F20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z" \
+    "&X-Amz-SignedHeaders=host&X-Amz-Signature=00000000000000000000000000000" \
+    "00000000000000000000000000000000000&X-Amz-Expires="
+
+
+static chorus_rc_t
+scarce_presigned(chorus_mem_t *pool)
+{
+    return verify_url(pool, URL_V4 "60", CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
+}
+
+
+static chorus_rc_t
+scarce_v2(chorus_mem_t *pool)
+{
+    return verify_url(pool, "/b/k?acl&AWSAccessKeyId=AK&Signature=%78"
+                      "&x-amz-security-token=a+b&Expires=9999999999",
+                      CHORUS_S3_SIGNATURE_DOES_NOT_MATCH);
+}
+
+
+static chorus_rc_t
+scarce_expired(chorus_mem_t *pool)
+{
+    return verify_url(pool, "/b/k?AWSAccessKeyId=AK&Signature=x&Expires=1",
+                      CHORUS_S3_REQUEST_EXPIRED);
+}
+
+
 static chorus_rc_t
 scarce_error_xml(chorus_mem_t *pool)
 {
@@ -414,6 +483,98 @@ scarce_checksum(chorus_mem_t *pool)
 
 
 static chorus_rc_t
+scarce_unbase64(chorus_mem_t *pool)
+{
+    chorus_str_t  bytes;
+
+    return chorus_base64_decode(pool, chorus_str("eA=="), &bytes);
+}
+
+
+static chorus_s3_code_t  post_code;             /* of the last refusal */
+
+/* With one field more than AWS's example, when there is an `extra`. */
+static chorus_rc_t
+post_with(chorus_mem_t *pool, const char *extra, const char *bucket)
+{
+    chorus_rc_t              rc;
+    chorus_buf_t             body;
+    chorus_post_form_t       form;
+    chorus_post_check_t      check = { 0 };
+    chorus_post_grant_t      grant;
+    chorus_s3_refusal_t      refusal;
+    chorus_sigv4_signer_t    signer = {
+        pool, crypto, keys, chorus_str(EXAMPLE_ACCESS_KEY),
+        chorus_str(EXAMPLE_SECRET), chorus_str("us-east-1")
+    };
+    chorus_auth_verifier_t   verifier = {
+        .mem = pool, .crypto = crypto, .keys = keys, .now = POST_NOW,
+        .region = chorus_str("us-east-1"), .secret_of = post_secret_of
+    };
+
+    body = chorus_buf(&mem, 0);
+
+    if (extra != NULL) {
+        post_add_field(&body, extra, chorus_str("x"));
+    }
+
+    chorus_buf_add(&body, post_body(&mem, post_example_fields));
+
+    check.verifier = &verifier;
+    check.bucket = chorus_str_from(bucket);
+
+    rc = chorus_post_form_begin(&form, pool, chorus_str(POST_TYPE), &refusal);
+
+    if (rc == CHORUS_OK) {
+        rc = chorus_post_form_read(&form, chorus_buf_str(&body), true);
+    }
+
+    if (rc == CHORUS_OK) {
+        rc = chorus_post_verify(&check, &form, &grant, &refusal);
+        post_code = refusal.code;
+    }
+
+    if (rc == CHORUS_OK) {
+        rc = nomem_if_null(chorus_post_sign(&signer, &form, &grant,
+                                            check.bucket, POST_NOW));
+    }
+
+    return rc != CHORUS_OK
+           ? rc : nomem_if_null(chorus_post_content_type(pool, &form));
+}
+
+
+static chorus_rc_t
+scarce_post(chorus_mem_t *pool)
+{
+    return post_with(pool, NULL, POST_BUCKET);
+}
+
+
+static chorus_rc_t
+scarce_post_refusal(chorus_mem_t *pool)
+{
+    chorus_rc_t  rc;
+
+    rc = post_with(pool, "x-amz-meta-extra", POST_BUCKET);
+
+    return rc == CHORUS_ERROR ? CHORUS_OK : rc;
+}
+
+
+static chorus_rc_t
+scarce_post_condition(chorus_mem_t *pool)
+{
+    chorus_rc_t  rc;
+
+    rc = post_with(pool, NULL, "another");
+
+    return rc == CHORUS_ERROR && post_code == CHORUS_S3_ACCESS_DENIED
+           ? CHORUS_OK : rc;
+}
+
+
+static chorus_rc_t
 scarce_config(chorus_mem_t *pool)
 {
     chorus_rc_t           rc;
@@ -462,6 +623,9 @@ each_allocation_fails_once(void **state)
         { "verify", scarce_verify },
         { "wrong region", scarce_wrong_region },
         { "unsigned header", scarce_unsigned_header },
+        { "presigned", scarce_presigned },
+        { "version 2", scarce_v2 },
+        { "expired", scarce_expired },
         { "error document", scarce_error_xml },
         { "delete objects", scarce_delete },
         { "tagging", scarce_tagging },
@@ -469,6 +633,10 @@ each_allocation_fails_once(void **state)
         { "replication", scarce_replication },
         { "pattern", scarce_pattern },
         { "base64", scarce_base64 },
+        { "base64 backwards", scarce_unbase64 },
+        { "browser upload", scarce_post },
+        { "browser upload refused", scarce_post_refusal },
+        { "browser upload against its policy", scarce_post_condition },
         { "config", scarce_config },
     };
 
@@ -489,6 +657,9 @@ each_allocation_of_json_fails_once(void **state)
 
     json_set_alloc_funcs(scarce_malloc, free);
     run_scarce("config", scarce_config, true);
+    run_scarce("browser upload", scarce_post, true);
+    run_scarce("browser upload against its policy", scarce_post_condition,
+               true);
     json_set_alloc_funcs(malloc, free);
 }
 

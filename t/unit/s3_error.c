@@ -84,6 +84,14 @@ write_documents(void **state)
           HEAD "<Code>InvalidRequest</Code><Message>m</Message>"
           "<AWSAccessKeyId>AK</AWSAccessKeyId><Resource>/</Resource>"
           "<RequestId>id</RequestId></Error>" },
+
+        { "times",
+          { .code = CHORUS_S3_REQUEST_EXPIRED, .amz_expires = { "60", 2 },
+            .expires = { "e", 1 }, .server_time = { "s", 1 } }, "/",
+          HEAD "<Code>AccessDenied</Code><Message>Request has expired"
+          "</Message><X-Amz-Expires>60</X-Amz-Expires><Expires>e</Expires>"
+          "<ServerTime>s</ServerTime><Resource>/</Resource>"
+          "<RequestId>id</RequestId></Error>" },
     };
 
     (void) state;

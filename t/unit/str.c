@@ -227,10 +227,48 @@ take_from_an_arena(void **state)
 }
 
 
+static void
+tell_text(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char    *name;
+        chorus_str_t   input;
+        bool           expected;
+    } rows[] = {
+        { "empty", { "", 0 }, true },
+        { "none", { NULL, 0 }, true },
+        { "of every length",
+          { "a\x01\x7f\xc2\x80\xe0\xa0\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf",
+            16 }, true },
+        { "NUL", { "a\0", 2 }, false },
+        { "a tail alone", { "\x80", 1 }, false },
+        { "cut", { "\xe2\x98\x83", 2 }, false },
+        { "no tail", { "\xc3(", 2 }, false },
+        { "overlong, 2", { "\xc1\xbf", 2 }, false },
+        { "overlong, 3", { "\xe0\x9f\xbf", 3 }, false },
+        { "overlong, 4", { "\xf0\x8f\xbf\xbf", 4 }, false },
+        { "surrogate", { "\xed\xbf\xbf", 3 }, false },
+        { "over U+10FFFF", { "\xf4\x90\x80\x80", 4 }, false },
+        { "5 bytes", { "\xf8\x88\x80\x80\x80", 5 }, false },
+        { "no lead", { "\xff", 1 }, false },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        check_int(rows[i].name, chorus_str_is_text(rows[i].input),
+                  rows[i].expected);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        test_row(tell_text),
         test_row(compare_strings),
         test_row(trim_strings),
         test_row(cut_strings),

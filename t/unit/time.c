@@ -91,6 +91,48 @@ parse_http_dates(void **state)
 
 
 static void
+parse_iso_dates(void **state)
+{
+    bool     ok;
+    size_t   i;
+    int64_t  seconds;
+
+    static const struct {
+        const char  *input;
+        int64_t      expected;
+    } rows[] = {
+        { "2013-05-24T00:00:00Z", 1369353600 },
+        { "2013-05-24T00:00:00.000Z", 1369353600 },
+        { "2013-05-24T00:00:01.999999999Z", 1369353601 },
+        { "2013-05-24T00:00:00.Z", -1 },
+        { "2013-05-24T00:00:00.0000000000Z", -1 },
+        { "2013-05-24T00:00:00,000Z", -1 },
+        { "2013-05-24T00:00:00.-1Z", -1 },
+        { "2013-05-24T00:00:00", -1 },
+        { "2013-05-24T00:00:00.000", -1 },
+        { "2013-05-24T00:00:00z", -1 },
+        { "2013-05-24T00:00:00+00:00", -1 },
+        { "2013-05-24T00:00:00Z ", -1 },
+        { "2013-05-24 00:00:00Z", -1 },
+        { "2013-05-24T00:00Z", -1 },
+        { "2013-02-29T00:00:00Z", -1 },
+        { "2013-05-24T24:00:00Z", -1 },
+        { "20130524T000000Z", -1 },
+        { "", -1 }
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        seconds = -1;
+        ok = chorus_time_parse_iso(chorus_str_from(rows[i].input), &seconds);
+        check_int(rows[i].input, ok, rows[i].expected != -1);
+        check_int(rows[i].input, seconds, rows[i].expected);
+    }
+}
+
+
+static void
 write_amz_dates(void **state)
 {
     size_t     i;
@@ -123,13 +165,40 @@ write_amz_dates(void **state)
 }
 
 
+static void
+write_iso_dates(void **state)
+{
+    size_t  i;
+    char    text[CHORUS_ISO_DATE_LEN + 1];
+
+    static const struct {
+        int64_t      seconds;
+        const char  *expected;
+    } rows[] = {
+        { 1369353600, "2013-05-24T00:00:00Z" },
+        { 951868799, "2000-02-29T23:59:59Z" },
+        { -1, "1970-01-01T00:00:00Z" },
+        { INT64_MAX, "9999-12-31T23:59:59Z" },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        chorus_time_iso(rows[i].seconds, text);
+        assert_string_equal(text, rows[i].expected);
+    }
+}
+
+
 int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
         test_row(parse_amz_dates),
         test_row(parse_http_dates),
-        test_row(write_amz_dates)
+        test_row(parse_iso_dates),
+        test_row(write_amz_dates),
+        test_row(write_iso_dates)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

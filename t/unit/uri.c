@@ -189,6 +189,89 @@ recode(void **state)
 }
 
 
+static void
+filter_arguments(void **state)
+{
+    size_t        i;
+    chorus_uri_t  uri, out;
+
+    static const char  *const names[] = { "x", "Y-z", NULL };
+
+    static const struct {
+        const char  *target;
+        const char  *expected;
+        size_t       nargs;
+    } rows[] = {
+        { "/b/k", "/b/k", 0 },
+        { "/b/k?", "/b/k?", 0 },
+        { "/b/k?x", "/b/k", 0 },
+        { "/b/k?x=1&x=2&Y-z=", "/b/k", 0 },
+        { "/b/k?x=1&a=1", "/b/k?a=1", 1 },
+        { "/b/k?a=1&x=1", "/b/k?a=1", 1 },
+        { "/b/k?a&x=1&b=%2f&a&Y-z=2&c=", "/b/k?a&b=%2f&a&c=", 4 },
+        { "/b/k?%78=1&a", "/b/k?a", 1 },
+        { "/b/k?X=1&y-z&xx&=x", "/b/k?X=1&y-z&xx&=x", 4 },
+        { "/b/k?a&&b&", "/b/k?a&&b&", 2 },
+        { "/b/k?&x&", "/b/k?&", 0 },
+        { "/b/a+b?p+q=+a+&x=+", "/b/a+b?p%20q=%20a%20", 1 },
+        { "/b/k?a=%2B+", "/b/k?a=%2B%20", 1 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        assert_int_equal(chorus_uri_parse(&mem,
+            chorus_str_from(rows[i].target), &uri, NULL), CHORUS_OK);
+        assert_int_equal(chorus_uri_filter(&mem, &uri, names, "%20", &out),
+                         CHORUS_OK);
+        check_int(rows[i].target, (int64_t) out.nargs,
+                  (int64_t) rows[i].nargs);
+        check_str(rows[i].target, chorus_uri_target(&mem, &out),
+                  rows[i].expected);
+        check_int(rows[i].target, chorus_uri_has_plus(&out), false);
+        check_str(rows[i].target, chorus_uri_target(&mem, &uri),
+                  rows[i].target);
+    }
+}
+
+
+static void
+resemble(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *encoded;
+        bool         expected;
+    } rows[] = {
+        { "X-Amz-Date", true },
+        { "x-amz-DATE", true },
+        { "%58-Amz%2DDate", true },
+        { "?X-Amz-Date", true },
+        { "%3fX-Amz-Date", true },
+        { "+X-Amz-Date", true },
+        { "X-Amz-Date%3D1", true },
+        { "X-Amz-Date+", true },
+        { "X-Amz-Date%00", true },
+        { "X-Amz-Dat", false },
+        { "X-Amz-Dates", false },
+        { "X_Amz_Date", false },
+        { "a?X-Amz-Date", false },
+        { "", false },
+        { "?", false },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        check_int(rows[i].encoded,
+                  chorus_uri_resembles(chorus_str_from(rows[i].encoded),
+                                       chorus_str("X-Amz-Date")),
+                  rows[i].expected);
+    }
+}
+
+
 int
 main(void)
 {
@@ -196,7 +279,9 @@ main(void)
         test_row(parse_targets),
         test_row(find_arguments),
         test_row(encode_and_decode),
-        test_row(recode)
+        test_row(recode),
+        test_row(filter_arguments),
+        test_row(resemble)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
