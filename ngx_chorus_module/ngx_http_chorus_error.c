@@ -326,7 +326,12 @@ static void
 ngx_http_chorus_error_of(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     chorus_s3_refusal_t *refusal, ngx_uint_t *status)
 {
+    ngx_http_chorus_main_conf_t  *cmcf;
+
     if (ctx->refusal.code) {
+        cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+        ngx_http_chorus_count(cmcf, refused);
+
         /* the body is wrong, and its client may be sending still */
         r->lingering_close = 1;
 
