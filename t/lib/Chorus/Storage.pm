@@ -15,6 +15,7 @@ package Chorus::Storage;
 #     early         answers without reading the body
 #     wait:0.5      seconds before the answer
 #     size:1000     a body of so many bytes
+#     echo          the body of the request behind its head
 #     chunked       the answer in chunks
 #     file:name     the bytes of this file of the folder are the answer
 
@@ -111,6 +112,7 @@ sub answer {
     }
 
     my $text = defined $answer{size} ? 'x' x $answer{size} : $head;
+    $text .= $body if $answer{echo};
     my $close = $answer{early} ? "Connection: close\r\n" : '';
     my $etag = $body->{etag}->hexdigest;
     my $length = 'Content-Length: ' . length $text;
