@@ -19,7 +19,8 @@ from operations import BUCKET, BUCKETS, LISTED, LISTED_KEYS
 GROUPS = [operations.buckets, operations.settings, operations.objects,
           operations.reads, operations.names, more.listings, more.versions,
           more.multipart, more.copies, more.deletes, more.acls, more.locks,
-          more.framing, more.cors, more.preflight]
+          more.framing, more.presigned, more.in_chunks, more.cors,
+          more.preflight]
 OPERATIONS = [op for group in GROUPS for op in group()]
 
 
