@@ -55,6 +55,14 @@ ngx_http_chorus_upload_begin(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     if (form != CHORUS_AWS_CHUNKED_NONE) {
         rc = ngx_http_chorus_upload_decodes(r, ctx, upload, form);
 
+    } else if (r->headers_in.chunked && r->method == NGX_HTTP_PUT) {
+
+        /* nginx would find the length of a small one, and let main refuse a
+         * larger one */
+
+        rc = ngx_http_chorus_upload_refuse(ctx,
+                                      CHORUS_S3_MISSING_CONTENT_LENGTH, NULL);
+
     } else {
         rc = ngx_http_chorus_upload_plain(r, ctx, upload);
     }

@@ -266,6 +266,7 @@ log_format e2e '"$request" $status $upstream_addr $upstream_status '
 access_log {self.folder}/log/nginx-access.log e2e;
 chorus_config {self.config};
 chorus_zone chorus 1m;
+chorus_domain s3.test;
 {upstreams}
 server {{
     listen 127.0.0.1:{self.nginx.port} backlog=1024;

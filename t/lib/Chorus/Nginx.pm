@@ -99,6 +99,7 @@ sub workers {
 
 
 sub log { read_file("$Root/logs/error.log") }
+sub access_log { read_file("$Root/logs/access.log") }
 
 
 # Returns when all processes of the configuration before are gone.
