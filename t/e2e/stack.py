@@ -266,12 +266,11 @@ log_format e2e '"$request" $status $upstream_addr $upstream_status '
 access_log {self.folder}/log/nginx-access.log e2e;
 chorus_config {self.config};
 chorus_zone chorus 1m;
-chorus_domain s3.test;
 {upstreams}
 server {{
     listen 127.0.0.1:{self.nginx.port} backlog=1024;
     include {ROOT}/conf/chorus_server.conf;
-    chorus_domain {DOMAIN};
+    chorus_domain {DOMAIN} s3.test;
     location / {{ chorus on; {location} }}
     location /off- {{ chorus on; chorus_replicate off; {location} }}
     location /forced- {{ chorus on; chorus_replicate follower; {location} }}
