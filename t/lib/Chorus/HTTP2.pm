@@ -8,15 +8,15 @@ package Chorus::HTTP2;
 #     $answer->{reset}      error code of RST_STREAM, or undef
 #     $answer->{is_whole}   it ended with END_STREAM
 #
-# $bytes is a request as of HTTP/1.1; its length and framing are left out.
+# $bytes is a request as of HTTP/1.1, with a length or with neither that nor a
+# framing.
 
 use strict;
 use warnings;
 
 use IO::Select;
 
-my %Drop = map { $_ => 1 } qw(connection content-length host
-    transfer-encoding);
+my %Drop = map { $_ => 1 } qw(connection host);
 
 
 sub exchange {
