@@ -176,6 +176,14 @@ ngx_http_chorus_anonymous_may(ngx_http_request_t *r,
         return 0;
     }
 
+    /* what a body would do is known of a form alone */
+
+    if (ctx->operation->touch == CHORUS_TOUCH_UNKNOWABLE
+        && ctx->form == NULL)
+    {
+        return 0;
+    }
+
     if (!ngx_http_chorus_anonymous_listed(ngx_http_chorus_anonymous_reads,
                                           name)
         && !(clcf->anonymous_writes

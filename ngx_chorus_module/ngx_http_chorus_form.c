@@ -257,7 +257,11 @@ ngx_http_chorus_form_sign(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     len = r->headers_in.content_length_n - form->file_start + head.len;
 
     bufs = ngx_http_chorus_form_link(r, file, ctx->body->last - file, NULL);
-    bufs = ngx_http_chorus_form_link(r, (u_char *) head.data, head.len, bufs);
+
+    if (bufs) {
+        bufs = ngx_http_chorus_form_link(r, (u_char *) head.data, head.len,
+                                         bufs);
+    }
 
     if (bufs == NULL) {
         return NGX_ERROR;

@@ -45,6 +45,8 @@ class Operation:
     signed_query: str = None    # instead of the query, where signers differ
     payload: str = None     # instead of the body's SHA256
     is_signed: bool = True
+    is_presigned: bool = False      # in the query
+    in_chunks: bool = False         # aws-chunked, each chunk signed
     awaits_100: bool = False
     is_chunked: bool = False        # Transfer-Encoding, no length
     has_length: bool = True

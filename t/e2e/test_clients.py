@@ -78,8 +78,8 @@ def test_signature_version_2_is_refused_where_it_is_not_on(stack, bucket):
 def test_2500_odd_keys_in_pages(stack, bucket_name, figures):
     bucket = bucket_name("local")
     stack.s3.create_bucket(Bucket=bucket)
-    load = Load(stack.wire, lambda wire, n: wire.put(bucket, LISTED_KEYS[n], b"x"),
-                8, len(LISTED_KEYS))
+    load = Load(stack.wire, lambda wire, n: wire.put(
+        bucket, LISTED_KEYS[n], b"x"), 8, len(LISTED_KEYS))
     load.join()
     load.check()
 
