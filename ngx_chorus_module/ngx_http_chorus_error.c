@@ -327,7 +327,9 @@ ngx_http_chorus_error_of(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     chorus_s3_refusal_t *refusal, ngx_uint_t *status)
 {
     if (ctx->refusal.code) {
-        /* upload.c has found the body wrong */
+        /* the body is wrong, and its client may be sending still */
+        r->lingering_close = 1;
+
         *refusal = ctx->refusal;
         *status = chorus_s3_error_row(refusal->code)->status;
         return;

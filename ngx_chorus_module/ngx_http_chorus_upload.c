@@ -35,7 +35,6 @@ static void ngx_http_chorus_upload_cleanup(void *data);
 ngx_int_t
 ngx_http_chorus_upload_begin(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
-    ngx_int_t                   rc;
     ngx_pool_cleanup_t         *cln;
     ngx_http_chorus_upload_t   *upload;
     chorus_aws_chunked_form_t   form;
@@ -52,21 +51,26 @@ ngx_http_chorus_upload_begin(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 
     form = chorus_aws_chunked_form(ctx->auth.payload);
 
-    if (form != CHORUS_AWS_CHUNKED_NONE) {
-        rc = ngx_http_chorus_upload_decodes(r, ctx, upload, form);
+    /* an error_page has sent the request here, and its body is gone */
 
-    } else {
-        rc = ngx_http_chorus_upload_plain(r, ctx, upload);
-    }
-
-    /* an error_page has sent the request here: its body has been read */
-
-    if (rc == NGX_OK && ctx->upload && r->request_body) {
+    if (form != CHORUS_AWS_CHUNKED_NONE && r->request_body) {
         return ngx_http_chorus_upload_refuse(ctx,
                                       CHORUS_S3_SERVICE_UNAVAILABLE, NULL);
     }
 
-    return rc;
+    if (form != CHORUS_AWS_CHUNKED_NONE) {
+        return ngx_http_chorus_upload_decodes(r, ctx, upload, form);
+    }
+
+    /* nginx would find the length of a small one, and let main refuse a
+     * larger one */
+
+    if (r->headers_in.chunked && r->method == NGX_HTTP_PUT) {
+        return ngx_http_chorus_upload_refuse(ctx,
+                                      CHORUS_S3_MISSING_CONTENT_LENGTH, NULL);
+    }
+
+    return ngx_http_chorus_upload_plain(r, ctx, upload);
 }
 
 

@@ -95,6 +95,8 @@ sigv2_required_arg(chorus_auth_check_t *check, chorus_str_t name,
 {
     const chorus_query_arg_t  *arg;
 
+    *value = chorus_null_str;
+
     arg = chorus_uri_arg(check->request->uri, name);
 
     if (arg == NULL || arg->value.len == 0) {
@@ -154,6 +156,7 @@ sigv2_check_headers(chorus_auth_check_t *check)
         "content-md5", "content-type", "date", "host"
     };
 
+    value = chorus_null_str;
     rc = chorus_auth_check_disguises(check);
 
     for (i = 0; rc == CHORUS_OK && i < sizeof(names) / sizeof(names[0]); i++) {
@@ -303,6 +306,7 @@ sigv2_check_signature(chorus_auth_check_t *check, const sigv2_parts_t *parts)
     chorus_rc_t   rc;
     chorus_str_t  secret;
 
+    is_equal = false;
     rc = chorus_auth_secret(check, &secret);
 
     if (rc == CHORUS_OK) {
@@ -322,6 +326,8 @@ chorus_sigv2_verify(chorus_auth_check_t *check)
 {
     chorus_rc_t    rc;
     sigv2_parts_t  parts;
+
+    memset(&parts, 0, sizeof(sigv2_parts_t));
 
     rc = check->auth->kind == CHORUS_AUTH_V2_QUERY
          ? sigv2_take_query(check, &parts) : sigv2_take_header(check, &parts);

@@ -10,13 +10,17 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 BEGIN { push @INC, 't/lib' }
-use Chorus::Chunked qw(chunked transfer_chunked);
+use Chorus::Chunked qw(chunked);
 use Chorus::Fixture;
 use Chorus::HTTP2;
 use Chorus::Nginx;
+use Chorus::Redis;
 use Chorus::Sign qw(request);
 use Chorus::Storage;
 
+my $redis = Chorus::Redis->start;
+write_file("$Folder/chorus.json",
+    chorus_json(redis => { url => $redis->url }), 0600);
 Chorus::Storage->start('main');
 
 # a process that quits would stay to repeat marks
@@ -266,7 +270,7 @@ for (grep { $_->[0] =~ /swapped|wrong checksum|declared|behind the end|twice/ }
     my $socket = IO::Socket::UNIX->new(Peer => "$Folder/h2.sock")
         or die "nginx: $!\n";
     my $reply = Chorus::HTTP2::exchange($socket, chunked(PUT => '/bkt/k',
-        body => $big, @knobs));
+        body => $big, @knobs), 1);
     is(code_of($reply), $code, "HTTP/2: $name");
     ok($reply->{is_whole}, "HTTP/2: $name: the whole answer");
     is(join(' ', grep { !/ incomplete$/ } Chorus::Storage->requests), '',
@@ -302,27 +306,31 @@ is_refused('SigV4A chunks', 'NotImplemented', 501, request(PUT => '/bkt/k',
 # ---- clients that go, or stay ----
 
 for my $form (\@signed, \@signed_trailer, \@unsigned) {
-    my $bytes = chunked(PUT => '/bkt/gone', body => $big, @$form);
     for my $share (0.3, 0.7, 1) {
         Chorus::Storage->requests;
+        my $name = "$form->[1]-$share";
+        my $bytes = chunked(PUT => "/bkt/$name", body => $big, @$form);
         my $socket = $nginx->connect;
         print $socket substr $bytes, 0, $share * (length($bytes) - 1);
         close $socket;
-        my @requests;
-        wait_for { push @requests, Chorus::Storage->requests; @requests };
-        is("@requests", 'main PUT /bkt/gone incomplete',
+        ok(wait_for { $nginx->access_log =~ m{/bkt/$name } },
             "$form->[1]: a client that goes at $share");
+        is(join(' ', grep { !/ incomplete$/ } Chorus::Storage->requests), '',
+            "$form->[1]: main has nothing whole of it");
     }
 
     Chorus::Storage->requests;
-    $bytes = chunked(PUT => '/slow/k', body => $big, @$form);
+    my $bytes = chunked(PUT => '/slow/k', body => $big, @$form);
     chop $bytes;
     my $reply = $nginx->exchange($bytes, 5);
     is("$reply->{status} " . (code_of($reply) // ''), '400 RequestTimeout',
         "$form->[1]: a client that stops before the last byte");
     cmp_ok($reply->{seconds}, '<', 3, "$form->[1]: is told in time");
     my @requests;
-    wait_for { push @requests, Chorus::Storage->requests; @requests };
+    wait_for {
+        push @requests, grep { m{/slow/k} } Chorus::Storage->requests;
+        @requests;
+    };
     is("@requests", 'main PUT /slow/k incomplete',
         "$form->[1]: and main has nothing");
 }

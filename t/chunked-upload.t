@@ -31,7 +31,12 @@ my $nginx = Chorus::Nginx->start(
     config => "listen unix:$Folder/h2.sock http2;\n"
         . server_config(proxy_location('/'),
             "location /buffered/ { chorus on; "
-            . "include $Folder/buffered.conf; }\n"));
+            . "include $Folder/buffered.conf; }\n",
+            proxy_location('/mirrored/', 'mirror /sink;'),
+            "location = /sink { internal; return 204; }\n",
+            proxy_location('/again/', 'chorus_route archive; '
+                . 'error_page 502 = @again;'),
+            proxy_location('@again')));
 wait_for { $nginx->log =~ /Redis is ready/ } or die $nginx->log;
 my ($worker) = $nginx->workers;
 
@@ -270,15 +275,15 @@ for my $form (sort keys %forms) {
             @{ $forms{$form} });
         is_decoded("DeleteObjects, $form, $by", $by eq 'HTTP/2'
             ? $nginx->exchange_http2($bytes) : $nginx->exchange($bytes), $xml);
-        is_deeply([$redis->marks(300)],
+        wait_for { 300 == grep { / d\d+ / } $redis->marks_now };
+        is_deeply([grep { / d\d+ / } $redis->marks_now],
             [sort map { "alice:bkt:follower d$_ 7" } 1 .. 300],
             "DeleteObjects, $form, $by: its keys are marked");
     }
 }
 
-$redis->call('FLUSHDB');
 $nginx->exchange(chunked(PUT => '/bkt/marked', body => 'hello'));
-is_deeply([$redis->marks(1)], ['alice:bkt:follower marked 7'],
+ok(wait_for { grep { $_ eq 'alice:bkt:follower marked 7' } $redis->marks_now },
     'an upload is marked');
 
 
@@ -311,9 +316,38 @@ for my $form (sort keys %forms) {
 }
 
 
+# ---- and other modules ----
+
+for my $form (sort keys %forms) {
+    for my $size (0, 1, 70_000) {
+        my $content = substr $large, 0, $size;
+        is_decoded("mirrored, $form, $size bytes", $nginx->exchange(chunked(
+            PUT => '/mirrored/k', body => $content, @{ $forms{$form} })),
+            $content);
+    }
+
+    # archive is down: its error_page names main, but the body has been read
+    for my $size (1, 200_000) {
+        Chorus::Storage->requests;
+        my $reply = $nginx->exchange(chunked(PUT => '/again/k',
+            body => substr($large, 0, $size), @{ $forms{$form} }));
+        is($reply->{status}, 503, "$form, $size bytes: not by an error_page");
+        is_deeply([Chorus::Storage->requests], [],
+            "$form, $size bytes: main has nothing of it");
+    }
+
+    # main refuses before it has the body
+    my $bytes = chunked(PUT => '/bkt/k', body => $large, @{ $forms{$form} },
+        headers => ['X-Answer' => '403 early']);
+    my $reply = $nginx->exchange($bytes);
+    is($reply->{status}, 403, "$form: an early answer of main passes");
+}
+
+
 is_deeply([$nginx->workers], [$worker], 'no process has died');
 ok($nginx->stop, 'nginx stops');
-unlike($nginx->log, qr/\[(?:alert|crit|emerg)\]|open socket|exited on signal/,
+unlike($nginx->log =~ s/^.*archive\.sock failed.*\n//gmr,
+    qr/\[(?:alert|crit|emerg)\]|open socket|exited on signal/,
     'and there is nothing to complain of');
 
 done_testing();

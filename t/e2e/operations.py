@@ -20,6 +20,11 @@ LOCKED = "diff-locked"
 LISTED = "diff-listed"          # filled by the test, only read here
 BUCKETS = [BUCKET, SECOND, VERSIONED, LOCKED]
 
+ODD = [" ", " b", "+", "+b", "%", "ü/日本", "😀", "\n", "\x01", "&<>", "'\"",
+       "//", "/../x", "\u2028", "=", "?#", "*()!~", "\\", "\x7f"]
+LISTED_KEYS = ([f"p/{n:04d}" for n in range(2450)] + [f"odd{x}" for x in ODD]
+               + ["x" * n for n in range(1, 32)])
+
 PART = bytes(range(256)) * (5 << 12)        # 5 MiB, the least of a part
 TEXT = b"The quick brown fox jumps over the lazy dog. " * 20
 XML = {"content-type": "application/xml"}
@@ -40,6 +45,8 @@ class Operation:
     signed_query: str = None    # instead of the query, where signers differ
     payload: str = None     # instead of the body's SHA256
     is_signed: bool = True
+    is_presigned: bool = False      # in the query
+    in_chunks: bool = False         # aws-chunked, each chunk signed
     awaits_100: bool = False
     is_chunked: bool = False        # Transfer-Encoding, no length
     has_length: bool = True

@@ -410,6 +410,37 @@ def framing():
         f"x-other-{n}": "v" * 50 for n in range(60)})
 
 
+def presigned():
+    """URLs, as they are given away."""
+    path = at("by a URL/ä b+c")
+    other = "response-content-type=a%2Fb&response-cache-control=no-store"
+    for name, method, query, headers, body in (
+            ("put", "PUT", "", {}, TEXT), ("get", "GET", "", {}, b""),
+            ("head", "HEAD", "", {}, b""), ("get, other headers", "GET",
+                                            other, {}, b""),
+            ("get a range", "GET", "", {"range": "bytes=0-9"}, b""),
+            ("put with headers", "PUT", "", {"x-amz-meta-a": "b", "content-"
+                                             "type": "image/png"}, b"x"),
+            ("tags", "GET", "tagging", {}, b""),
+            ("delete", "DELETE", "", {}, b""),
+            ("get of nothing", "GET", "", {}, b"")):
+        yield op(f"presigned {name}", method, path, query, headers, body,
+                 is_presigned=True)
+    yield op("presigned list", "GET", f"/{BUCKET}", "list-type=2&max-keys=3",
+             is_presigned=True)
+
+
+def in_chunks():
+    for name, body in {"nothing": b"", "little": TEXT, "much": PART}.items():
+        yield op(f"in signed chunks: {name}", "PUT", at(f"chunks/{name}"),
+                 headers=HEADERS[:3] + HEADERS[4:8], body=body,
+                 in_chunks=True)
+        yield op(f"head after signed chunks: {name}", "HEAD",
+                 at(f"chunks/{name}"))
+    yield op("in signed chunks to no bucket", "PUT", at("k", "diff-nothing"),
+             body=TEXT, in_chunks=True)
+
+
 PREFLIGHT = {"origin": "http://a.example",
              "access-control-request-method": "PUT",
              "access-control-request-headers": "x-amz-date"}

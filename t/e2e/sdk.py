@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import io
 import os
+import ssl
 import sys
 import urllib.parse
 import zlib
@@ -30,9 +31,14 @@ def client(url, style, version="s3v4", **more):
 
 
 def fetch(method, url, body=None, headers=None):
-    """(status, headers, body) by plain HTTP."""
+    """(status, headers, body), without boto3."""
     u = urllib.parse.urlsplit(url)
-    c = http.client.HTTPConnection(u.netloc, timeout=30)
+    if u.scheme == "https":
+        trusted = ssl.create_default_context(
+            cafile=os.environ["AWS_CA_BUNDLE"])
+        c = http.client.HTTPSConnection(u.netloc, timeout=30, context=trusted)
+    else:
+        c = http.client.HTTPConnection(u.netloc, timeout=30)
     c.request(method, u.path + (f"?{u.query}" if u.query else ""), body,
               headers or {})
     answer = c.getresponse()

@@ -270,7 +270,7 @@ chorus_zone chorus 1m;
 server {{
     listen 127.0.0.1:{self.nginx.port} backlog=1024;
     include {ROOT}/conf/chorus_server.conf;
-    chorus_domain {DOMAIN};
+    chorus_domain {DOMAIN} s3.test;
     location / {{ chorus on; {location} }}
     location /off- {{ chorus on; chorus_replicate off; {location} }}
     location /forced- {{ chorus on; chorus_replicate follower; {location} }}

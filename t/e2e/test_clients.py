@@ -2,9 +2,6 @@
 
 import filecmp
 import os
-import shutil
-import subprocess
-import sys
 
 import boto3
 import pytest
@@ -12,55 +9,10 @@ from botocore.client import Config
 
 import compare
 import sdk
+from clients import PYTHONS, programs, run, url_of
 from load import Load
-from stack import DOMAIN, ROOT
-from test_differential import KEYS
+from operations import LISTED_KEYS
 
-HOSTS = f"{ROOT}/t/e2e/hosts"
-sys.path.append(HOSTS)
-import chorus_names     # noqa: E402, F401  names of buckets, here as well
-
-
-def run(command, stack, **more):
-    """With alice's credentials; names below chorus.test are this machine."""
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        stdin=subprocess.DEVNULL, timeout=120, env=dict(
-            os.environ, AWS_ACCESS_KEY_ID=stack.keys["alice"].access,
-            AWS_SECRET_ACCESS_KEY=stack.keys["alice"].secret,
-            AWS_DEFAULT_REGION="us-east-1", AWS_CONFIG_FILE="/dev/null",
-            AWS_SHARED_CREDENTIALS_FILE="/dev/null",
-            AWS_EC2_METADATA_DISABLED="true", PYTHONPATH=HOSTS,
-            PYTHONDONTWRITEBYTECODE="1", **more))
-    assert done.returncode == 0, done.stdout
-    return done.stdout
-
-
-def url_of(stack, style):
-    return (stack.nginx.url if style == "path"
-            else f"http://{DOMAIN}:{stack.nginx.port}")
-
-
-def pythons():
-    """Each that has a boto3: Debian's, and one that is first in PATH."""
-    found = {}
-    for path in ("/usr/bin/python3", shutil.which("python3")):
-        done = subprocess.run([path, "-c", "import boto3; "
-                               "print(boto3.__version__)"], text=True,
-                              capture_output=True, check=False)
-        if done.returncode == 0:
-            found.setdefault(done.stdout.strip(), path)
-    return found
-
-
-def programs(name):
-    """All of that name in PATH that are not the same."""
-    paths = [f"{d}/{name}" for d in os.environ["PATH"].split(":")]
-    return sorted({os.path.realpath(p): p for p in paths
-                   if os.access(p, os.X_OK)}.values())
-
-
-PYTHONS = pythons()
 STYLES = ["path", "virtual"]
 
 
@@ -126,8 +78,8 @@ def test_signature_version_2_is_refused_where_it_is_not_on(stack, bucket):
 def test_2500_odd_keys_in_pages(stack, bucket_name, figures):
     bucket = bucket_name("local")
     stack.s3.create_bucket(Bucket=bucket)
-    load = Load(stack.wire, lambda wire, n: wire.put(bucket, KEYS[n], b"x"),
-                8, len(KEYS))
+    load = Load(stack.wire, lambda wire, n: wire.put(
+        bucket, LISTED_KEYS[n], b"x"), 8, len(LISTED_KEYS))
     load.join()
     load.check()
 
@@ -136,7 +88,7 @@ def test_2500_odd_keys_in_pages(stack, bucket_name, figures):
             Bucket=bucket, **more))
         return len(pages), [o["Key"] for p in pages for o in p.get(field, [])]
 
-    expected = sorted(KEYS, key=lambda k: k.encode())
+    expected = sorted(LISTED_KEYS, key=lambda k: k.encode())
     for operation, field in (("list_objects", "Contents"),
                              ("list_objects_v2", "Contents"),
                              ("list_object_versions", "Versions")):

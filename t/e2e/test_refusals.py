@@ -3,11 +3,11 @@
 import hashlib
 import re
 import time
-from urllib.parse import urlsplit
 
 import pytest
 
 import compare
+from raw import presigned
 from wire import Flaws, path_of
 
 # name: flaws, status, S3 code, and what else is in the body
@@ -153,14 +153,48 @@ def test_tampered_body_does_not_replace_what_was_there(stack, bucket):
     assert stack.follower.wire().get(bucket, "k").body == b"first"
 
 
-@pytest.mark.parametrize("method", ["get_object", "put_object"])
-def test_presigned_urls_are_refused_clearly(stack, bucket, method):
-    """They come in a later issue; until then nobody gets in with one."""
-    stack.wire().put(bucket, "k", b"x")
-    url = urlsplit(stack.s3.generate_presigned_url(
-        method, Params={"Bucket": bucket, "Key": "k"}))
-    answer = stack.wire().call(
-        "GET" if method == "get_object" else "PUT", url.path, url.query,
-        body=b"", flaws=Flaws(authorization=""))
-    assert (answer.status, answer.code) == (501, "NotImplemented")
-    assert stack.main.wire().get(bucket, "k").body == b"x"
+# name: what is done to a URL that was good for KEY
+SPOILED = {
+    "another-key": lambda url: url.replace("/there?", "/other?"),
+    "another-bucket": lambda url: url.replace("/r-", "/x-", 1),
+    "longer": lambda url: url.replace("Expires=60", "Expires=604800"),
+    "too-long": lambda url: url.replace("Expires=60", "Expires=604801"),
+    "another-day": lambda url: re.sub(r"Date=\d{8}", "Date=20130524", url),
+    "another-signature": lambda url: url[:-8] + "00000000",
+    "without-signature": lambda url: url[:url.index("&X-Amz-Signature")],
+    "one-argument-more": lambda url: url + "&versionId=null",
+    "another-user": lambda url: re.sub(r"Credential=\w+", "Credential=BOB",
+                                       url),
+}
+
+
+def url_for(stack, method, bucket, key):
+    path = path_of(bucket, key)
+    return f"{path}?" + presigned(
+        stack.keys["alice"], stack.nginx.url[7:], method, path, seconds=60)
+
+
+@pytest.mark.parametrize("name", SPOILED)
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_presigned_url_is_good_for_what_it_was_made_for(stack, bucket,
+                                                          method, name):
+    wire = stack.wire()
+    wire.put(bucket, "there", b"safe")
+    wire.put(bucket, "other", b"safe")
+    good = url_for(stack, method, bucket, "there")
+    path, _, query = SPOILED[name](good).partition("?")
+    assert f"{path}?{query}" != good
+    answer = wire.call(method, path, query, flaws=Flaws(authorization=""))
+    assert answer.status in (400, 403) and answer.code, answer
+    assert b"safe" not in answer.body
+    for key in ("there", "other"):
+        assert stack.main.wire().get(bucket, key).body == b"safe"
+
+
+def test_a_presigned_url_is_for_one_method(stack, bucket):
+    wire = stack.wire()
+    wire.put(bucket, "k", b"safe")
+    path, _, query = url_for(stack, "GET", bucket, "k").partition("?")
+    for method, status in (("PUT", 403), ("DELETE", 403), ("GET", 200)):
+        assert wire.call(method, path, query, flaws=Flaws(
+            authorization="")).status == status

@@ -7,6 +7,7 @@ package Chorus::Nginx;
 #     my $nginx = Chorus::Nginx->start(http => ..., config => ...);
 #     my $reply = $nginx->exchange($bytes);      { status, headers, body }
 #     my $reply = $nginx->exchange_http2($bytes);
+#     my $text = Chorus::Nginx->check(http => ..., config => ...);
 
 use strict;
 use warnings;
@@ -29,6 +30,18 @@ my @running;
 sub start {
     my ($class, %options) = @_;
 
+    my $self = $class->prepare(%options);
+    system($self->command) == 0 or die "nginx does not start:\n", $self->log;
+    push @running, $self;
+    wait_for { $self->pid && $self->workers == $self->{processes} }
+        or die "nginx has no processes:\n", $self->log;
+    return $self;
+}
+
+
+sub prepare {
+    my ($class, %options) = @_;
+
     my $self = bless {
         http => http_config(), config => server_config(), processes => 1,
         connections => 256, log => 'info', %options,
@@ -37,11 +50,16 @@ sub start {
     remove_tree($Root);
     make_path("$Root/logs", "$Root/conf");
     $self->write_config;
-    system($self->command) == 0 or die "nginx does not start:\n", $self->log;
-    push @running, $self;
-    wait_for { $self->pid && $self->workers == $self->{processes} }
-        or die "nginx has no processes:\n", $self->log;
     return $self;
+}
+
+
+# What `nginx -t` says of such a configuration.  Not while one runs.
+sub check {
+    my ($class, %options) = @_;
+
+    my @command = $class->prepare(%options)->command('-t', '-q');
+    return scalar `@command 2>&1`;
 }
 
 
@@ -99,6 +117,7 @@ sub workers {
 
 
 sub log { read_file("$Root/logs/error.log") }
+sub access_log { read_file("$Root/logs/access.log") }
 
 
 # Returns when all processes of the configuration before are gone.

@@ -94,7 +94,7 @@ sub answer {
 
     my $head = read_head($client) // return 0;
     my %answer = wanted($head);
-    my $body = $answer{early} ? '' : read_body($client, $head);
+    my $body = read_body($client, $answer{early} ? '' : $head, $answer{echo});
 
     my ($line) = $head =~ /^(\S+ \S+)/;
     note("$name $line" . (defined $body ? '' : ' incomplete'));
@@ -112,9 +112,9 @@ sub answer {
     }
 
     my $text = defined $answer{size} ? 'x' x $answer{size} : $head;
-    $text .= $body if $answer{echo};
+    $text .= $body->{text} if $answer{echo};
     my $close = $answer{early} ? "Connection: close\r\n" : '';
-    my $etag = Digest::SHA::sha1_hex($body);
+    my $etag = $body->{etag}->hexdigest;
     my $length = 'Content-Length: ' . length $text;
     if ($answer{chunked}) {
         $length = 'Transfer-Encoding: chunked';
@@ -125,8 +125,8 @@ sub answer {
     my $status = $answer{status} // 200;
     my $reply = "HTTP/1.1 $status Said\r\n$length\r\n$close"
         . "Content-Type: text/plain\r\nETag: \"$etag\"\r\n"
-        . "X-Storage: $name\r\nX-Body-Length: " . length($body) . "\r\n"
-        . 'X-Body-Sha256: ' . Digest::SHA::sha256_hex($body) . "\r\n\r\n";
+        . "X-Storage: $name\r\nX-Body-Length: $body->{length}\r\n"
+        . 'X-Body-Sha256: ' . $body->{sha256}->hexdigest . "\r\n\r\n";
     $reply .= $text unless $head =~ /^HEAD / || $status =~ /^(?:204|304)$/;
     $reply = substr $reply, 0, length($reply) / 2 if $answer{half};
 
@@ -158,20 +158,23 @@ sub read_head {
 }
 
 
-# undef when the client goes before its end
+# Counted and hashed, kept only when told; undef when the client goes before
+# its end.
 sub read_body {
-    my ($client, $head) = @_;
+    my ($client, $head, $is_kept) = @_;
 
-    return read_bytes($client, $1) if $head =~ /^Content-Length: *(\d+)/mi;
-    return '' unless $head =~ /^Transfer-Encoding: *chunked/mi;
+    my $body = { length => 0, etag => Digest::SHA->new(1),
+        sha256 => Digest::SHA->new(256), $is_kept ? (text => '') : () };
 
-    my $body = '';
+    return read_bytes($client, $1, $body)
+        if $head =~ /^Content-Length: *(\d+)/mi;
+    return $body unless $head =~ /^Transfer-Encoding: *chunked/mi;
+
     while (defined(my $line = readline $client)) {
         my ($size) = $line =~ /^([0-9a-f]+)/i or return undef;
-        my $bytes = read_bytes($client, hex $size) // return undef;
+        read_bytes($client, hex $size, $body) // return undef;
         readline $client;
-        return $body if $bytes eq '';
-        $body .= $bytes;
+        return $body if hex $size == 0;
     }
 
     return undef;
@@ -179,13 +182,15 @@ sub read_body {
 
 
 sub read_bytes {
-    my ($client, $count) = @_;
+    my ($client, $count, $body) = @_;
 
-    my $body = '';
-    while (length $body < $count) {
-        my $more = $count - length $body;
-        $more = 65536 if $more > 65536;
-        read($client, $body, $more, length $body) or return undef;
+    while ($count > 0) {
+        read $client, my $bytes, $count < 65536 ? $count : 65536
+            or return undef;
+        $count -= length $bytes;
+        $body->{length} += length $bytes;
+        $body->{text} .= $bytes if defined $body->{text};
+        $_->add($bytes) for @$body{qw(etag sha256)};
     }
 
     return $body;
