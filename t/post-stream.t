@@ -6,6 +6,7 @@ use warnings;
 
 use Digest::SHA qw(sha256_hex);
 use IO::Socket::UNIX;
+use POSIX ();
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -16,7 +17,6 @@ use Chorus::HTTP2;
 use Chorus::Nginx;
 use Chorus::Post;
 use Chorus::Redis;
-use Chorus::Sign qw(request);
 use Chorus::Storage;
 
 my $SIZE = 32 * 1024 * 1024;
@@ -273,8 +273,7 @@ is($nginx->exchange(form(file => 'x', headers => ['X-Answer' => $_]))
 
 # ---- memory ----
 
-my $large = join '', map { pack 'N', $_ } 1 .. $SIZE / 4;
-my $digest = sha256_hex($large);
+my $large = join('', map { chr } 0 .. 255) x ($SIZE / 256);
 
 for (
     ['HTTP/1.1', ''],
@@ -283,7 +282,6 @@ for (
     my ($name, $http2) = @$_;
 
     my $bytes = form(file => $large);
-    my ($body) = (split /\r\n\r\n/, $bytes, 2)[1];
     my $memory = memory_kb();
     my ($most, @files) = (0);
     my $pid = fork // die "fork: $!\n";
