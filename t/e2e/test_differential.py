@@ -5,16 +5,13 @@ The list of differential.py says what may differ, and why; nothing else does.
 
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
-
-import pytest
 
 import operations
 import operations_more as more
 from differential import (EXPLAINED, Run, code_of, differing, explained,
                           one_request_id)
-from load import Load
-from operations import BUCKET, BUCKETS, LISTED, LISTED_KEYS
+from operations import BUCKET, BUCKETS
+from wire import path_of
 
 GROUPS = [operations.buckets, operations.settings, operations.objects,
           operations.reads, operations.names, more.listings, more.versions,
@@ -24,19 +21,17 @@ GROUPS = [operations.buckets, operations.settings, operations.objects,
 OPERATIONS = [op for group in GROUPS for op in group()]
 
 
-def delete_all(s3, bucket):
+def delete_all(s3, wire, bucket):
     s3.put_bucket_acl(Bucket=bucket, ACL="private")
     for u in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []):
         s3.abort_multipart_upload(Bucket=bucket, Key=u["Key"],
                                   UploadId=u["UploadId"])
     for page in s3.get_paginator("list_object_versions").paginate(
             Bucket=bucket):
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(
-                lambda v: s3.delete_object(
-                    Bucket=bucket, Key=v["Key"], VersionId=v["VersionId"],
-                    BypassGovernanceRetention=True),
-                page.get("Versions", []) + page.get("DeleteMarkers", [])))
+        for v in page.get("Versions", []) + page.get("DeleteMarkers", []):
+            wire.call("DELETE", path_of(bucket, v["Key"]),
+                      f"versionId={v['VersionId']}",
+                      headers={"x-amz-bypass-governance-retention": "true"})
     s3.delete_bucket(Bucket=bucket)
 
 
@@ -48,20 +43,10 @@ def run_all(netloc, keys):
     return run, replies, time.monotonic() - begin
 
 
-@pytest.fixture
-def listed(stack):
-    """LISTED with 2,500 keys; it stays, nobody minds."""
-    stack.main.s3.create_bucket(Bucket=LISTED)
-    load = Load(stack.main.wire, lambda wire, n: wire.put(
-        LISTED, LISTED_KEYS[n], b"x"), 8, len(LISTED_KEYS))
-    load.join()
-    load.check()
-
-
 def test_the_same_answers_as_main_itself(stack, listed, figures):
     direct, theirs, slow = run_all(stack.main.url[7:], stack.main.keys)
     for bucket in BUCKETS:
-        delete_all(stack.main.s3, bucket)
+        delete_all(stack.main.s3, stack.main.wire(), bucket)
     chorus, ours, slower = run_all(stack.nginx.url[7:], stack.keys)
 
     unexplained, reasons = [], set()
@@ -79,7 +64,7 @@ def test_the_same_answers_as_main_itself(stack, listed, figures):
             unexplained.append(f"{op.name}: {code_of(a)} / {code_of(b)}")
     stack.wait_equal(BUCKET)
     for bucket in BUCKETS:
-        delete_all(stack.s3, bucket)
+        delete_all(stack.s3, stack.wire(), bucket)
 
     figures(f"{len(OPERATIONS)} operations in {slow:.1f} s directly, "
             f"{slower:.1f} s through Chorus; {len(unexplained)} unexplained "
