@@ -13,11 +13,14 @@ import chorus_names     # noqa: E402, F401  names of buckets, here as well
 
 
 def run(command, stack, **more):
-    """With alice's credentials; names below chorus.test are this machine."""
+    """With alice's credentials and nothing else that the machine's owner has
+    set for S3 clients; names below chorus.test are this machine."""
+    inherited = {name: value for name, value in os.environ.items()
+                 if not name.startswith(("AWS_", "RCLONE_"))}
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         stdin=subprocess.DEVNULL, timeout=120, env={
-            **os.environ,
+            **inherited,
             "AWS_ACCESS_KEY_ID": stack.keys["alice"].access,
             "AWS_SECRET_ACCESS_KEY": stack.keys["alice"].secret,
             "AWS_DEFAULT_REGION": "us-east-1",

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from load import Load
 from logs import Logs
+from operations import LISTED, LISTED_KEYS
 from stack import BUILD, PROGRAMS, ROOT, Stack
 
 # ends what must not outlive pytest, however pytest ends
@@ -70,6 +72,17 @@ def stack(the_stack):
     assert not died, died
     assert not logs.alarms(), "\n".join(logs.alarms())
     assert not the_stack.redis.check()
+
+
+@pytest.fixture(scope="session")
+def listed(the_stack):
+    """A bucket of alice with 2,500 keys, many of them odd; only to read."""
+    the_stack.s3.create_bucket(Bucket=LISTED)
+    load = Load(the_stack.wire, lambda wire, n: wire.put(
+        LISTED, LISTED_KEYS[n], b"x"), 8, len(LISTED_KEYS))
+    load.join()
+    load.check()
+    return LISTED
 
 
 numbers = itertools.count(1)

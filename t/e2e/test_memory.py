@@ -16,7 +16,8 @@ from wire import path_of
 
 MIB = 1 << 20
 BLOCK = bytes(64 * 1024)
-CLIENTS, SIZE = (200, 100 * MIB) if IS_FULL else (40, 8 * MIB)
+CLIENTS, SIZE = ((200, 100 * MIB) if IS_FULL
+                 else (40, 2 * MIB if IS_ASAN else 8 * MIB))
 
 
 class Sink(Process):
