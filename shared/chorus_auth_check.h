@@ -1,6 +1,6 @@
 /*
- * What the parts of the verification share; for chorus_auth*.c and
- * chorus_sigv*.c alone.
+ * What the parts of the verification share; for chorus_auth*.c,
+ * chorus_sigv*.c and chorus_post_verify.c alone.
  */
 
 #ifndef CHORUS_AUTH_CHECK_H
@@ -114,6 +114,10 @@ bool chorus_sigv4_is_signed(const chorus_sigv4_auth_t *auth,
 bool chorus_sigv4_key_of(const chorus_auth_verifier_t *verifier,
     const chorus_sigv4_auth_t *auth, chorus_str_t secret, bool *is_new,
     unsigned char key[CHORUS_SHA256_LEN]);
+/* Into the cache: for a new one that has proved right. */
+void chorus_sigv4_keep_key(const chorus_auth_verifier_t *verifier,
+    const chorus_sigv4_auth_t *auth, chorus_str_t secret,
+    const unsigned char key[CHORUS_SHA256_LEN]);
 
 
 #endif

@@ -240,37 +240,6 @@ post_policy(post_signing_t *s)
 
 
 static bool
-post_signing_key(const post_signing_t *s, unsigned char *key)
-{
-    chorus_signing_scope_t        scope;
-    const chorus_sigv4_signer_t  *signer = s->signer;
-
-    scope.access_key = signer->access_key;
-    scope.secret = signer->secret_key;
-    scope.day = (chorus_str_t) { s->date, CHORUS_DAY_LEN };
-    scope.region = signer->region;
-
-    if (signer->keys != NULL
-        && chorus_key_cache_find(signer->keys, &scope, key))
-    {
-        return true;
-    }
-
-    if (!chorus_sigv4_signing_key(signer->crypto, scope.secret, scope.day,
-                                  scope.region, chorus_str("s3"), key))
-    {
-        return false;
-    }
-
-    if (signer->keys != NULL) {
-        chorus_key_cache_store(signer->keys, &scope, key);
-    }
-
-    return true;
-}
-
-
-static bool
 post_add_signature(post_signing_t *s)
 {
     bool           ok;
@@ -283,7 +252,8 @@ post_add_signature(post_signing_t *s)
         return false;
     }
 
-    ok = post_signing_key(s, key)
+    ok = chorus_sigv4_signer_key(s->signer,
+             (chorus_str_t) { s->date, CHORUS_DAY_LEN }, key)
          && chorus_sigv4_signature(s->signer->crypto, key, policy, hex);
 
     chorus_secret_wipe(key, sizeof(key));

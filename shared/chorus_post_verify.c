@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "chorus_auth_check.h"
 #include "chorus_post_policy.h"
 
 
@@ -14,9 +15,8 @@ typedef struct {
     chorus_s3_refusal_t        *refusal;
     chorus_str_t                policy;
     chorus_str_t                credential;     /* of version 4 */
+    chorus_sigv4_auth_t         v4;             /* its parts */
     chorus_str_t                access_key;
-    chorus_str_t                day;
-    chorus_str_t                region;
     chorus_str_t                signature;
 } post_check_t;
 
@@ -73,28 +73,6 @@ post_require(const post_check_t *c, const char *name, chorus_str_t *value)
 /* ---- version 4 ---- */
 
 
-/* Takes what stands behind the last '/': an access key may hold some. */
-static chorus_str_t
-post_cut_last(chorus_str_t *rest)
-{
-    size_t        at;
-    chorus_str_t  tail;
-
-    for (at = rest->len; at != 0 && rest->data[at - 1] != '/'; at--) {
-        /* void */
-    }
-
-    if (at == 0) {
-        return chorus_null_str;
-    }
-
-    tail = chorus_str_sub(*rest, at);
-    rest->len = at - 1;
-
-    return tail;
-}
-
-
 static chorus_rc_t
 post_check_region(const post_check_t *c)
 {
@@ -102,7 +80,7 @@ post_check_region(const post_check_t *c)
     chorus_str_t  ours = c->check->verifier->region;
 
     if (chorus_str_eq(ours, chorus_str("*"))
-        || chorus_str_eq(ours, c->region))
+        || chorus_str_eq(ours, c->v4.region))
     {
         return CHORUS_OK;
     }
@@ -110,7 +88,7 @@ post_check_region(const post_check_t *c)
     buf = chorus_buf(c->check->verifier->mem, 128);
 
     chorus_buf_text(&buf, "the region '");
-    chorus_buf_add(&buf, c->region);
+    chorus_buf_add(&buf, c->v4.region);
     chorus_buf_text(&buf, "' is wrong; expecting '");
     chorus_buf_add(&buf, ours);
     chorus_buf_char(&buf, '\'');
@@ -124,28 +102,18 @@ post_check_region(const post_check_t *c)
 }
 
 
-/* access key / day / region / "s3" / "aws4_request" */
 static chorus_rc_t
 post_parse_credential(post_check_t *c)
 {
-    chorus_str_t  rest, terminator, service;
-
-    rest = c->credential;
-    terminator = post_cut_last(&rest);
-    service = post_cut_last(&rest);
-    c->region = post_cut_last(&rest);
-    c->day = post_cut_last(&rest);
-    c->access_key = rest;
-
-    if (c->day.data == NULL || rest.len == 0
-        || !chorus_str_eq(service, chorus_str("s3"))
-        || !chorus_str_eq(terminator, chorus_str("aws4_request")))
+    if (chorus_sigv4_split_credential(c->credential, &c->v4)
+        != CHORUS_SIGV4_NO_FAULT
+        || !chorus_str_eq(c->v4.service, chorus_str("s3")))
     {
         return post_refuse(c, CHORUS_S3_INVALID_ARGUMENT, "X-Amz-Credential",
-                           c->credential, "the Credential is mal-formed; "
-                           "expecting \"<YOUR-AKID>/YYYYMMDD/REGION/s3/"
-                           "aws4_request\".");
+                           c->credential, CHORUS_SIGV4_CREDENTIAL_IS);
     }
+
+    c->access_key = c->v4.access_key;
 
     return post_check_region(c);
 }
@@ -164,7 +132,7 @@ post_check_date(const post_check_t *c, chorus_str_t date)
 
     date.len = CHORUS_DAY_LEN;
 
-    if (!chorus_str_eq(date, c->day)) {
+    if (!chorus_str_eq(date, c->v4.day)) {
         return post_refuse(c, CHORUS_S3_INVALID_ARGUMENT, "X-Amz-Credential",
                            c->credential, "Invalid credential date. This "
                            "date is not the same as X-Amz-Date.");
@@ -219,35 +187,23 @@ post_read_v4(post_check_t *c)
 }
 
 
-/* A key that was derived here is kept only when it proved right. */
 static chorus_rc_t
 post_compare_v4(const post_check_t *c, chorus_str_t secret, bool *is_equal)
 {
-    bool                            is_cached, ok;
-    char                            hex[CHORUS_SIGNATURE_LEN];
-    unsigned char                   key[CHORUS_SHA256_LEN];
-    chorus_signing_scope_t          scope;
+    bool                           ok, is_new;
+    char                           hex[CHORUS_SIGNATURE_LEN];
+    unsigned char                  key[CHORUS_SHA256_LEN];
     const chorus_auth_verifier_t  *verifier = c->check->verifier;
 
-    scope.access_key = c->access_key;
-    scope.secret = secret;
-    scope.day = c->day;
-    scope.region = c->region;
-
-    is_cached = (verifier->keys != NULL
-                 && chorus_key_cache_find(verifier->keys, &scope, key));
-
-    ok = (is_cached
-          || chorus_sigv4_signing_key(verifier->crypto, secret, scope.day,
-                                      scope.region, chorus_str("s3"), key))
+    ok = chorus_sigv4_key_of(verifier, &c->v4, secret, &is_new, key)
          && chorus_sigv4_signature(verifier->crypto, key, c->policy, hex);
 
     *is_equal = ok
                 && chorus_secret_eq(c->signature,
                                     (chorus_str_t) { hex, sizeof(hex) });
 
-    if (*is_equal && !is_cached && verifier->keys != NULL) {
-        chorus_key_cache_store(verifier->keys, &scope, key);
+    if (*is_equal && is_new) {
+        chorus_sigv4_keep_key(verifier, &c->v4, secret, key);
     }
 
     chorus_secret_wipe(key, sizeof(key));

@@ -378,8 +378,8 @@ sigv4_scope(chorus_mem_t *mem, chorus_str_t day, chorus_str_t region)
 }
 
 
-static bool
-sigv4_signer_key(const chorus_sigv4_signer_t *signer, chorus_str_t day,
+bool
+chorus_sigv4_signer_key(const chorus_sigv4_signer_t *signer, chorus_str_t day,
     unsigned char key[CHORUS_SHA256_LEN])
 {
     chorus_signing_scope_t  scope;
@@ -463,7 +463,7 @@ chorus_sigv4_sign(const chorus_sigv4_signer_t *signer,
         return chorus_null_str;
     }
 
-    ok = sigv4_signer_key(signer, day, key)
+    ok = chorus_sigv4_signer_key(signer, day, key)
          && chorus_sigv4_signature(signer->crypto, key, to_sign, hex);
 
     chorus_secret_wipe(key, sizeof(key));

@@ -124,6 +124,11 @@ typedef struct {
     chorus_str_t          region;
 } chorus_sigv4_signer_t;
 
+/* The key that signs on that day (the first 8 characters of a date), from the
+ * cache or derived; the caller wipes it.  false: OpenSSL failed. */
+bool chorus_sigv4_signer_key(const chorus_sigv4_signer_t *signer,
+    chorus_str_t day, unsigned char key[CHORUS_SHA256_LEN]);
+
 /*
  * The value of the Authorization header for `request`.  Signed are host and
  * every x-amz-* header among request->headers, in which "host",

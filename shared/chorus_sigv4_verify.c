@@ -362,21 +362,20 @@ sigv4_compare_readings(chorus_auth_check_t *check, const unsigned char *key,
 }
 
 
-/* A key that was derived for this request is kept only when it proved
- * right. */
-static void
-sigv4_keep_key(const chorus_auth_check_t *check, chorus_str_t secret,
-    const unsigned char *key)
+void
+chorus_sigv4_keep_key(const chorus_auth_verifier_t *verifier,
+    const chorus_sigv4_auth_t *auth, chorus_str_t secret,
+    const unsigned char key[CHORUS_SHA256_LEN])
 {
     chorus_signing_scope_t  scope;
 
-    scope.access_key = check->auth->access_key;
+    scope.access_key = auth->access_key;
     scope.secret = secret;
-    scope.day = check->auth->v4.day;
-    scope.region = check->auth->v4.region;
+    scope.day = auth->day;
+    scope.region = auth->region;
 
-    if (check->verifier->keys != NULL) {
-        chorus_key_cache_store(check->verifier->keys, &scope, key);
+    if (verifier->keys != NULL) {
+        chorus_key_cache_store(verifier->keys, &scope, key);
     }
 }
 
@@ -406,7 +405,8 @@ chorus_sigv4_check_signature(chorus_auth_check_t *check)
     }
 
     if (is_equal && is_new) {
-        sigv4_keep_key(check, secret, key);
+        chorus_sigv4_keep_key(check->verifier, &check->auth->v4, secret,
+                              key);
     }
 
     chorus_secret_wipe(key, sizeof(key));
