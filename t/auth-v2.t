@@ -9,7 +9,7 @@ BEGIN {
 use Test::Nginx::Socket;
 use Chorus::Fixture;
 use Chorus::Sign qw(request);
-use Chorus::SignV2 qw(request_v2 presign_v2);
+use Chorus::Sign::V2 qw(request_v2 presign_v2);
 use Chorus::Storage;
 
 no_root_location();
@@ -258,7 +258,7 @@ __DATA__
 
 === TEST 28: a URL that has expired
 --- raw_request eval
-::presign_v2(GET => '/bkt/key', expires => -1)
+::presign_v2(GET => '/bkt/key', expires => time - 1)
 --- error_code: 403
 --- response_body_like: has expired</Message><Expires>20.*</ServerTime>
 
@@ -266,8 +266,8 @@ __DATA__
 
 === TEST 29: a URL whose expiry was changed
 --- raw_request eval
-::presign_v2(GET => '/bkt/key', expires => -1,
-    set => { Expires => time + 60 })
+::presign_v2(GET => '/bkt/key', expires => time - 1,
+    sent => { Expires => time + 60 })
 --- error_code: 403
 --- response_body_like: <Code>SignatureDoesNotMatch</Code>
 
@@ -283,7 +283,7 @@ __DATA__
 
 === TEST 31: an expiry that is no number
 --- raw_request eval
-::presign_v2(GET => '/bkt/key', expires_at => 'soon')
+::presign_v2(GET => '/bkt/key', set => { Expires => "soon" })
 --- error_code: 403
 --- response_body_like: <Code>AccessDenied</Code>.*seconds since epoch
 
