@@ -560,38 +560,42 @@ chorus_str_t
 ngx_http_chorus_header(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     const char *name)
 {
-    size_t                  i;
-    chorus_buf_t            joined;
-    chorus_mem_t            mem;
-    chorus_str_t            value;
-    const chorus_header_t  *header;
+    size_t         i, n, len;
+    chorus_buf_t   joined;
+    chorus_mem_t   mem;
+    chorus_str_t   value, wanted;
 
+    wanted = chorus_str_from(name);
     value = chorus_null_str;
 
-    for (i = 0; i < ctx->nheaders; i++) {
-
-        header = &ctx->headers[i];
-
-        if (!chorus_str_caseeq(header->name, chorus_str_from(name))) {
-            continue;
+    for (i = 0, n = 0, len = 0; i < ctx->nheaders; i++) {
+        if (chorus_str_caseeq(ctx->headers[i].name, wanted)) {
+            value = ctx->headers[i].value;
+            len += value.len + 1;
+            n++;
         }
-
-        if (value.data == NULL) {
-            value = chorus_str_trim(header->value);
-            continue;
-        }
-
-        mem = ngx_http_chorus_mem(r->pool);
-        joined = chorus_buf(&mem, value.len + header->value.len + 1);
-
-        chorus_buf_add(&joined, value);
-        chorus_buf_char(&joined, ',');
-        chorus_buf_add(&joined, chorus_str_trim(header->value));
-
-        value = chorus_buf_str(&joined);
     }
 
-    return value;
+    if (n < 2) {
+        return chorus_str_trim(value);
+    }
+
+    /* at once: a stranger may repeat a header hundreds of times */
+
+    mem = ngx_http_chorus_mem(r->pool);
+    joined = chorus_buf(&mem, len);
+
+    for (i = 0, n = 0; i < ctx->nheaders; i++) {
+
+        if (!chorus_str_caseeq(ctx->headers[i].name, wanted)) {
+            continue;
+        }
+
+        chorus_buf_text(&joined, n++ ? "," : "");
+        chorus_buf_add(&joined, chorus_str_trim(ctx->headers[i].value));
+    }
+
+    return chorus_buf_str(&joined);
 }
 
 
