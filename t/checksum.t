@@ -294,7 +294,7 @@ is_stored('a storage that verifies gets a wrong one', $nginx->exchange(
     my $socket = IO::Socket::UNIX->new(Peer => "$Folder/h2.sock")
         or die "nginx: $!\n";
     my $reply = Chorus::HTTP2::exchange($socket, request(PUT => '/bkt/k',
-        body => $large, headers => \@wrong));
+        body => $large, headers => \@wrong), 1);
     is(code_of($reply), 'BadDigest', 'HTTP/2: a wrong one');
     ok($reply->{is_whole}, 'HTTP/2: the whole answer');
 }

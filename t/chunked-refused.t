@@ -270,7 +270,7 @@ for (grep { $_->[0] =~ /swapped|wrong checksum|declared|behind the end|twice/ }
     my $socket = IO::Socket::UNIX->new(Peer => "$Folder/h2.sock")
         or die "nginx: $!\n";
     my $reply = Chorus::HTTP2::exchange($socket, chunked(PUT => '/bkt/k',
-        body => $big, @knobs));
+        body => $big, @knobs), 1);
     is(code_of($reply), $code, "HTTP/2: $name");
     ok($reply->{is_whole}, "HTTP/2: $name: the whole answer");
     is(join(' ', grep { !/ incomplete$/ } Chorus::Storage->requests), '',

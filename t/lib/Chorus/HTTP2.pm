@@ -8,19 +8,19 @@ package Chorus::HTTP2;
 #     $answer->{reset}      error code of RST_STREAM, or undef
 #     $answer->{is_whole}   it ended with END_STREAM
 #
-# $bytes is a request as of HTTP/1.1; its length and framing are left out.
+# $bytes is a request as of HTTP/1.1; its framing is left out, and its length
+# unless a third argument is true.
 
 use strict;
 use warnings;
 
 use IO::Select;
 
-my %Drop = map { $_ => 1 } qw(connection content-length host
-    transfer-encoding);
+my %Drop = map { $_ => 1 } qw(connection host transfer-encoding);
 
 
 sub exchange {
-    my ($socket, $bytes) = @_;
+    my ($socket, $bytes, $with_length) = @_;
 
     local $SIG{PIPE} = 'IGNORE';
     my ($head, $body) = split /\r\n\r\n/, $bytes, 2;
@@ -32,7 +32,7 @@ sub exchange {
     $socket->flush;
     receive(\%s, 5) until exists $s{settings} || $s{is_over};
 
-    print $socket frame(1, 4, 1, headers($head));
+    print $socket frame(1, 4, 1, headers($head, $with_length));
     while (length $body && !$s{is_over}) {
         my ($room) = sort { $a <=> $b } values %{ $s{windows} }, 16384,
             length $body;
@@ -61,8 +61,9 @@ sub frame {
 
 # All literal, never indexed.
 sub headers {
-    my ($head) = @_;
+    my ($head, $with_length) = @_;
 
+    my %drop = (%Drop, 'content-length' => !$with_length);
     my ($line, @headers) = split /\r\n/, $head;
     my ($method, $target) = split / /, $line;
     my ($host) = $head =~ /^Host: *(\S+)/mi;
@@ -70,7 +71,7 @@ sub headers {
     return join '', map { "\0" . text($_->[0]) . text($_->[1]) }
         [':method' => $method], [':scheme' => 'http'], [':path' => $target],
         [':authority' => $host],
-        grep { !$Drop{$_->[0]} }
+        grep { !$drop{$_->[0]} }
         map { /^([^:]+): *(.*)/ ? [lc $1, $2] : () } @headers;
 }
 

@@ -94,7 +94,7 @@ sub answer {
 
     my $head = read_head($client) // return 0;
     my %answer = wanted($head);
-    my $body = read_body($client, $answer{early} ? '' : $head);
+    my $body = read_body($client, $answer{early} ? '' : $head, $answer{echo});
 
     my ($line) = $head =~ /^(\S+ \S+)/;
     note("$name $line" . (defined $body ? '' : ' incomplete'));
@@ -112,7 +112,7 @@ sub answer {
     }
 
     my $text = defined $answer{size} ? 'x' x $answer{size} : $head;
-    $text .= $body if $answer{echo};
+    $text .= $body->{text} if $answer{echo};
     my $close = $answer{early} ? "Connection: close\r\n" : '';
     my $etag = $body->{etag}->hexdigest;
     my $length = 'Content-Length: ' . length $text;
@@ -158,12 +158,13 @@ sub read_head {
 }
 
 
-# Counted and hashed, not kept; undef when the client goes before its end.
+# Counted and hashed, kept only when told; undef when the client goes before
+# its end.
 sub read_body {
-    my ($client, $head) = @_;
+    my ($client, $head, $is_kept) = @_;
 
     my $body = { length => 0, etag => Digest::SHA->new(1),
-        sha256 => Digest::SHA->new(256) };
+        sha256 => Digest::SHA->new(256), $is_kept ? (text => '') : () };
 
     return read_bytes($client, $1, $body)
         if $head =~ /^Content-Length: *(\d+)/mi;
@@ -188,6 +189,7 @@ sub read_bytes {
             or return undef;
         $count -= length $bytes;
         $body->{length} += length $bytes;
+        $body->{text} .= $bytes if defined $body->{text};
         $_->add($bytes) for @$body{qw(etag sha256)};
     }
 
