@@ -696,7 +696,7 @@ ngx_http_chorus_copies_across(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx)
 {
     chorus_mem_t            mem;
-    chorus_str_t            source, bucket;
+    chorus_str_t            source, bucket, rest;
     const chorus_header_t  *header;
 
     header = chorus_header(ctx->headers, ctx->nheaders,
@@ -717,6 +717,12 @@ ngx_http_chorus_copies_across(ngx_http_request_t *r,
     }
 
     bucket = chorus_str_cut(&source, '/');
+
+    /* "tenant:photos" is photos to Ceph, whose rules it must not escape */
+
+    for (rest = bucket; rest.data; /* void */ ) {
+        bucket = chorus_str_cut(&rest, ':');
+    }
 
     if (chorus_str_eq(bucket, ctx->uri.bucket)) {
         return 0;
