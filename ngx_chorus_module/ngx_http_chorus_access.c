@@ -30,6 +30,8 @@ static chorus_storage_t *ngx_http_chorus_route(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_loc_conf_t *clcf,
     chorus_str_t bucket);
 static ngx_uint_t ngx_http_chorus_is_reserved(ngx_http_chorus_ctx_t *ctx);
+static ngx_uint_t ngx_http_chorus_is_call(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
 static ngx_uint_t ngx_http_chorus_copies_across(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
@@ -119,6 +121,11 @@ ngx_http_chorus_access_go(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
                      CHORUS_S3_INVALID_BUCKET_NAME,
                      "The storage has another interface of its own under "
                      "this name.");
+    }
+
+    if (ngx_http_chorus_is_call(r, ctx)) {
+        return ngx_http_chorus_refuse_code(r, ctx,
+                                         CHORUS_S3_METHOD_NOT_ALLOWED, NULL);
     }
 
     if (ngx_http_chorus_copies_across(r, ctx)) {
@@ -665,6 +672,19 @@ ngx_http_chorus_is_reserved(ngx_http_chorus_ctx_t *ctx)
     }
 
     return 0;
+}
+
+
+/* "POST /" with an Action, in the query or the body, is no S3: Ceph has its
+ * STS, IAM and SNS there, and hands out credentials of its own. */
+
+static ngx_uint_t
+ngx_http_chorus_is_call(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    return ctx->uri.bucket.len == 0
+           && r->method == NGX_HTTP_POST
+           && (ctx->uri.query.len || r->headers_in.chunked
+               || r->headers_in.content_length_n > 0);
 }
 
 
