@@ -30,6 +30,8 @@ static chorus_storage_t *ngx_http_chorus_route(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_loc_conf_t *clcf,
     chorus_str_t bucket);
 static ngx_uint_t ngx_http_chorus_is_reserved(ngx_http_chorus_ctx_t *ctx);
+static ngx_uint_t ngx_http_chorus_is_call(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
 static ngx_uint_t ngx_http_chorus_copies_across(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
@@ -119,6 +121,11 @@ ngx_http_chorus_access_go(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
                      CHORUS_S3_INVALID_BUCKET_NAME,
                      "The storage has another interface of its own under "
                      "this name.");
+    }
+
+    if (ngx_http_chorus_is_call(r, ctx)) {
+        return ngx_http_chorus_refuse_code(r, ctx,
+                                         CHORUS_S3_METHOD_NOT_ALLOWED, NULL);
     }
 
     if (ngx_http_chorus_copies_across(r, ctx)) {
@@ -560,38 +567,42 @@ chorus_str_t
 ngx_http_chorus_header(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     const char *name)
 {
-    size_t                  i;
-    chorus_buf_t            joined;
-    chorus_mem_t            mem;
-    chorus_str_t            value;
-    const chorus_header_t  *header;
+    size_t         i, n, len;
+    chorus_buf_t   joined;
+    chorus_mem_t   mem;
+    chorus_str_t   value, wanted;
 
+    wanted = chorus_str_from(name);
     value = chorus_null_str;
 
-    for (i = 0; i < ctx->nheaders; i++) {
-
-        header = &ctx->headers[i];
-
-        if (!chorus_str_caseeq(header->name, chorus_str_from(name))) {
-            continue;
+    for (i = 0, n = 0, len = 0; i < ctx->nheaders; i++) {
+        if (chorus_str_caseeq(ctx->headers[i].name, wanted)) {
+            value = ctx->headers[i].value;
+            len += value.len + 1;
+            n++;
         }
-
-        if (value.data == NULL) {
-            value = chorus_str_trim(header->value);
-            continue;
-        }
-
-        mem = ngx_http_chorus_mem(r->pool);
-        joined = chorus_buf(&mem, value.len + header->value.len + 1);
-
-        chorus_buf_add(&joined, value);
-        chorus_buf_char(&joined, ',');
-        chorus_buf_add(&joined, chorus_str_trim(header->value));
-
-        value = chorus_buf_str(&joined);
     }
 
-    return value;
+    if (n < 2) {
+        return chorus_str_trim(value);
+    }
+
+    /* at once: a stranger may repeat a header hundreds of times */
+
+    mem = ngx_http_chorus_mem(r->pool);
+    joined = chorus_buf(&mem, len);
+
+    for (i = 0, n = 0; i < ctx->nheaders; i++) {
+
+        if (!chorus_str_caseeq(ctx->headers[i].name, wanted)) {
+            continue;
+        }
+
+        chorus_buf_text(&joined, n++ ? "," : "");
+        chorus_buf_add(&joined, chorus_str_trim(ctx->headers[i].value));
+    }
+
+    return chorus_buf_str(&joined);
 }
 
 
@@ -664,6 +675,19 @@ ngx_http_chorus_is_reserved(ngx_http_chorus_ctx_t *ctx)
 }
 
 
+/* "POST /" with an Action, in the query or the body, is no S3: Ceph has its
+ * STS, IAM and SNS there, and hands out credentials of its own. */
+
+static ngx_uint_t
+ngx_http_chorus_is_call(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    return ctx->uri.bucket.len == 0
+           && r->method == NGX_HTTP_POST
+           && (ctx->uri.query.len || r->headers_in.chunked
+               || r->headers_in.content_length_n > 0);
+}
+
+
 static chorus_storage_t *
 ngx_http_chorus_route(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     ngx_http_chorus_loc_conf_t *clcf, chorus_str_t bucket)
@@ -692,7 +716,7 @@ ngx_http_chorus_copies_across(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx)
 {
     chorus_mem_t            mem;
-    chorus_str_t            source, bucket;
+    chorus_str_t            source, bucket, rest;
     const chorus_header_t  *header;
 
     header = chorus_header(ctx->headers, ctx->nheaders,
@@ -713,6 +737,12 @@ ngx_http_chorus_copies_across(ngx_http_request_t *r,
     }
 
     bucket = chorus_str_cut(&source, '/');
+
+    /* "tenant:photos" is photos to Ceph, whose rules it must not escape */
+
+    for (rest = bucket; rest.data; /* void */ ) {
+        bucket = chorus_str_cut(&rest, ':');
+    }
 
     if (chorus_str_eq(bucket, ctx->uri.bucket)) {
         return 0;

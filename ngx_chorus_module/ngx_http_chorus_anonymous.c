@@ -53,7 +53,6 @@ static const char  *ngx_http_chorus_anonymous_writes[] = {
 static const char  *ngx_http_chorus_anonymous_args[] = {
     "attributes",
     "continuation-token",
-    "delete",
     "delimiter",
     "encoding-type",
     "fetch-owner",
@@ -62,20 +61,29 @@ static const char  *ngx_http_chorus_anonymous_args[] = {
     "location",
     "marker",
     "max-keys",
-    "max-parts",
-    "max-uploads",
-    "part-number-marker",
     "partNumber",
     "prefix",
     "start-after",
     "tagging",
-    "upload-id-marker",
-    "uploadId",
-    "uploads",
     "version-id-marker",
     "versionId",
     "versions",
     "x-id",
+    NULL
+};
+
+
+/* and with an operation of those that need "write": "?versions&uploads" is a
+ * list of uploads to Ceph */
+
+static const char  *ngx_http_chorus_anonymous_write_args[] = {
+    "delete",
+    "max-parts",
+    "max-uploads",
+    "part-number-marker",
+    "upload-id-marker",
+    "uploadId",
+    "uploads",
     NULL
 };
 
@@ -166,6 +174,7 @@ ngx_http_chorus_anonymous_may(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx)
 {
     size_t                       i;
+    ngx_uint_t                   is_read;
     chorus_str_t                 name;
     ngx_http_chorus_loc_conf_t  *clcf;
 
@@ -184,8 +193,10 @@ ngx_http_chorus_anonymous_may(ngx_http_request_t *r,
         return 0;
     }
 
-    if (!ngx_http_chorus_anonymous_listed(ngx_http_chorus_anonymous_reads,
-                                          name)
+    is_read = ngx_http_chorus_anonymous_listed(ngx_http_chorus_anonymous_reads,
+                                               name);
+
+    if (!is_read
         && !(clcf->anonymous_writes
              && ngx_http_chorus_anonymous_listed(
                                     ngx_http_chorus_anonymous_writes, name)))
@@ -194,8 +205,14 @@ ngx_http_chorus_anonymous_may(ngx_http_request_t *r,
     }
 
     for (i = 0; i < ctx->uri.nargs; i++) {
+
+        name = ctx->uri.args[i].name;
+
         if (!ngx_http_chorus_anonymous_listed(ngx_http_chorus_anonymous_args,
-                                              ctx->uri.args[i].name))
+                                              name)
+            && (is_read
+                || !ngx_http_chorus_anonymous_listed(
+                                ngx_http_chorus_anonymous_write_args, name)))
         {
             return 0;
         }
@@ -243,10 +260,12 @@ ngx_http_chorus_is_amz(chorus_str_t name)
 {
     /* "x_amz_acl" is read as x-amz-acl by some */
 
-    return name.len >= 5
-           && (name.data[0] | 0x20) == 'x'
-           && ngx_strncasecmp((u_char *) name.data + 2, (u_char *) "amz", 3)
-              == 0;
+    return chorus_auth_is_alias(name)
+           || (name.len >= 5
+               && (name.data[0] | 0x20) == 'x'
+               && ngx_strncasecmp((u_char *) name.data + 2, (u_char *) "amz",
+                                  3)
+                  == 0);
 }
 
 

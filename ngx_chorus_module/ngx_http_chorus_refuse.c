@@ -5,8 +5,13 @@
 #include "ngx_http_chorus_module.h"
 
 
+#define NGX_HTTP_CHORUS_MAX_LOGGED  128
+
+
 static ngx_table_elt_t *ngx_http_chorus_add_header(ngx_http_request_t *r,
     const char *name, chorus_str_t value);
+static chorus_str_t ngx_http_chorus_loggable(ngx_http_request_t *r,
+    chorus_str_t text);
 static void ngx_http_chorus_leave_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chorus_send(ngx_http_request_t *r,
     ngx_uint_t status, chorus_str_t body, chorus_str_t request_id);
@@ -42,7 +47,7 @@ ngx_http_chorus_refuse_send(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     const chorus_s3_refusal_t *refusal)
 {
     ngx_uint_t                    level;
-    chorus_str_t                  body, request_id;
+    chorus_str_t                  body, request_id, access_key;
     chorus_mem_t                  mem;
     ngx_http_chorus_main_conf_t  *cmcf;
     const chorus_s3_error_row_t  *row;
@@ -55,6 +60,8 @@ ngx_http_chorus_refuse_send(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 
     request_id = ngx_http_chorus_request_id(r);
 
+    access_key = ngx_http_chorus_loggable(r, ctx->auth.access_key);
+
     level = row->status < 500 ? NGX_LOG_INFO : NGX_LOG_ERR;
 
     ngx_log_error(level, r->connection->log, 0,
@@ -62,7 +69,7 @@ ngx_http_chorus_refuse_send(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
                   "request id %*s",
                   (ngx_uint_t) row->status, row->name,
                   ctx->uri.path.len, ctx->uri.path.data,
-                  ctx->auth.access_key.len, ctx->auth.access_key.data,
+                  access_key.len, access_key.data,
                   request_id.len, request_id.data);
 
     mem = ngx_http_chorus_mem(r->pool);
@@ -76,6 +83,36 @@ ngx_http_chorus_refuse_send(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     ngx_http_chorus_leave_body(r);
 
     return ngx_http_chorus_send(r, row->status, body, request_id);
+}
+
+
+/* What was decoded from a query or a form may have line breaks in it, and
+ * would write lines of its own into the log. */
+
+static chorus_str_t
+ngx_http_chorus_loggable(ngx_http_request_t *r, chorus_str_t text)
+{
+    u_char  *p;
+    size_t   i;
+
+    text.len = ngx_min(text.len, NGX_HTTP_CHORUS_MAX_LOGGED);
+
+    p = ngx_pnalloc(r->pool, text.len + 1);
+    if (p == NULL) {
+        return chorus_str("");
+    }
+
+    for (i = 0; i < text.len; i++) {
+        p[i] = text.data[i];
+
+        if (p[i] <= 0x20 || p[i] >= 0x7f || p[i] == '"') {
+            p[i] = '?';
+        }
+    }
+
+    text.data = (char *) p;
+
+    return text;
 }
 
 

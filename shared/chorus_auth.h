@@ -123,5 +123,10 @@ chorus_str_t chorus_auth_target(chorus_mem_t *mem, const chorus_uri_t *uri,
 
 chorus_payload_kind_t chorus_payload_kind(chorus_str_t payload);
 
+/* Whether a storage might keep the header as if it were an x-amz-* one: Ceph
+ * stores "X-Rgw-Meta-A" and "X-Goog-Meta-A" as x-amz-meta-a.  [Ceph,
+ * rgw_common.cc: meta_prefixes] */
+bool chorus_auth_is_alias(chorus_str_t name);
+
 
 #endif

@@ -124,18 +124,18 @@ chorus_auth_check_expiry(chorus_auth_check_t *check, int64_t until)
 /* ---- headers in disguise ---- */
 
 
-bool
-chorus_auth_is_disguised(chorus_str_t name)
+/* Whatever the case, and with '_' for '-'. */
+static bool
+auth_starts_like(chorus_str_t name, chorus_str_t prefix)
 {
-    size_t        i;
-    chorus_str_t  prefix = chorus_str("x-amz-");
+    size_t  i;
 
-    if (name.len < prefix.len || chorus_str_casestarts(name, prefix)) {
+    if (name.len < prefix.len) {
         return false;
     }
 
     for (i = 0; i < prefix.len; i++) {
-        if (prefix.data[i] == '-' ? strchr("-_", name.data[i]) == NULL
+        if (prefix.data[i] == '-' ? name.data[i] != '-' && name.data[i] != '_'
                                   : (name.data[i] | 0x20) != prefix.data[i])
         {
             return false;
@@ -143,6 +143,36 @@ chorus_auth_is_disguised(chorus_str_t name)
     }
 
     return true;
+}
+
+
+bool
+chorus_auth_is_disguised(chorus_str_t name)
+{
+    chorus_str_t  prefix = chorus_str("x-amz-");
+
+    return !chorus_str_casestarts(name, prefix)
+           && auth_starts_like(name, prefix);
+}
+
+
+bool
+chorus_auth_is_alias(chorus_str_t name)
+{
+    size_t  i;
+
+    static const char  *const prefixes[] = {
+        "x-goog-", "x-dho-", "x-rgw-", "x-object-", "x-container-",
+        "x-account-"
+    };
+
+    for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (auth_starts_like(name, chorus_str_from(prefixes[i]))) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
@@ -156,7 +186,7 @@ chorus_auth_check_disguises(chorus_auth_check_t *check)
 
         name = check->request->headers[i].name;
 
-        if (chorus_auth_is_disguised(name)) {
+        if (chorus_auth_is_disguised(name) || chorus_auth_is_alias(name)) {
             check->refusal->headers = name;
 
             return chorus_auth_refuse(check, CHORUS_S3_HEADERS_NOT_SIGNED,

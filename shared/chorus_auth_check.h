@@ -80,7 +80,8 @@ chorus_rc_t chorus_auth_take_payload(chorus_auth_check_t *check,
 
 /* "X_Amz_Acl": a header that Ceph reads as x-amz-acl, which it is not. */
 bool chorus_auth_is_disguised(chorus_str_t name);
-/* Refuses such headers, for the kinds that do not list signed headers. */
+/* Refuses such headers and aliases, for the kinds that do not list signed
+ * headers. */
 chorus_rc_t chorus_auth_check_disguises(chorus_auth_check_t *check);
 
 /* SIGNATURE_DOES_NOT_MATCH or INVALID_ACCESS_KEY_ID, naming the access key */

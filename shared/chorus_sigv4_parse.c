@@ -43,6 +43,20 @@ sigv4_is_header_char(char c)
 }
 
 
+static bool
+sigv4_is_among(chorus_str_t name, chorus_str_t names)
+{
+    while (names.data != NULL) {
+        if (chorus_str_eq(chorus_str_cut(&names, ';'), name)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* Each name once: the value of a header is copied for each. */
 bool
 chorus_sigv4_signed_headers_are_valid(chorus_str_t s)
 {
@@ -54,7 +68,9 @@ chorus_sigv4_signed_headers_are_valid(chorus_str_t s)
     do {
         name = chorus_str_cut(&s, ';');
 
-        if (name.len == 0 || ++n > MAX_SIGNED_HEADERS) {
+        if (name.len == 0 || ++n > MAX_SIGNED_HEADERS
+            || sigv4_is_among(name, s))
+        {
             return false;
         }
 
@@ -265,7 +281,7 @@ chorus_sigv4_parse(chorus_str_t authorization, chorus_sigv4_auth_t *auth,
 
     if (!chorus_sigv4_signed_headers_are_valid(auth->signed_headers)) {
         return sigv4_malformed(refusal, MALFORMED "SignedHeaders must be "
-                               "names in lower case with ';' between them.");
+                               "names in lower case, each once, with ';' between them.");
     }
 
     if (auth->signature.len != CHORUS_SIGNATURE_LEN

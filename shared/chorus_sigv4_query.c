@@ -158,7 +158,8 @@ sigv4_take_signature(chorus_auth_check_t *check)
 
     if (!chorus_sigv4_signed_headers_are_valid(v4->signed_headers)) {
         return sigv4_bad_query(check, "X-Amz-SignedHeaders must be names in "
-                               "lower case with ';' between them.");
+                               "lower case, each once, with ';' between "
+                               "them.");
     }
 
     if (v4->signature.len != CHORUS_SIGNATURE_LEN

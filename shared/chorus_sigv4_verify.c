@@ -176,7 +176,7 @@ sigv4_may_be_unsigned(const chorus_auth_check_t *check,
     chorus_payload_kind_t  kind;
 
     if (!chorus_str_casestarts(header->name, chorus_str("x-amz-"))) {
-        return true;
+        return !chorus_auth_is_alias(header->name);
     }
 
     if (check->auth->kind != CHORUS_AUTH_V4_QUERY

@@ -180,6 +180,12 @@ my @never = (
     ['a second argument in escapes', GET => '/public/k?versionId=v&%61cl'],
     ['an argument in capitals', GET => '/public/k?ACL'],
     ['acl behind another', GET => '/public/k?tagging&acl'],
+    # Ceph lists uploads and parts before anything else
+    ['uploads behind a list', GET => '/public?list-type=2&uploads'],
+    ['uploads behind versions', GET => '/public?versions&uploads'],
+    ['an upload behind tags', GET => '/public/k?tagging&uploadId=u'],
+    ['metadata for Ceph under another name', PUT => '/public/k', 'hello',
+        'x-rgw-meta-a' => 'b'],
     ['an argument of the policy behind a list', GET =>
         '/public?list-type=2&policy'],
     ['x-amz-acl', PUT => '/public/k', 'hello', 'x-amz-acl' => 'public-read'],

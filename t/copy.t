@@ -137,6 +137,8 @@ for (
     ['from a bucket without a slash', '/bkt/key', 'logs-2026/key'],
     ['from an escaped bucket', '/bkt/key', '%2Flogs%2D2026%2Fkey'],
     ['from an escaped bucket with a location', '/bkt/key', '/%68ere/key'],
+    ['from a bucket that Ceph knows by two names', '/bkt/key', ':here/key'],
+    ['from one with a tenant', '/bkt/key', '/tenant:logs-2026/key'],
     ['of a version', '/bkt/key', '/here/key?versionId=1'],
     ['of a part', '/bkt/key?partNumber=1&uploadId=u', '/here/key'],
     ['from a host', '/key', '/here/key', 'bkt.s3.test'],

@@ -188,6 +188,17 @@ for my $bucket (qw(swift admin auth)) {
     like($reply->{text}, qr/<Code>InvalidBucketName</, "/$bucket/: why");
 }
 
+for (
+    ['in the query', '/?Action=AssumeRole', ''],
+    ['in the body', '/', 'Action=GetSessionToken'],
+) {
+    my ($name, $target, $body) = @$_;
+    my $reply = is_marked("an Action $name: no mark", [],
+        POST => $target, body => $body);
+    is($reply->{status}, 405, "an Action $name: refused");
+    like($reply->{text}, qr/<Code>MethodNotAllowed</, "an Action $name: why");
+}
+
 is_marked('a replication to two followers marks for both',
     ['alice:two:archive k 7', 'alice:two:follower k 7'],
     PUT => '/two/k', body => '');

@@ -186,6 +186,9 @@ verify_parameters(void **state)
 
         { "signed headers in upper case", "/b/k?" ALGORITHM CREDENTIAL DATED
           EXPIRES "&X-Amz-SignedHeaders=Host", QUERY_ERROR, "lower case" },
+        { "a signed header twice", "/b/k?" ALGORITHM CREDENTIAL DATED
+          EXPIRES "&X-Amz-SignedHeaders=host%3Bhost", QUERY_ERROR,
+          "each once" },
         { "host is not signed", "/b/k?" ALGORITHM CREDENTIAL DATED EXPIRES
           "&X-Amz-SignedHeaders=range", NOT_SIGNED, NULL },
 
@@ -411,6 +414,9 @@ cover_headers(void **state)
         { "a header in disguise",
           { HOST, HEADER("x_amz_copy-source", "/b/secret") },
           "host;x_amz_copy-source", "", CHORUS_UNSIGNED_PAYLOAD, NOT_SIGNED },
+        { "metadata for Ceph under another name",
+          { HOST, HEADER("x_object-meta-a", "1") },
+          "host", "", CHORUS_UNSIGNED_PAYLOAD, NOT_SIGNED },
         { "a signed header",
           { HOST, HEADER("X-Amz-Acl", "public-read") }, "host;x-amz-acl", "",
           CHORUS_UNSIGNED_PAYLOAD, CHORUS_S3_OK },

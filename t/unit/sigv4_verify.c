@@ -148,6 +148,10 @@ parse_authorizations(void **state)
           ALGO CRED ", SignedHeaders=host\nx, Signature=" SIG,
           CHORUS_S3_AUTHORIZATION_HEADER_MALFORMED, NULL, "SignedHeaders" },
 
+        { "a signed header twice",
+          ALGO CRED ", SignedHeaders=host;x-a;host, Signature=" SIG,
+          CHORUS_S3_AUTHORIZATION_HEADER_MALFORMED, NULL, "each once" },
+
         { "short signature", ALGO CRED ", " NAMES ", Signature=f0e8",
           CHORUS_S3_AUTHORIZATION_HEADER_MALFORMED, NULL, "64" },
         { "long signature", ALGO CRED ", " NAMES ", Signature=" SIG "0",
@@ -220,6 +224,7 @@ parse_bounds(void **state)
 
         for (n = 1; n < rows[i].nnames; n++) {
             chorus_buf_text(&buf, ";h");
+            chorus_buf_u64(&buf, n);
         }
 
         chorus_buf_text(&buf, ",Signature=" SIG);
@@ -399,7 +404,7 @@ static const verify_row_t  verify_rows[] = {
       NULL, NULL, NULL, 0, NULL },
     { "more signed than needed", "/b/k",
       { PLAIN_HEADERS, HEADER("Range", "bytes=0-") },
-      "host;range;" PLAIN_NAMES, CHORUS_S3_OK, NULL,
+      "range;" PLAIN_NAMES, CHORUS_S3_OK, NULL,
       NULL, NULL, NULL, 0, NULL },
     { "order of signed headers is the client's", "/b/k", { PLAIN_HEADERS },
       "x-amz-date;host;x-amz-content-sha256", CHORUS_S3_OK, NULL,
@@ -490,6 +495,14 @@ static const verify_row_t  verify_rows[] = {
     { "an x-amz-* header in disguise, signed", "/b/k",
       { PLAIN_HEADERS, HEADER("x-amz_acl", "public-read") },
       PLAIN_NAMES ";x-amz_acl", CHORUS_S3_HEADERS_NOT_SIGNED, NULL,
+      NULL, NULL, NULL, 0, NULL },
+    { "a header that Ceph keeps as x-amz-meta-*, not signed", "/b/k",
+      { PLAIN_HEADERS, HEADER("X-Rgw-Meta-A", "1") },
+      PLAIN_NAMES, CHORUS_S3_HEADERS_NOT_SIGNED, NULL,
+      NULL, NULL, NULL, 0, NULL },
+    { "a header that Ceph keeps as x-amz-meta-*, signed", "/b/k",
+      { PLAIN_HEADERS, HEADER("X-Goog-Meta-A", "1") },
+      PLAIN_NAMES ";x-goog-meta-a", CHORUS_S3_OK, NULL,
       NULL, NULL, NULL, 0, NULL },
     { "other headers may be unsigned", "/b/k",
       { PLAIN_HEADERS, HEADER("Content-Type", "text/plain"),
