@@ -7,6 +7,8 @@ import re
 import time
 from dataclasses import replace
 
+import pytest
+
 import operations
 import operations_more as more
 from differential import (EXPLAINED, Run, code_of, differing, explained,
@@ -45,7 +47,17 @@ def run_all(netloc, keys):
     return run, replies, time.monotonic() - begin
 
 
-def test_the_same_answers_as_main_itself(stack, listed, figures):
+@pytest.fixture
+def fresh_gateway(stack):
+    """Afterwards: a gateway of Ceph 16 that has run an S3 Select crashes when
+    it next reads JSON, as the policy of a browser upload is."""
+    yield
+    stack.main.stop_gateway()
+    stack.main.start_gateway()
+
+
+def test_the_same_answers_as_main_itself(stack, listed, fresh_gateway,
+                                         figures):
     direct, theirs, slow = run_all(stack.main.url[7:], stack.main.keys)
     for bucket in BUCKETS:
         delete_all(stack.main.s3, stack.main.wire(), bucket)
