@@ -3,9 +3,11 @@
  * one request, and what each file offers to the others.
  *
  *     module.c     directives, configuration, start and end of a process
+ *     resolve.c    what names in directives mean
  *     domain.c     chorus_domain: the bucket in the name of the host
  *     location.c   "/bucket" belongs to "location /bucket/"
- *     access.c     access phase: parse, authenticate, decide, prepare
+ *     access.c     access phase: parse, decide, prepare
+ *     auth.c       who sent it
  *     anonymous.c  requests without credentials
  *     body.c       bodies that are read first (DeleteObjects)
  *     form.c       browser uploads: POST with a form
@@ -217,6 +219,18 @@ ngx_uint_t ngx_http_chorus_domain_is_signed(ngx_http_request_t *r);
 ngx_str_t ngx_http_chorus_domain_uri(ngx_http_request_t *r, ngx_str_t *bucket,
     ngx_str_t *uri);
 
+/* resolve.c: the words of a directive, kept until chorus.json is known; */
+char *ngx_http_chorus_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* and what they mean then.  Errors are logged. */
+char *ngx_http_chorus_resolve_route(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf);
+char *ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf);
+ngx_int_t ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
+ngx_int_t ngx_http_chorus_resolve_redis(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
+
 /* location.c: notes the location that is being merged; the handler of the
  * server rewrite phase */
 ngx_int_t ngx_http_chorus_location_add(ngx_conf_t *cf,
@@ -241,6 +255,13 @@ ngx_int_t ngx_http_chorus_access_ready(ngx_http_request_t *r,
  * one, or when out of memory. */
 chorus_str_t ngx_http_chorus_header(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, const char *name);
+/* auth.c: verifies the credentials of the request, whatever they are.
+ * NGX_ERROR: `refusal` is what the client gets. */
+ngx_int_t ngx_http_chorus_authenticate(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal);
+/* Takes what authenticated the request out of its target. */
+ngx_int_t ngx_http_chorus_target(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
 /* Fills in `mem`, and `verifier` as this location wants it. */
 void ngx_http_chorus_verifier(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_mem_t *mem,

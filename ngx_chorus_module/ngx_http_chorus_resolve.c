@@ -1,0 +1,299 @@
+/*
+ * What names in directives mean: storages of chorus.json with credentials for
+ * everybody and an upstream of their name, and the addresses of Redis.
+ * Directives are read before chorus.json may be known, so this comes later.
+ */
+
+#include "ngx_http_chorus_module.h"
+
+
+static chorus_storage_t *ngx_http_chorus_resolve_storage(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, const char *directive,
+    ngx_http_chorus_names_t *names, ngx_str_t *name);
+static ngx_int_t ngx_http_chorus_check_upstream(ngx_conf_t *cf,
+    chorus_storage_t *storage);
+
+
+char *
+ngx_http_chorus_names(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_chorus_names_t **field =
+                   (ngx_http_chorus_names_t **) ((char *) conf + cmd->offset);
+
+    ngx_str_t                *value;
+    ngx_http_chorus_names_t  *names;
+
+    if (*field != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    names = ngx_palloc(cf->pool, sizeof(ngx_http_chorus_names_t));
+    if (names == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    names->nnames = cf->args->nelts - 1;
+    names->file = cf->conf_file->file.name;
+    names->line = cf->conf_file->line;
+
+    /* args are used again for the next directive, their elements too */
+    names->names = ngx_palloc(cf->pool, names->nnames * sizeof(ngx_str_t));
+    if (names->names == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memcpy(names->names, value + 1, names->nnames * sizeof(ngx_str_t));
+
+    *field = names;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_chorus_resolve_route(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf)
+{
+    if (conf->route_name == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    conf->route = ngx_http_chorus_resolve_storage(cf, cmcf, "chorus_route",
+                                                  conf->route_name,
+                                                  &conf->route_name->names[0]);
+
+    if (conf->route == NULL
+        || ngx_http_chorus_check_upstream(cf, conf->route) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf)
+{
+    ngx_str_t                *name;
+    ngx_uint_t                i, k;
+    chorus_storage_t         *follower;
+    ngx_http_chorus_names_t  *names;
+
+    names = conf->replicate_names;
+
+    if (names == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    name = names->names;
+
+    if (names->nnames == 1
+        && ngx_strcmp(name[0].data, "off") == 0)
+    {
+        return NGX_CONF_OK;
+    }
+
+    if (names->nnames > NGX_HTTP_CHORUS_MAX_FOLLOWERS) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "chorus_replicate: more than %d followers in %V:%ui",
+                      NGX_HTTP_CHORUS_MAX_FOLLOWERS, &names->file,
+                      names->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->route && !conf->route->is_main) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "chorus_replicate \"%V\": replication is from main, but "
+                      "chorus_route sends this location to \"%*s\" in %V:%ui",
+                      &name[0], conf->route->name.len, conf->route->name.data,
+                      &names->file, names->line);
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < names->nnames; i++) {
+
+        follower = ngx_http_chorus_resolve_storage(cf, cmcf,
+                                                   "chorus_replicate", names,
+                                                   &name[i]);
+        if (follower == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (follower->is_main) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "chorus_replicate \"%V\": this is main itself; "
+                          "name a follower in %V:%ui", &name[i],
+                          &names->file, names->line);
+            return NGX_CONF_ERROR;
+        }
+
+        for (k = 0; k < conf->nfollowers; k++) {
+            if (conf->followers[k] == follower) {
+                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                              "chorus_replicate \"%V\": named twice in %V:%ui",
+                              &name[i], &names->file, names->line);
+                return NGX_CONF_ERROR;
+            }
+        }
+
+        conf->followers[conf->nfollowers++] = follower;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static chorus_storage_t *
+ngx_http_chorus_resolve_storage(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, const char *directive,
+    ngx_http_chorus_names_t *names, ngx_str_t *name)
+{
+    size_t             i;
+    chorus_user_t     *user;
+    chorus_storage_t  *storage;
+
+    storage = chorus_config_storage(cmcf->config, ngx_http_chorus_view(name));
+
+    if (storage == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "%s \"%V\": no such storage in \"%V\" in %V:%ui",
+                      directive, name, &cmcf->path, &names->file,
+                      names->line);
+        return NULL;
+    }
+
+    for (i = 0; i < cmcf->config->nusers; i++) {
+        user = &cmcf->config->users[i];
+
+        if (chorus_storage_credential(storage, user->name) == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "%s \"%V\": \"%V\" has no credentials for "
+                          "\"%*s\": storages.%V.users: no \"%*s\" in %V:%ui",
+                          directive, name, &cmcf->path,
+                          user->name.len, user->name.data, name,
+                          user->name.len, user->name.data,
+                          &names->file, names->line);
+            return NULL;
+        }
+    }
+
+    return storage;
+}
+
+
+/* proxy_pass with a variable finds an upstream{} by its name at run time; a
+ * missing one would only be noticed by the first request. */
+
+static ngx_int_t
+ngx_http_chorus_check_upstream(ngx_conf_t *cf, chorus_storage_t *storage)
+{
+    ngx_str_t                        name;
+    ngx_uint_t                       i;
+    ngx_http_upstream_srv_conf_t   **uscfp;
+    ngx_http_upstream_main_conf_t   *umcf;
+
+    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+    uscfp = umcf->upstreams.elts;
+    name = ngx_http_chorus_ngx_str(storage->name);
+
+    for (i = 0; i < umcf->upstreams.nelts; i++) {
+
+        if ((uscfp[i]->flags & NGX_HTTP_UPSTREAM_CREATE)
+            && uscfp[i]->host.len == name.len
+            && ngx_strncasecmp(uscfp[i]->host.data, name.data, name.len) == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "storage \"%V\" has no upstream of its name: add "
+                  "\"upstream %V { server %*s; keepalive 64; }\" "
+                  "to the http block",
+                  &name, &name, storage->host.len, storage->host.data);
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf)
+{
+    size_t  i;
+
+    if (ngx_http_chorus_check_upstream(cf, cmcf->config->main) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < cmcf->config->nroutes; i++) {
+
+        if (ngx_http_chorus_check_upstream(cf,
+                                           cmcf->config->routes[i].storage)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* Names are resolved here, where blocking is allowed, as nginx does it for
+ * the servers of an upstream. */
+
+ngx_int_t
+ngx_http_chorus_resolve_redis(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf)
+{
+    u_char              *p;
+    ngx_url_t            u;
+    chorus_redis_url_t  *redis;
+
+    redis = &cmcf->config->redis;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    u.url.data = ngx_pnalloc(cf->pool, redis->host.len
+                                       + redis->unix_path.len
+                                       + sizeof("unix:[]:65535"));
+    if (u.url.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (redis->unix_path.len) {
+        p = ngx_sprintf(u.url.data, "unix:%*s", redis->unix_path.len,
+                        redis->unix_path.data);
+
+    } else if (ngx_strlchr((u_char *) redis->host.data,
+                           (u_char *) redis->host.data + redis->host.len, ':')
+               && redis->host.data[0] != '[')
+    {
+        p = ngx_sprintf(u.url.data, "[%*s]:%ui", redis->host.len,
+                        redis->host.data, (ngx_uint_t) redis->port);
+
+    } else {
+        p = ngx_sprintf(u.url.data, "%*s:%ui", redis->host.len,
+                        redis->host.data, (ngx_uint_t) redis->port);
+    }
+
+    u.url.len = p - u.url.data;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%V\": redis.url: %s \"%V\"", &cmcf->path,
+                      u.err ? u.err : "no address for", &u.url);
+        return NGX_ERROR;
+    }
+
+    cmcf->redis_addrs = u.addrs;
+    cmcf->nredis_addrs = u.naddrs;
+
+    return NGX_OK;
+}
