@@ -188,7 +188,11 @@ ngx_http_chorus_body_reserve(ngx_http_request_t *r,
 
     len = ctx->body ? ctx->body->last - ctx->body->pos : 0;
 
-    if (len + size > NGX_HTTP_CHORUS_MAX_BODY) {
+    /* a form ends far below that, but for what came at once with its file */
+
+    if (ctx->take_body == ngx_http_chorus_body_whole
+        && len + size > NGX_HTTP_CHORUS_MAX_BODY)
+    {
         return NGX_DECLINED;
     }
 

@@ -84,6 +84,34 @@ fields_replace(chorus_post_form_t *form, chorus_post_field_t *field)
 }
 
 
+/* A line, as far as its value may become a header of the object or of an
+ * answer: Ceph would write another line of it out as another header. */
+static bool
+fields_is_line(const chorus_post_field_t *field)
+{
+    size_t         i;
+    unsigned char  c;
+
+    if (chorus_str_caseeq(field->name, chorus_str("key"))
+        || chorus_str_caseeq(field->name, chorus_str("policy"))
+        || chorus_str_caseeq(field->name, chorus_str("tagging"))
+        || chorus_str_casestarts(field->name, chorus_str("x-ignore-")))
+    {
+        return true;
+    }
+
+    for (i = 0; i < field->value.len; i++) {
+        c = (unsigned char) field->value.data[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 static chorus_rc_t
 fields_finish_value(chorus_post_form_t *form, chorus_post_field_t *field)
 {
@@ -103,6 +131,14 @@ fields_finish_value(chorus_post_form_t *form, chorus_post_field_t *field)
 
         return chorus_post_refuse(form, CHORUS_S3_INVALID_ARGUMENT, "field",
                                   "A field of the form is not UTF-8.");
+    }
+
+    if (rc == CHORUS_OK && !fields_is_line(field)) {
+        form->refusal->argument_value = field->name;
+
+        return chorus_post_refuse(form, CHORUS_S3_INVALID_ARGUMENT, "field",
+                                  "A field of the form has a control "
+                                  "character.");
     }
 
     return rc;

@@ -80,8 +80,9 @@ chorus_rc_t chorus_post_form_begin(chorus_post_form_t *form,
  *
  * Refused: what is no multipart/form-data in CRLF lines, the boundary within
  * a name or value, a name that is empty, odd or repeated, text that is not
- * UTF-8 or has a NUL, more bytes or fields than the limits above, no file, no
- * key or a key that is too long.
+ * UTF-8 or has a NUL, control characters but in a key, policy, tagging or
+ * x-ignore-*, more bytes or fields than the limits above, no file, no key or a
+ * key that is too long.
  */
 chorus_rc_t chorus_post_form_read(chorus_post_form_t *form,
     chorus_str_t body, bool is_all);

@@ -142,7 +142,8 @@ for (
     ['a key of 1024 bytes', 'x' x 1024, key => 'x' x 1024],
     ['a key with a line feed', "a\nb", key => "a\nb"],
     ['a field of 8,000 bytes', 'k', fields => ['x-amz-meta-a' => $wide]],
-    ['a value of lines', 'k', fields => ['x-amz-meta-a' => "a\r\nb\r\n"]],
+    ['tags in lines', 'k', fields => [tagging => "a\r\nb\r\n"]],
+    ['a tab', 'k', fields => ['x-amz-meta-a' => "a\tb"]],
     ['a boundary in quotes', 'k', boundary => "a'b(c)+_,-./:=?d",
         content_type => 'multipart/form-data; charset=utf-8; '
             . "boundary=\"a'b(c)+_,-./:=?d\""],

@@ -179,6 +179,10 @@ my @refused = (
         set => { KEY => 'other' }],
     ['a field that is not UTF-8', 'InvalidArgument', 400,
         loose => ['x-ignore-a' => "\xff"]],
+    (map { my $bytes = $_; map { [sprintf("a %s with %vd", $_, $bytes),
+        'InvalidArgument', 400, fields => [$_ => "a${bytes}X-Other: b"]] }
+        'x-amz-meta-a', 'Content-Type', 'success_action_redirect',
+        'Cache-Control', 'other' } "\r\n", "\n", "\r", "\x01", "\x7f"),
     ['a key with a NUL', 'InvalidArgument', 400, key => "k\0x"],
 
     # what main might read in another way

@@ -102,7 +102,7 @@ $redis->call('FLUSHDB');
 
 my $file = join '', map { chr 97 + $_ % 26 } 1 .. 3000;
 my $whole = form(file => $file, headers => \@echo,
-    fields => ['x-amz-meta-a' => "a\r\n--b\r\n"]);
+    fields => [tagging => "a\r\n--b\r\n"]);
 my $head = index($whole, "\r\n\r\n") + 4;
 my $file_at = index($whole, $file);
 

@@ -182,6 +182,18 @@ def test_a_refused_form_stores_nothing(stack, bucket, case):
     stack.wait_equal(bucket)
 
 
+@pytest.mark.parametrize("name", ["x-amz-meta-a", "Content-Type",
+                                  "success_action_redirect"])
+def test_a_field_is_never_a_header_of_its_own(stack, bucket, name):
+    """Ceph writes the lines of a value into its answers, as they are."""
+    (_, direct, _), (_, chorus, stored) = Both(stack, bucket).post(
+        "k", PLAIN, {name: "http://a\r\nX-Injected: b"})
+    assert direct.status in (204, 303)
+    assert chorus.status == 400
+    assert not stored
+    stack.wait_equal(bucket)
+
+
 def test_a_key_with_blanks_around_is_never_another_key(stack, bucket):
     """Ceph drops them: then nobody may have stored under that other name
     without a mark."""

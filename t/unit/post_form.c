@@ -199,7 +199,7 @@ read_a_form(void **state)
     (void) state;
 
     body = chorus_str(FIELD("kEy", "a/${filename}") FIELD("acl", "")
-                      FIELD("x-amz-meta-\xc3\xa9", "\r\n--Bx\r\n --B")
+                      FIELD("x-ignore-\xc3\xa9", "\r\n--Bx\r\n --B")
                       FILE_PART TAIL);
 
     /* a line that begins with the boundary is one, whatever follows */
@@ -207,7 +207,7 @@ read_a_form(void **state)
                   CHORUS_S3_MALFORMED_POST_REQUEST, NULL);
 
     body = chorus_str(FIELD("kEy", "a/${filename}") FIELD("acl", "")
-                      FIELD("x-amz-meta-\xc3\xa9", "\r\n--C\r\n -B\n- -B")
+                      FIELD("x-ignore-\xc3\xa9", "\r\n--C\r\n -B\n- -B")
                       FIELD("two", "${filename}${filename}$ {filename}")
                       FILE_PART TAIL);
 
@@ -218,7 +218,7 @@ read_a_form(void **state)
     check_str("name", form.fields[0].name, "kEy");
     check_str("key", form.key, "a/f.txt");
     check_str("empty", form.fields[1].value, "");
-    check_str("name", form.fields[2].name, "x-amz-meta-\xc3\xa9");
+    check_str("name", form.fields[2].name, "x-ignore-\xc3\xa9");
     check_str("value", form.fields[2].value, "\r\n--C\r\n -B\n- -B");
     check_str("variables", form.fields[3].value, "f.txtf.txt$ {filename}");
     check_str("file name", form.filename, "f.txt");
@@ -228,6 +228,18 @@ read_a_form(void **state)
     assert_ptr_equal(chorus_post_field(&form, chorus_str("ACL")),
                      &form.fields[1]);
     assert_null(chorus_post_field(&form, chorus_str("file")));
+}
+
+
+static void
+lines_are_for_what_is_no_header(void **state)
+{
+    (void) state;
+
+    check_int("lines", read_form(TYPE, chorus_str(FIELD("KEY", "a\nb")
+                  FIELD("TAGGING", "a\nb") FIELD("x-ignore-a", "a\nb")
+                  FIELD("policy", "a\n") FIELD("acl", "a\tb")
+                  FILE_PART TAIL)), CHORUS_OK);
 }
 
 
@@ -373,6 +385,12 @@ refuse_forms(void **state)
             CHORUS_S3_INVALID_ARGUMENT, "UTF-8"),
         ROW("over U+10FFFF", FIELD("key", "\xf4\x90\x80\x80") FILE_PART TAIL,
             CHORUS_S3_INVALID_ARGUMENT, "UTF-8"),
+        ROW("CRLF in a value", KEY FIELD("x-amz-meta-a", "a\r\nb: c")
+            FILE_PART TAIL, CHORUS_S3_INVALID_ARGUMENT, "control"),
+        ROW("LF in a value", KEY FIELD("Content-Type", "a\nb")
+            FILE_PART TAIL, CHORUS_S3_INVALID_ARGUMENT, "control"),
+        ROW("DEL in a value", KEY FIELD("other", "a\x7f")
+            FILE_PART TAIL, CHORUS_S3_INVALID_ARGUMENT, "control"),
         ROW("a value that is not UTF-8", KEY FIELD("acl", "\x80")
             FILE_PART TAIL, CHORUS_S3_INVALID_ARGUMENT, "UTF-8"),
         ROW("a file name that is not UTF-8 in the key",
@@ -527,7 +545,8 @@ pieces_make_no_difference(void **state)
 
     body = chorus_str(FIELD("key", "a/${filename}\r\n--A")
                       FIELD("acl", "")
-                      "--B \t\r\nContent-Disposition: form-data; name=\"x\""
+                      "--B \t\r\nContent-Disposition: form-data; "
+                      "name=\"tagging\""
                       "\r\n\r\n\r\n\r\n"
                       FILE_PART TAIL);
 
@@ -550,7 +569,7 @@ pieces_make_no_difference(void **state)
             assert_true(form.is_complete);
             assert_int_equal(form.nfields, 3);
             check_str("key", form.key, "a/f.txt\r\n--A");
-            check_str("x", form.fields[2].value, "\r\n");
+            check_str("tagging", form.fields[2].value, "\r\n");
             check_str("filename", form.filename, "f.txt");
             check_str("content", chorus_str_sub(body, form.file_start), TAIL);
         }
@@ -605,6 +624,7 @@ main(void)
         test_row(find_the_boundary),
         test_row(read_the_headers_of_a_part),
         test_row(read_a_form),
+        test_row(lines_are_for_what_is_no_header),
         test_row(take_the_name_of_the_file),
         test_row(refuse_forms),
         test_row(limits_hold),
