@@ -56,6 +56,8 @@ for my $name ('Content-Type', 'Content-Encoding', 'X-Amz-Trailer') {
         . "$name: $long\r\n" x 500 . "\r\n");
 }
 
+is_cheap('8,000 arguments', 400, 'GET /bkt/k?' . 'a&' x 8000
+    . " HTTP/1.1\r\n$host\r\n");
 is_cheap('a long header signed 120 times', 400, request(GET => '/bkt/k',
     headers => [map { ('X-Long' => 'a' x 12_000) } 1 .. 8],
     authorization => sub { $_[0] =~ s/SignedHeaders=/$& . 'x-long;' x 120/er }));
