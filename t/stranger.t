@@ -79,8 +79,8 @@ my $url = '/us-east-1/s3/aws4_request&X-Amz-Date=' . amz_date(time)
     . '0' x 64;
 
 my $reply = $nginx->exchange('GET /bkt/k?X-Amz-Algorithm=AWS4-HMAC-SHA256'
-    . "&X-Amz-Credential=k%0A$forged[0]%22%1B%0D/" . substr(amz_date(time), 0, 8)
-    . "$url HTTP/1.1\r\n$host\r\n");
+    . "&X-Amz-Credential=k%0A$forged[0]%22%1B%0D/"
+    . substr(amz_date(time), 0, 8) . "$url HTTP/1.1\r\n$host\r\n");
 like($reply->{body}, qr/InvalidAccessKeyId/, 'a line break in an access key');
 
 $reply = $nginx->exchange("GET /v2/k?AWSAccessKeyId=k%0A$forged[1]&Expires="
