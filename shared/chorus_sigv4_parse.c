@@ -281,7 +281,8 @@ chorus_sigv4_parse(chorus_str_t authorization, chorus_sigv4_auth_t *auth,
 
     if (!chorus_sigv4_signed_headers_are_valid(auth->signed_headers)) {
         return sigv4_malformed(refusal, MALFORMED "SignedHeaders must be "
-                               "names in lower case, each once, with ';' between them.");
+                               "names in lower case, each once, with ';' "
+                               "between them.");
     }
 
     if (auth->signature.len != CHORUS_SIGNATURE_LEN

@@ -210,10 +210,25 @@ chorus_uri_resembles(chorus_str_t encoded, chorus_str_t plain)
 }
 
 
+/* At most so many: "a&&b" has two. */
+static size_t
+uri_count_args(chorus_str_t query)
+{
+    size_t  i, n;
+
+    n = 1;
+
+    for (i = 0; i < query.len; i++) {
+        n += (query.data[i] == '&');
+    }
+
+    return n;
+}
+
+
 static chorus_rc_t
 uri_parse_query(chorus_mem_t *mem, chorus_uri_t *uri)
 {
-    size_t               i, n;
     chorus_str_t         rest, arg;
     chorus_query_arg_t  *args;
 
@@ -221,13 +236,8 @@ uri_parse_query(chorus_mem_t *mem, chorus_uri_t *uri)
         return CHORUS_OK;
     }
 
-    n = 1;
-
-    for (i = 0; i < uri->query.len; i++) {
-        n += (uri->query.data[i] == '&');
-    }
-
-    args = chorus_alloc(mem, n * sizeof(chorus_query_arg_t));
+    args = chorus_alloc(mem, uri_count_args(uri->query)
+                             * sizeof(chorus_query_arg_t));
     if (args == NULL) {
         return CHORUS_NOMEM;
     }
@@ -312,6 +322,10 @@ chorus_uri_parse(chorus_mem_t *mem, chorus_str_t target, chorus_uri_t *uri,
     rest = target;
     uri->path = chorus_str_cut(&rest, '?');
     uri->query = rest;
+
+    if (uri_count_args(uri->query) > CHORUS_URI_MAX_ARGS) {
+        return chorus_error_set(error, "too many arguments");
+    }
 
     rc = uri_parse_path(mem, uri, error);
     if (rc != CHORUS_OK) {

@@ -13,6 +13,9 @@
 #include "chorus_str.h"
 
 
+#define CHORUS_URI_MAX_ARGS  1000
+
+
 typedef struct {
     chorus_str_t  name;         /* as on the wire, still percent-encoded */
     chorus_str_t  value;        /* empty when there is no '=' */
@@ -31,7 +34,8 @@ typedef struct {
 /* Parses an origin-form target ("/bucket/key?args"), path style.  Refuses: no
  * leading '/', a broken percent escape, a NUL byte (raw or %00) in bucket or
  * key, a '/' in the decoded bucket, an empty bucket in front of a key, the
- * buckets "." and "..", a fragment ('#').  Views point into `target` or into
+ * buckets "." and "..", a fragment ('#'), more arguments than the limit (a
+ * stranger's, each of which is looked at).  Views point into `target` or into
  * `mem`. */
 chorus_rc_t chorus_uri_parse(chorus_mem_t *mem, chorus_str_t target,
     chorus_uri_t *uri, chorus_error_t *error);

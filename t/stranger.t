@@ -56,9 +56,13 @@ for my $name ('Content-Type', 'Content-Encoding', 'X-Amz-Trailer') {
         . "$name: $long\r\n" x 500 . "\r\n");
 }
 
+is_cheap('8,000 arguments', 400, 'GET /bkt/k?' . 'a&' x 8000
+    . " HTTP/1.1\r\n$host\r\n");
 is_cheap('a long header signed 120 times', 400, request(GET => '/bkt/k',
     headers => [map { ('X-Long' => 'a' x 12_000) } 1 .. 8],
-    authorization => sub { $_[0] =~ s/SignedHeaders=/$& . 'x-long;' x 120/er }));
+    authorization => sub {
+        $_[0] =~ s/SignedHeaders=/$& . 'x-long;' x 120/er
+    }));
 is_cheap('in a URL as well', 400, "GET /bkt/k?X-Amz-Algorithm=AWS4-HMAC-SHA256"
     . '&X-Amz-Credential=CHORUS-KEY/' . substr(amz_date(time), 0, 8)
     . '/us-east-1/s3/aws4_request&X-Amz-Date=' . amz_date(time)
@@ -71,11 +75,12 @@ is_cheap('in a URL as well', 400, "GET /bkt/k?X-Amz-Algorithm=AWS4-HMAC-SHA256"
 
 my @forged = map { "FORGED$_" } 1 .. 3;
 my $url = '/us-east-1/s3/aws4_request&X-Amz-Date=' . amz_date(time)
-    . '&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=' . '0' x 64;
+    . '&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature='
+    . '0' x 64;
 
 my $reply = $nginx->exchange('GET /bkt/k?X-Amz-Algorithm=AWS4-HMAC-SHA256'
-    . "&X-Amz-Credential=k%0A$forged[0]%22%1B%0D/" . substr(amz_date(time), 0, 8)
-    . "$url HTTP/1.1\r\n$host\r\n");
+    . "&X-Amz-Credential=k%0A$forged[0]%22%1B%0D/"
+    . substr(amz_date(time), 0, 8) . "$url HTTP/1.1\r\n$host\r\n");
 like($reply->{body}, qr/InvalidAccessKeyId/, 'a line break in an access key');
 
 $reply = $nginx->exchange("GET /v2/k?AWSAccessKeyId=k%0A$forged[1]&Expires="

@@ -115,6 +115,34 @@ find_arguments(void **state)
 }
 
 
+/* However many a stranger sends, few are looked at. */
+static void
+limit_arguments(void **state)
+{
+    size_t        n;
+    chorus_buf_t  buf;
+    chorus_uri_t  uri;
+
+    (void) state;
+
+    buf = chorus_buf(&mem, 8192);
+    chorus_buf_text(&buf, "/b?a");
+
+    for (n = 1; n < CHORUS_URI_MAX_ARGS; n++) {
+        chorus_buf_text(&buf, "&a");
+    }
+
+    check_int("the most", chorus_uri_parse(&mem, chorus_buf_str(&buf), &uri,
+                                           NULL), CHORUS_OK);
+    assert_int_equal(uri.nargs, CHORUS_URI_MAX_ARGS);
+
+    chorus_buf_text(&buf, "&");
+    check_int("one more, which is empty",
+              chorus_uri_parse(&mem, chorus_buf_str(&buf), &uri, NULL),
+              CHORUS_ERROR);
+}
+
+
 static void
 encode_and_decode(void **state)
 {
@@ -278,6 +306,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         test_row(parse_targets),
         test_row(find_arguments),
+        test_row(limit_arguments),
         test_row(encode_and_decode),
         test_row(recode),
         test_row(filter_arguments),
