@@ -84,6 +84,13 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
         return ngx_http_chorus_refuse(r, ctx, &refusal);
     }
 
+    if (r->method == NGX_HTTP_OPTIONS
+        && (r->headers_in.chunked || r->headers_in.content_length_n > 0))
+    {
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_INVALID_REQUEST,
+                     "A preflight request has no body.");
+    }
+
     if (ngx_http_chorus_form_is(r, ctx)) {
         return ngx_http_chorus_form_read(r, ctx);
     }
@@ -120,6 +127,14 @@ ngx_http_chorus_access_go(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     if (ngx_http_chorus_is_call(r, ctx)) {
         return ngx_http_chorus_refuse_code(r, ctx,
                                          CHORUS_S3_METHOD_NOT_ALLOWED, NULL);
+    }
+
+    /* CreateSession of AWS's directory buckets: keys of the storage itself,
+     * which would lead past Chorus */
+
+    if (chorus_uri_arg(&ctx->uri, chorus_str("session"))) {
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_NOT_IMPLEMENTED,
+                     "Credentials of the storage are not given out.");
     }
 
     if (ngx_http_chorus_copies_across(r, ctx)) {

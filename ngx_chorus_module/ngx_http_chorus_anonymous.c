@@ -11,7 +11,8 @@ static ngx_uint_t ngx_http_chorus_anonymous_listed(const char **list,
     chorus_str_t name);
 
 
-/* objects and their listings; not settings, ACLs or names of buckets */
+/* objects and their listings; not settings, ACLs or names of buckets, nor
+ * versions, among which is what has been deleted */
 
 static const char  *ngx_http_chorus_anonymous_reads[] = {
     "GetObject",
@@ -22,7 +23,6 @@ static const char  *ngx_http_chorus_anonymous_reads[] = {
     "GetBucketLocation",
     "ListObjects",
     "ListObjectsV2",
-    "ListObjectVersions",
     NULL
 };
 
@@ -56,7 +56,6 @@ static const char  *ngx_http_chorus_anonymous_args[] = {
     "delimiter",
     "encoding-type",
     "fetch-owner",
-    "key-marker",
     "list-type",
     "location",
     "marker",
@@ -65,9 +64,6 @@ static const char  *ngx_http_chorus_anonymous_args[] = {
     "prefix",
     "start-after",
     "tagging",
-    "version-id-marker",
-    "versionId",
-    "versions",
     "x-id",
     NULL
 };

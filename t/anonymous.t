@@ -117,7 +117,6 @@ is_served('another user on another storage', $nginx->exchange(anonymous(
 
 my @reads = (
     ['GetObject', GET => '/public/k'],
-    ['a version', GET => '/public/k?versionId=v'],
     ['a part', GET => '/public/k?partNumber=1'],
     ['a range', GET => '/public/k', undef, Range => 'bytes=0-9'],
     ['GetObjectTagging', GET => '/public/k?tagging'],
@@ -126,7 +125,6 @@ my @reads = (
     ['ListObjects', GET => '/public/?prefix=a&delimiter=%2F&max-keys=5'],
     ['ListObjects without a slash', GET => '/public'],
     ['ListObjectsV2', GET => '/public?list-type=2&start-after=a'],
-    ['ListObjectVersions', GET => '/public?versions'],
     ['GetBucketLocation', GET => '/public?location'],
 );
 my @writes = (
@@ -149,6 +147,10 @@ my @writes = (
     ['AbortMultipartUpload', DELETE => '/public/k?uploadId=u'],
 );
 my @never = (
+    # among them is what has been deleted
+    ['a version', GET => '/public/k?versionId=v'],
+    ['ListObjectVersions', GET => '/public?versions'],
+    ['DeleteObject of a version', DELETE => '/public/k?versionId=v'],
     ['CreateBucket', PUT => '/public'],
     ['DeleteBucket', DELETE => '/public'],
     ['GetObjectAcl', GET => '/public/k?acl'],
@@ -177,7 +179,7 @@ my @never = (
     ['response-content-disposition', GET =>
         '/public/k?response-content-disposition=inline'],
     ['an argument in escapes', GET => '/public/k?%61cl'],
-    ['a second argument in escapes', GET => '/public/k?versionId=v&%61cl'],
+    ['a second argument in escapes', GET => '/public/k?partNumber=1&%61cl'],
     ['an argument in capitals', GET => '/public/k?ACL'],
     ['acl behind another', GET => '/public/k?tagging&acl'],
     # Ceph lists uploads and parts before anything else
@@ -314,6 +316,9 @@ is_refused('a payload line that is none', anonymous(PUT => '/open/k', 'hello',
 
 
 # ---- preflight ----
+
+is_refused('a preflight request with a body', anonymous(OPTIONS => '/bkt/k',
+    'hello'), '400 InvalidRequest');
 
 my @preflight = (undef, Origin => 'https://a.test',
     'Access-Control-Request-Method' => 'PUT');

@@ -88,6 +88,7 @@ Host: main.test:9001\r
 Authorization: AWS4-HMAC-SHA256 Credential=MAIN-ALICE/\d{8}/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=[0-9a-f]{64}\r
 X-Amz-Date: \d{8}T\d{6}Z\r
 X-Amz-Content-Sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\r
+X-Forwarded-For: 127.0.0.1\r
 \r
 $
 

@@ -71,6 +71,18 @@ is_cheap('in a URL as well', 400, "GET /bkt/k?X-Amz-Algorithm=AWS4-HMAC-SHA256"
     . $host . ('X-Long: ' . 'a' x 12_000 . "\r\n") x 8 . "\r\n");
 
 
+# ---- what would lead past Chorus ----
+
+is($nginx->exchange(request(GET => '/bkt/?session'))->{status}, 501,
+    'CreateSession, whose answer has keys of the storage');
+
+my $seen = $nginx->exchange(request(GET => '/bkt/k', headers => [
+    'X-Forwarded-For' => '10.1.1.1', 'X-Real-IP' => '10.1.1.2',
+    Forwarded => 'for=10.1.1.3' ]))->{body};
+unlike($seen, qr/10\.1\.1/, 'no address that the client gives itself');
+like($seen, qr/^X-Forwarded-For: 127\.0\.0\.1\r$/mi, 'but that of the client');
+
+
 # ---- the log ----
 
 my @forged = map { "FORGED$_" } 1 .. 3;
