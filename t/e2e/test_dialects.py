@@ -5,6 +5,8 @@ The store behind is the same; what it would say otherwise is said instead.
 
 import os
 
+import pytest
+
 import compare
 from process import wait_until
 from test_writes import PART, multipart
@@ -56,3 +58,19 @@ def test_parts_whose_numbers_have_gaps_are_found_by_their_sizes(stack,
     assert stack.failed_attempts(bucket) == 0
     assert not stack.follower.s3.list_multipart_uploads(
         Bucket=bucket).get("Uploads")
+
+
+@pytest.mark.parametrize("code", ["XMinioInvalidObjectName",
+                                  "XMinioInvalidResourceName"])
+def test_a_name_that_the_follower_cannot_store_is_parked(stack, bucket, code):
+    """It is kept with its reason, and not sent over and over."""
+    stack.use_worker(follower=stack.faulty_follower.url)
+    refused = stack.faulty_follower.inject(
+        when=lambda method, target: method == "PUT" and "/a/../b" in target,
+        answer=(400, f"<Error><Code>{code}</Code></Error>".encode(), XML))
+    stack.wire().put(bucket, "a/../b", b"x")
+    stack.wire().put(bucket, "k", b"x")
+    wait_until(lambda: stack.stats(bucket)["failed"] == 1, 10, "it is parked")
+    wait_until(lambda: set(compare.listing(stack.follower, bucket)) == {b"k"},
+               10, "the other one is there")
+    assert refused.hits == 1
