@@ -81,6 +81,7 @@ static const failure_row_t  failure_rows[] = {
     { "InvalidURI",                     FAILURE_SLOW, FAILURE_PARK, false },
     { "InvalidObjectName",              FAILURE_SLOW, FAILURE_PARK, false },
     { "XMinioInvalidObjectName",        FAILURE_SLOW, FAILURE_PARK, false },
+    { "XMinioInvalidResourceName",      FAILURE_SLOW, FAILURE_PARK, false },
     { "InvalidBucketName",              FAILURE_SLOW, FAILURE_PARK, false },
     { "EntityTooLarge",                 FAILURE_SLOW, FAILURE_PARK, false },
     { "MetadataTooLarge",               FAILURE_SLOW, FAILURE_PARK, false },

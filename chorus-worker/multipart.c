@@ -29,6 +29,7 @@ typedef struct {
     const chorus_tagging_t  *tags;
     chorus_str_t             upload_id;     /* encoded for a query */
     bool                     is_by_number;  /* main knows ?partNumber */
+    bool                     has_gaps;      /* in the numbers of main's parts */
     uint64_t                 part_size;     /* unless is_by_number */
     unsigned                 nparts;
     unsigned                 number;        /* of the current part, from 1 */
@@ -177,7 +178,8 @@ multipart_open_part(multipart_t *mp)
         || (source->status != 206 && (is_range || source->status != 200)))
     {
         (void) work_fail(work, FAILURE_SIDE_MAIN, "GET part", source);
-        if (s3_response_is_gone(source)) {
+        mp->has_gaps = mp->is_by_number && source->status == 416;
+        if (mp->has_gaps || s3_response_is_gone(source)) {
             work->failure.kind = FAILURE_AGAIN;
         }
         return NULL;
@@ -531,16 +533,26 @@ multipart_copy_guessed(multipart_t *mp)
 }
 
 
+/* Clients may leave out numbers (1, 3, 7), and what a storage then calls the
+ * second part differs: such parts are found by their sizes. */
+
 static work_rc_t
 multipart_copy_parts(multipart_t *mp)
 {
-    uint64_t  none;
+    uint64_t   none;
+    work_rc_t  rc;
 
     if (mp->object->nparts > 1 && multipart_main_knows_parts(mp)) {
         mp->is_by_number = true;
         mp->nparts = mp->object->nparts;
         (void) layout_probe_begin(mp->work->probe, NULL, 0);
-        return multipart_try(mp, &none);
+
+        rc = multipart_try(mp, &none);
+        if (rc == WORK_DONE || !mp->has_gaps) {
+            return rc;
+        }
+
+        mp->is_by_number = false;
     }
 
     return multipart_copy_guessed(mp);

@@ -4,8 +4,9 @@
 
 
 /*
- * 200, or the reason.  The answer is a listing without entries, which every
- * storage knows; unlike HEAD it says in a body what is missing.
+ * 200, or the reason.  The answer is a listing, which every storage knows;
+ * unlike HEAD it says in a body what is missing.  It asks for an entry: MinIO
+ * lists none of a bucket that is not there, too.
  */
 
 static const s3_response_t *
@@ -14,7 +15,7 @@ reconcile_bucket_look(work_t *work)
     s3_request_t  request;
 
     request = work_bucket_request(work, FAILURE_SIDE_MAIN, "GET",
-                                  "max-keys=0");
+                                  "max-keys=1");
 
     return s3_client_call(work->client, S3_LANE_SIDE, &request);
 }

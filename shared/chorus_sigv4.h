@@ -74,7 +74,7 @@ void chorus_key_cache_store(chorus_key_cache_t *cache,
 chorus_rc_t chorus_sigv4_parse(chorus_str_t authorization,
     chorus_sigv4_auth_t *auth, chorus_s3_refusal_t *refusal);
 
-/* Each segment decoded and encoded again; "/" for an empty path. */
+/* Decoded and encoded again, but for its slashes; "/" for an empty path. */
 void chorus_sigv4_canonical_path(chorus_buf_t *buf, chorus_str_t raw_path);
 
 /* Names and values decoded, encoded, sorted by name then value. */

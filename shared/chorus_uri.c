@@ -157,7 +157,7 @@ chorus_uri_recode(chorus_buf_t *buf, chorus_str_t s, bool keep_slash)
 
         c = uri_next(&s);
 
-        if (uri_is_unreserved(c)) {
+        if (uri_is_unreserved(c) || (keep_slash && c == '/')) {
             chorus_buf_char(buf, c);
 
         } else {

@@ -74,7 +74,8 @@ bool chorus_uri_is_valid(chorus_str_t s);
 void chorus_uri_encode(chorus_buf_t *buf, chorus_str_t s, bool keep_slash);
 
 /* Decodes and encodes again: the one form that SigV4 signs.  With keep_slash a
- * '/' of the wire stays, and %2F stays %2F. */
+ * '/' stays, and %2F becomes one: to S3 they are the same byte of a key, and
+ * AWS, Ceph and MinIO all sign it as a slash. */
 void chorus_uri_recode(chorus_buf_t *buf, chorus_str_t s, bool keep_slash);
 
 /* Whether `encoded` decodes to `plain`; allocates nothing. */

@@ -300,9 +300,9 @@ qr{^GET /bkt/\xe2\x82\xac HTTP/1.1}
 
 
 
-=== TEST 34: a slash in the place of an escaped one
+=== TEST 34: a slash in the place of one that was escaped twice
 --- raw_request eval
-::request(GET => '/bkt/a%2Fb', sent_target => '/bkt/a/b')
+::request(GET => '/bkt/a%252Fb', sent_target => '/bkt/a%2Fb')
 --- error_code: 403
 --- response_body_like: <Code>SignatureDoesNotMatch</Code>
 

@@ -174,6 +174,7 @@ for (
     ['dots that lead out and back', '/bkt/../bkt/../other/k', 'InvalidURI'],
     ['escaped dots that lead out', '/bkt/%2E%2e/other/k', 'InvalidURI'],
     ['dots and an escaped slash', '/bkt/..%2Fother/k', 'InvalidURI'],
+    ['an escaped slash behind the bucket', '/bkt%2Fk', 'InvalidURI'],
     ['dots that lead above the root', '/bkt/../../k', 'BadRequest'],
     ['dots above the root of a host', '/../k', 'BadRequest', 'bkt.s3.test'],
     ['dots above the root of a host, later', '/a/../../other/k', 'BadRequest',

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 BLOCK = 64 * 1024
 
@@ -33,7 +33,9 @@ class Fault:
     `when(method, target)` selects."""
     when: Callable = lambda method, target: True
     times: Optional[int] = None
-    answer: Optional[tuple] = None      # instead of the store's
+    # instead of the store's: (status, body, content type, more lines of the
+    # head), or a function of method and target that returns one
+    answer: Any = None
     applied: bool = False               # the store gets the request first
     drop: bool = False                  # the connection, without an answer
     truncate: Optional[int] = None      # the answer's body after so many bytes
@@ -141,7 +143,10 @@ class FaultServer:
 
         if fault and fault.answer and not fault.applied:
             skip(reader, length)
-            send_answer(client, method, fault.answer)
+            answer = fault.answer
+            if callable(answer):
+                answer = answer(method, target)
+            send_answer(client, method, answer)
             return True
 
         if fault and fault.delay:
@@ -269,8 +274,8 @@ def response_of(up, method):
 
 
 def send_answer(client, method, answer):
-    status, body, kind = answer
-    client.sendall(
-        f"HTTP/1.1 {status} Fault\r\nContent-Type: {kind}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n".encode()
-        + (b"" if method == "HEAD" else body))
+    status, body, kind, *more = answer
+    lines = [f"HTTP/1.1 {status} Fault", f"Content-Type: {kind}",
+             f"Content-Length: {len(body)}", *more]
+    client.sendall("\r\n".join(lines).encode() + b"\r\n\r\n"
+                   + (b"" if method == "HEAD" else body))

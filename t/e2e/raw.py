@@ -25,8 +25,9 @@ def recode(text):
 
 
 def canonical_path(path):
-    """Decoded and encoded again, never normalised."""
-    return "/".join(recode(segment) for segment in path.split("/"))
+    """Decoded and encoded again, never normalised; %2F is a slash."""
+    return urllib.parse.quote(urllib.parse.unquote_to_bytes(path),
+                              safe="/-._~")
 
 
 def canonical_query(query):

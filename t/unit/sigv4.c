@@ -24,7 +24,7 @@ canonical_paths(void **state)
         { "/b/a//b/./../c", "/b/a//b/./../c" },
         { "/b/a+b c", "/b/a%2Bb%20c" },
         { "/b/a%2bb%20c", "/b/a%2Bb%20c" },
-        { "/b/a%2Fb", "/b/a%2Fb" },
+        { "/b/a%2Fb%2f%252F", "/b/a/b/%252F" },
         { "/test$file.text", "/test%24file.text" },
         { "/b/%7Etilde~", "/b/~tilde~" },
         { "/b/trailing%20/", "/b/trailing%20/" },

@@ -199,7 +199,7 @@ recode(void **state)
         const char  *expected;
     } rows[] = {
         { "/b/k", "/b/k" },
-        { "/b/a%2fb/c", "/b/a%2Fb/c" },
+        { "/b/a%2fb%2F/c", "/b/a/b//c" },
         { "/b/%41%7e", "/b/A~" },
         { "/b//../ x(1)", "/b//../%20x%281%29" },
         { "/b/a+b", "/b/a%2Bb" },

@@ -298,7 +298,8 @@ sub signing_key {
 sub canonical_path {
     my ($path) = @_;
 
-    return join '/', map { encode(decode($_)) } split m{/}, $path, -1;
+    # an escaped slash is one
+    return join '/', map { encode($_) } split m{/}, decode($path), -1;
 }
 
 
