@@ -124,7 +124,7 @@ void chorus_aws_chunked_destroy(chorus_aws_chunked_t *chunked);
 #define CHORUS_AWS_CHUNKED_UNSIGNED  "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 #define CHORUS_AWS_CHUNKED_FRAME         65536
 #define CHORUS_AWS_CHUNKED_TEXT_MAX_LEN  32
-#define CHORUS_AWS_CHUNKED_END_MAX_LEN   96
+#define CHORUS_AWS_CHUNKED_END_MAX_LEN   128
 
 
 typedef struct {

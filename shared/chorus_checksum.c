@@ -36,12 +36,18 @@ static const checksum_row_t  checksum_rows[] = {
     [CHORUS_CHECKSUM_CRC64NVME] = {
         chorus_str("x-amz-checksum-crc64nvme"), 8, true,
         .crc = CHORUS_CRC64NVME },
+    [CHORUS_CHECKSUM_MD5] = {
+        chorus_str("x-amz-checksum-md5"), CHORUS_MD5_LEN, false,
+        .digest = CHORUS_DIGEST_MD5 },
     [CHORUS_CHECKSUM_SHA1] = {
         chorus_str("x-amz-checksum-sha1"), CHORUS_SHA1_LEN, false,
         .digest = CHORUS_DIGEST_SHA1 },
     [CHORUS_CHECKSUM_SHA256] = {
         chorus_str("x-amz-checksum-sha256"), CHORUS_SHA256_LEN, false,
         .digest = CHORUS_DIGEST_SHA256 },
+    [CHORUS_CHECKSUM_SHA512] = {
+        chorus_str("x-amz-checksum-sha512"), CHORUS_SHA512_LEN, false,
+        .digest = CHORUS_DIGEST_SHA512 },
 };
 
 #define CHECKSUM_ROWS  (sizeof(checksum_rows) / sizeof(checksum_rows[0]))
@@ -125,7 +131,7 @@ chorus_checksum_end(chorus_checksum_t *checksum,
     char text[CHORUS_CHECKSUM_TEXT_MAX_LEN])
 {
     size_t         i, len;
-    unsigned char  value[CHORUS_SHA256_LEN];
+    unsigned char  value[CHORUS_SHA512_LEN];
     unsigned char  base64[CHORUS_CHECKSUM_TEXT_MAX_LEN + 1];
 
     len = checksum->row->len;

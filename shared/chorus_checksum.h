@@ -11,8 +11,8 @@
 
 #include "chorus_str.h"
 
-/* the longest text, SHA-256's; there is no NUL behind it */
-#define CHORUS_CHECKSUM_TEXT_MAX_LEN  44
+/* the longest text, SHA-512's; there is no NUL behind it */
+#define CHORUS_CHECKSUM_TEXT_MAX_LEN  88
 
 
 typedef enum {
@@ -20,8 +20,10 @@ typedef enum {
     CHORUS_CHECKSUM_CRC32,
     CHORUS_CHECKSUM_CRC32C,
     CHORUS_CHECKSUM_CRC64NVME,
+    CHORUS_CHECKSUM_MD5,
     CHORUS_CHECKSUM_SHA1,
-    CHORUS_CHECKSUM_SHA256
+    CHORUS_CHECKSUM_SHA256,
+    CHORUS_CHECKSUM_SHA512
 } chorus_checksum_algorithm_t;
 
 

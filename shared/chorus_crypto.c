@@ -29,6 +29,7 @@ static const char  *digest_names[] = {
     [CHORUS_DIGEST_MD5] = "MD5",
     [CHORUS_DIGEST_SHA1] = "SHA1",
     [CHORUS_DIGEST_SHA256] = "SHA256",
+    [CHORUS_DIGEST_SHA512] = "SHA512",
 };
 
 

@@ -13,6 +13,7 @@
 #include "chorus_mem.h"
 #include "chorus_str.h"
 
+#define CHORUS_SHA512_LEN  64
 #define CHORUS_SHA256_LEN  32
 #define CHORUS_SHA1_LEN    20
 #define CHORUS_MD5_LEN     16
@@ -41,7 +42,8 @@ bool chorus_hmac_sha1(chorus_crypto_t *crypto, chorus_str_t key,
 typedef enum {
     CHORUS_DIGEST_MD5,
     CHORUS_DIGEST_SHA1,
-    CHORUS_DIGEST_SHA256
+    CHORUS_DIGEST_SHA256,
+    CHORUS_DIGEST_SHA512
 } chorus_digest_algorithm_t;
 
 typedef struct chorus_digest_s  chorus_digest_t;

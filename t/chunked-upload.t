@@ -138,7 +138,7 @@ for (
         join '', @{ $knob{chunks} });
 }
 
-for my $algorithm (qw(crc32 crc32c crc64nvme sha1 sha256)) {
+for my $algorithm (qw(crc32 crc32c crc64nvme md5 sha1 sha256 sha512)) {
     for my $form ('signed-trailer', 'unsigned-trailer') {
         my $content = substr $large, 0, 100_000;
         is_decoded("$form with $algorithm", $nginx->exchange(chunked(

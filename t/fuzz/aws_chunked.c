@@ -611,7 +611,7 @@ fuzz_one(chorus_mem_t *mem, chorus_str_t input)
     r.algorithm = r.form == CHORUS_AWS_CHUNKED_SIGNED
                   ? CHORUS_CHECKSUM_NONE
                   : (unsigned char) input.data[1]
-                    % (CHORUS_CHECKSUM_SHA256 + 1);
+                    % (CHORUS_CHECKSUM_SHA512 + 1);
     split = (unsigned char) input.data[2];
     length = (unsigned char) input.data[3];
 

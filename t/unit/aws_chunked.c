@@ -155,10 +155,15 @@ every_checksum(void **state)
         [CHORUS_CHECKSUM_CRC64NVME] = { "x-amz-checksum-crc64nvme",
             "The CRC64NVME you specified did not match the calculated "
             "checksum." },
+        [CHORUS_CHECKSUM_MD5] = { "x-amz-checksum-md5",
+            "The MD5 you specified did not match the calculated checksum." },
         [CHORUS_CHECKSUM_SHA1] = { "x-amz-checksum-sha1",
             "The SHA1 you specified did not match the calculated checksum." },
         [CHORUS_CHECKSUM_SHA256] = { "x-amz-checksum-sha256",
             "The SHA256 you specified did not match the calculated "
+            "checksum." },
+        [CHORUS_CHECKSUM_SHA512] = { "x-amz-checksum-sha512",
+            "The SHA512 you specified did not match the calculated "
             "checksum." },
     };
 

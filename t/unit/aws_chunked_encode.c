@@ -61,7 +61,7 @@ what_is_encoded_is_decoded(void **state)
     (void) state;
 
     for (i = 0; i < NROWS(lengths); i++) {
-        for (algorithm = 0; algorithm <= CHORUS_CHECKSUM_SHA256;
+        for (algorithm = 0; algorithm <= CHORUS_CHECKSUM_SHA512;
              algorithm++)
         {
             for (j = 0; j < NROWS(steps); j++) {

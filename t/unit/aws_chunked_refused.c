@@ -18,7 +18,7 @@ announcements(void **state)
         chorus_aws_chunked_form_t   form;
         chorus_s3_code_t            expected;
     } rows[] = {
-        { "x-amz-checksum-md5", UNSIGNED, CHORUS_S3_INVALID_REQUEST },
+        { "x-amz-checksum-xxhash64", UNSIGNED, CHORUS_S3_INVALID_REQUEST },
         { "x-amz-checksum-crc32,x-amz-checksum-sha1", UNSIGNED,
           CHORUS_S3_INVALID_REQUEST },
         { "x-amz-checksum-crc32,x-amz-checksum-crc32", TRAILED,

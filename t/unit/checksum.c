@@ -268,6 +268,9 @@ known_values(void **state)
           "AAAAAAAAAAA=" },
         { "crc64nvme", CHORUS_CHECKSUM_CRC64NVME, "123456789",
           "rosUhgp5mIg=" },
+        { "md5 of nothing", CHORUS_CHECKSUM_MD5, "",
+          "1B2M2Y8AsgTpgAmY7PhCfg==" },
+        { "md5", CHORUS_CHECKSUM_MD5, "abc", "kAFQmDzST7DWlj99KOF/cg==" },
         { "sha1 of nothing", CHORUS_CHECKSUM_SHA1, "",
           "2jmj7l5rSw0yVb/vlWAYkK/YBwk=" },
         { "sha1", CHORUS_CHECKSUM_SHA1, "abc",
@@ -276,6 +279,12 @@ known_values(void **state)
           "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" },
         { "sha256", CHORUS_CHECKSUM_SHA256, "abc",
           "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=" },
+        { "sha512 of nothing", CHORUS_CHECKSUM_SHA512, "",
+          "z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwv"
+          "Y7kxvUdBeoGlODJ6+SfaPg==" },
+        { "sha512", CHORUS_CHECKSUM_SHA512, "abc",
+          "3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05ohkpkqJ0/BqDa6PCOj/uu9"
+          "RU1EI2Q86A4qmslPpUyknw==" },
     };
 
     (void) state;
@@ -307,8 +316,10 @@ names_of_headers(void **state)
         { "x-amz-checksum-crc32", CHORUS_CHECKSUM_CRC32 },
         { "x-amz-checksum-crc32c", CHORUS_CHECKSUM_CRC32C },
         { "x-amz-checksum-crc64nvme", CHORUS_CHECKSUM_CRC64NVME },
+        { "x-amz-checksum-md5", CHORUS_CHECKSUM_MD5 },
         { "x-amz-checksum-sha1", CHORUS_CHECKSUM_SHA1 },
         { "x-amz-checksum-sha256", CHORUS_CHECKSUM_SHA256 },
+        { "x-amz-checksum-sha512", CHORUS_CHECKSUM_SHA512 },
         { "X-Amz-Checksum-Crc64NVME", CHORUS_CHECKSUM_CRC64NVME },
         { "x-amz-checksum-type", CHORUS_CHECKSUM_NONE },
         { "x-amz-checksum-mode", CHORUS_CHECKSUM_NONE },
@@ -333,7 +344,7 @@ names_of_headers(void **state)
                   rows[i].name);
     }
 
-    assert_int_equal(i, CHORUS_CHECKSUM_SHA256);
+    assert_int_equal(i, CHORUS_CHECKSUM_SHA512);
 }
 
 

@@ -472,7 +472,7 @@ scarce_checksum(chorus_mem_t *pool)
 
     (void) pool;
 
-    checksum = chorus_checksum_create(CHORUS_CHECKSUM_SHA256);
+    checksum = chorus_checksum_create(CHORUS_CHECKSUM_SHA512);
     is_done = checksum != NULL
               && chorus_checksum_update(checksum, chorus_str("abc"))
               && chorus_checksum_end(checksum, text);

@@ -8,7 +8,8 @@ package Chorus::Checksum;
 use strict;
 use warnings;
 
-use Digest::SHA qw(sha1 sha256);
+use Digest::MD5 qw(md5);
+use Digest::SHA qw(sha1 sha256 sha512);
 use Exporter 'import';
 use MIME::Base64 qw(encode_base64);
 
@@ -27,8 +28,10 @@ my %Table;
 sub checksum {
     my ($name, $bytes) = @_;
 
-    my $digest = $name eq 'sha1' ? sha1($bytes)
+    my $digest = $name eq 'md5' ? md5($bytes)
+        : $name eq 'sha1' ? sha1($bytes)
         : $name eq 'sha256' ? sha256($bytes)
+        : $name eq 'sha512' ? sha512($bytes)
         : $Polynomial{$name} ? crc($name, $bytes)
         : die "no checksum $name";
 

@@ -17,8 +17,8 @@ package Chorus::Chunked;
 #                     end ([1, 8191, 3, 977, 16384])
 #     trailer         header that follows the content, with its value made
 #                     here: 'x-amz-checksum-crc32', -crc32c, -crc64nvme,
-#                     -sha1, -sha256.  'x-amz-checksum-crc32' where a form
-#                     with trailer does not say; undef for none
+#                     -md5, -sha1, -sha256, -sha512.  'x-amz-checksum-crc32'
+#                     where a form with trailer does not say; undef for none
 #     trailers        [name => value, ...] instead
 #     query           true: signed in the query, as presign does it
 #     content_encoding  (aws-chunked), undef for none
