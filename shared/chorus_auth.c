@@ -193,6 +193,8 @@ auth_verify_anonymous(chorus_auth_check_t *check)
     chorus_rc_t   rc;
     chorus_str_t  value;
 
+    value = chorus_null_str;
+
     if (!check->verifier->accepts_anonymous) {
         return chorus_auth_refuse(check, CHORUS_S3_ACCESS_DENIED, NULL);
     }

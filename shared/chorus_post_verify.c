@@ -148,6 +148,8 @@ post_read_v4(post_check_t *c)
     chorus_rc_t   rc;
     chorus_str_t  algorithm, date;
 
+    date = chorus_null_str;
+
     rc = post_require(c, "X-Amz-Algorithm", &algorithm);
 
     if (rc == CHORUS_OK) {

@@ -64,6 +64,9 @@ sigv2_take_header(chorus_auth_check_t *check, sigv2_parts_t *parts)
     chorus_rc_t   rc;
     chorus_str_t  value;
 
+    seconds = 0;
+    value = chorus_null_str;
+
     rc = sigv2_parse_header(check, parts);
 
     if (rc == CHORUS_OK) {

@@ -210,6 +210,8 @@ sigv4_take_times(chorus_auth_check_t *check)
     chorus_rc_t   rc;
     chorus_str_t  date, expires;
 
+    expires = chorus_null_str;
+
     rc = sigv4_required_arg(check, chorus_str("X-Amz-Date"), &date);
 
     if (rc == CHORUS_OK) {
@@ -257,6 +259,8 @@ sigv4_take_query_payload(chorus_auth_check_t *check)
     bool          is_signed;
     chorus_rc_t   rc;
     chorus_str_t  header, name, value;
+
+    value = chorus_null_str;
 
     name = chorus_str("x-amz-content-sha256");
 
