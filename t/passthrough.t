@@ -333,7 +333,7 @@ my @sent = ('X-Amz-Meta-A' => '1', 'X-Amz-Meta-A' => '2',
     'Origin' => 'http://a', 'Access-Control-Request-Method' => 'PUT',
     'Accept' => '*/*', 'Accept-Encoding' => 'identity',
     'User-Agent' => 'aws-sdk', 'Amz-Sdk-Request' => 'attempt=1; max=3',
-    'Via' => '1.1 proxy', 'X-Forwarded-For' => '10.0.0.1',
+    'Via' => '1.1 proxy', 'X-Forwarded-Proto' => 'https',
     'x-amz-checksum-crc32' => 'NhCmhg==', 'x-amz-acl' => 'private',
     'x-amz-object-lock-mode' => 'GOVERNANCE');
 my $seen = seen($nginx->exchange(request(PUT => '/bkt/key', body => 'hello',
