@@ -90,6 +90,7 @@ for (
     {
         like($names, qr/(?:^|;)\Q$header\E(?:;|$)/, "and covers $header");
     }
+    is_deeply([$redis->marks(1)], ['alice:bkt:follower key 7'], 'and marks');
 }
 
 {
