@@ -78,6 +78,15 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (r->content_handler == NULL) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "chorus: nothing is served here: \"include "
+                      "chorus_proxy.conf;\" is missing beside \"chorus on\"");
+
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_INTERNAL_ERROR,
+                                           NULL);
+    }
+
     ngx_memzero(&refusal, sizeof(chorus_s3_refusal_t));
 
     if (ngx_http_chorus_parse(r, ctx, &refusal) != NGX_OK) {

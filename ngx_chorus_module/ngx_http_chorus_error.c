@@ -272,6 +272,7 @@ ngx_http_chorus_error_replace(ngx_http_request_t *r)
 
     mem = ngx_http_chorus_mem(r->pool);
     request_id = ngx_http_chorus_request_id(r);
+    ctx->request_id = request_id;
     xml = chorus_s3_error_xml(&mem, &refusal,
                               ngx_http_chorus_error_resource(r, ctx),
                               request_id);
@@ -288,6 +289,7 @@ ngx_http_chorus_error_replace(ngx_http_request_t *r)
                   "chorus: nginx answers %ui %s: request id %*s",
                   status, ctx->error, request_id.len, request_id.data);
 
+    ngx_http_chorus_leave_body(r);
     ngx_http_clean_header(r);
     r->err_status = status;
 

@@ -195,6 +195,7 @@ struct ngx_http_chorus_ctx_s {
                                           ngx_int_t rc);
 
     const char                  *error;         /* code of our refusal */
+    chorus_str_t                 request_id;    /* and its id */
     unsigned                     reads_body:1;  /* before it is forwarded */
     ngx_chain_t                 *page;          /* error.c: what is sent */
     unsigned                     paged:1;
@@ -343,6 +344,8 @@ ngx_int_t ngx_http_chorus_refuse_code(ngx_http_request_t *r,
 ngx_int_t ngx_http_chorus_refuse_send(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, const chorus_s3_refusal_t *refusal);
 chorus_str_t ngx_http_chorus_request_id(ngx_http_request_t *r);
+/* For an answer that does not wait for the body: before the headers. */
+void ngx_http_chorus_leave_body(ngx_http_request_t *r);
 /* Adds what each answer of Chorus itself has: the length and type of its body,
  * the request id, the name of the server. */
 ngx_int_t ngx_http_chorus_refuse_headers(ngx_http_request_t *r,

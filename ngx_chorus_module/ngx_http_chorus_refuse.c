@@ -12,7 +12,6 @@ static ngx_table_elt_t *ngx_http_chorus_add_header(ngx_http_request_t *r,
     const char *name, chorus_str_t value);
 static chorus_str_t ngx_http_chorus_loggable(ngx_http_request_t *r,
     chorus_str_t text);
-static void ngx_http_chorus_leave_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chorus_send(ngx_http_request_t *r,
     ngx_uint_t status, chorus_str_t body, chorus_str_t request_id);
 
@@ -59,6 +58,7 @@ ngx_http_chorus_refuse_send(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     ctx->error = row->name;
 
     request_id = ngx_http_chorus_request_id(r);
+    ctx->request_id = request_id;
 
     access_key = ngx_http_chorus_loggable(r, ctx->auth.access_key);
 
@@ -77,6 +77,14 @@ ngx_http_chorus_refuse_send(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     body = chorus_s3_error_xml(&mem, refusal, ctx->uri.path, request_id);
 
     if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (refusal->region.len
+        && ngx_http_chorus_add_header(r, "x-amz-bucket-region",
+                                      refusal->region)
+           == NULL)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -188,7 +196,7 @@ ngx_http_chorus_add_header(ngx_http_request_t *r, const char *name,
  * be used again.
  */
 
-static void
+void
 ngx_http_chorus_leave_body(ngx_http_request_t *r)
 {
     if (r->headers_in.expect && !r->request_body) {

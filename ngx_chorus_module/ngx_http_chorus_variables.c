@@ -20,7 +20,9 @@ typedef enum {
     NGX_HTTP_CHORUS_LOG_OPERATION,
     NGX_HTTP_CHORUS_LOG_BUCKET,
     NGX_HTTP_CHORUS_LOG_STORAGE,
-    NGX_HTTP_CHORUS_LOG_ERROR
+    NGX_HTTP_CHORUS_LOG_ERROR,
+    NGX_HTTP_CHORUS_LOG_PATH,
+    NGX_HTTP_CHORUS_LOG_REQUEST_ID
 } ngx_http_chorus_log_variable_t;
 
 
@@ -91,6 +93,12 @@ static ngx_http_variable_t  ngx_http_chorus_variables[] = {
     { ngx_string("chorus_error"), NULL, ngx_http_chorus_variable_log,
       NGX_HTTP_CHORUS_LOG_ERROR, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("chorus_path"), NULL, ngx_http_chorus_variable_log,
+      NGX_HTTP_CHORUS_LOG_PATH, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("chorus_request_id"), NULL, ngx_http_chorus_variable_log,
+      NGX_HTTP_CHORUS_LOG_REQUEST_ID, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
       ngx_http_null_variable
 };
 
@@ -122,6 +130,12 @@ ngx_http_chorus_variable_request(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
+
+    if (ctx == NULL && data == offsetof(ngx_http_chorus_ctx_t, pass)) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "chorus: $chorus_pass is empty: \"chorus on\" is "
+                      "missing where chorus_proxy.conf is included");
+    }
 
     if (ctx == NULL || !ctx->ready) {
         v->not_found = 1;
@@ -220,8 +234,16 @@ ngx_http_chorus_variable_log(ngx_http_request_t *r,
         s = ctx->storage ? ctx->storage->name : chorus_null_str;
         break;
 
-    default: /* NGX_HTTP_CHORUS_LOG_ERROR */
+    case NGX_HTTP_CHORUS_LOG_ERROR:
         s = chorus_str_from(ctx->error);
+        break;
+
+    case NGX_HTTP_CHORUS_LOG_PATH:
+        s = ctx->uri.path;
+        break;
+
+    default: /* NGX_HTTP_CHORUS_LOG_REQUEST_ID */
+        s = ctx->request_id;
         break;
     }
 

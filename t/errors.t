@@ -282,6 +282,23 @@ for (
 
 my $xml = '<Delete><Object><Key>a</Key></Object></Delete>';
 
+# A client that waits for "100 Continue" and is refused sends no body: what
+# comes next on that connection would be taken for it.
+for (['deny', '/denied/k', 'AccessDenied'],
+    ['limit_req', '/limited/k', 'SlowDown'],
+) {
+    my ($name, $target, $code) = @$_;
+
+    my $reply = $nginx->exchange(request(PUT => $target, @unsigned,
+        connection => 'keep-alive', headers => [Expect => '100-continue',
+            'Content-Length' => 1000]) . request(GET => '/bkt/behind'));
+    like($reply->{text}, qr{\AHTTP/1\.1 \d+ .*?<Code>$code</Code>}s,
+        "$name: who waits for 100 Continue is refused");
+    is($reply->{headers}{connection}, 'close', "$name: and disconnected");
+    unlike($reply->{text}, qr{HTTP/1\.1.*HTTP/1\.1}s,
+        "$name: nothing else is answered");
+}
+
 for (
     ['half a body', request(PUT => '/bkt/half', body => 'x' x 2000, @unsigned),
         1000, 'RequestTimeout'],
