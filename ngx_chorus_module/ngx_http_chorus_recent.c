@@ -115,7 +115,7 @@ ngx_http_chorus_recent_exit(ngx_http_chorus_main_conf_t *cmcf)
     recent = cmcf->recent;
 
     if (recent->owes_all || !ngx_queue_empty(&recent->debts)) {
-        ngx_log_error(NGX_LOG_ALERT, recent->log, 0,
+        ngx_log_error(NGX_LOG_ERR, recent->log, 0,
                       "chorus: this process ends before it could tell Redis "
                       "that a scan is owed: compare main and followers");
     }
@@ -260,7 +260,7 @@ ngx_http_chorus_recent_forgotten(ngx_http_chorus_recent_t *recent,
     (void) ngx_atomic_fetch_add(&recent->cmcf->counters->resent, n);
 
     if (all) {
-        ngx_log_error(NGX_LOG_ALERT, recent->log, 0,
+        ngx_log_error(NGX_LOG_ERR, recent->log, 0,
                       "chorus: Redis was emptied: %ui changed keys are marked "
                       "again, and the buckets owe a scan", n);
         return;
