@@ -171,6 +171,16 @@ sub marks_now {
 }
 
 
+# Away with all marks.  Not FLUSHDB: that is noticed, and they come back.
+sub clear {
+    my ($self) = @_;
+
+    my @keys = grep { !/^chorus:(?:generation|owed)$/ }
+        @{ $self->call('KEYS', '*') };
+    $self->call('DEL', @keys) if @keys;
+}
+
+
 sub connections {
     my ($self) = @_;
 
