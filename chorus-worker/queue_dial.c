@@ -115,7 +115,12 @@ dial_read_master(const redisReply *reply, chorus_mem_t *mem,
     master->name = queue_reply_str(mem, reply->element[0]);
     master->port = (uint16_t) port;
 
-    return master->name.data != NULL;
+    if (master->name.data == NULL) {
+        dial_error(error, "sentinel: ", "unexpected reply");
+        return false;
+    }
+
+    return true;
 }
 
 
