@@ -316,7 +316,7 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_http_chorus_resolve_redis(cf, cmcf) != NGX_OK) {
+    if (ngx_http_chorus_redis_resolve(cf, cmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -385,6 +385,7 @@ ngx_http_chorus_init_process(ngx_cycle_t *cycle)
     }
 
     if (ngx_http_chorus_counters_init(cmcf, cycle) != NGX_OK
+        || ngx_http_chorus_recent_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_marks_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_repeats_init(cmcf, cycle) != NGX_OK)
     {
@@ -408,6 +409,7 @@ ngx_http_chorus_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_chorus_redis_exit(cmcf);
     ngx_http_chorus_marks_exit(cmcf);
+    ngx_http_chorus_recent_exit(cmcf);
 
     chorus_key_cache_destroy(cmcf->keys);
     chorus_crypto_destroy(cmcf->crypto);

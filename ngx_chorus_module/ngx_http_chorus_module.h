@@ -22,6 +22,8 @@
  *     repeat.c     marks made again, when main did not say how it ended
  *     redis.c      the connection to Redis on nginx's event loop
  *     redis_greeting.c   and what makes it usable
+ *     redis_sentinel.c   and who knows where it is
+ *     recent.c     what a Redis that restarts may forget
  *     status.c     counters and GET /api/v1/status
  */
 
@@ -56,11 +58,13 @@ typedef struct {
     ngx_atomic_t                acknowledged;   /* keys Redis has */
     ngx_atomic_t                lost;           /* dropped: the queue was full */
     ngx_atomic_t                reconnects;
+    ngx_atomic_t                resent;         /* Redis may have lost them */
 } ngx_http_chorus_counters_t;
 
 
 typedef struct ngx_http_chorus_redis_s  ngx_http_chorus_redis_t;
 typedef struct ngx_http_chorus_marks_s  ngx_http_chorus_marks_t;
+typedef struct ngx_http_chorus_recent_s  ngx_http_chorus_recent_t;
 typedef struct ngx_http_chorus_repeats_s  ngx_http_chorus_repeats_t;
 typedef struct ngx_http_chorus_upload_s  ngx_http_chorus_upload_t;
 typedef struct ngx_http_chorus_form_s  ngx_http_chorus_form_t;
@@ -75,7 +79,7 @@ typedef ngx_int_t (*ngx_http_chorus_body_pt)(ngx_http_request_t *r,
 typedef struct {
     ngx_str_t                   path;           /* chorus_config */
     chorus_config_t            *config;         /* NULL: not configured */
-    ngx_addr_t                 *redis_addrs;    /* resolved at start */
+    ngx_addr_t                 *redis_addrs;    /* or of its sentinels */
     ngx_uint_t                  nredis_addrs;
 
     ngx_shm_zone_t             *zone;           /* chorus_zone, or NULL */
@@ -90,6 +94,7 @@ typedef struct {
     chorus_key_cache_t         *keys;
     ngx_http_chorus_redis_t    *redis;
     ngx_http_chorus_marks_t    *marks;
+    ngx_http_chorus_recent_t   *recent;
     ngx_http_chorus_repeats_t  *repeats;
     ngx_http_chorus_counters_t *counters;       /* never NULL once started */
 } ngx_http_chorus_main_conf_t;
@@ -228,8 +233,6 @@ char *ngx_http_chorus_resolve_route(ngx_conf_t *cf,
 char *ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf);
 ngx_int_t ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
-    ngx_http_chorus_main_conf_t *cmcf);
-ngx_int_t ngx_http_chorus_resolve_redis(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
 
 /* location.c: notes the location that is being merged; the handler of the
@@ -374,6 +377,21 @@ void ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
 void ngx_http_chorus_marks_resume(ngx_http_chorus_marks_t *marks);
 ngx_uint_t ngx_http_chorus_marks_waiting(ngx_http_chorus_marks_t *marks);
 
+/* recent.c */
+ngx_int_t ngx_http_chorus_recent_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle);
+void ngx_http_chorus_recent_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* Redis has acknowledged a mark: "chorus:{R}", `name_len` of it, and key. */
+void ngx_http_chorus_recent_add(ngx_http_chorus_recent_t *recent,
+    ngx_str_t *mark, size_t name_len, unsigned facets);
+/* From redis.c, before ngx_http_chorus_marks_resume(): what Redis has
+ * acknowledged since then (of ngx_current_msec) may be gone; with `all`
+ * everything is. */
+void ngx_http_chorus_recent_forgotten(ngx_http_chorus_recent_t *recent,
+    ngx_msec_t since, ngx_uint_t all);
+/* From redis.c, now and then while it is ready: tells the debts. */
+void ngx_http_chorus_recent_tell(ngx_http_chorus_recent_t *recent);
+
 /* repeat.c */
 char *ngx_http_chorus_repeat_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -396,6 +414,9 @@ typedef enum {
 typedef void (*ngx_http_chorus_redis_pt)(void *data,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
 
+/* Addresses of redis.url, resolved where blocking is allowed. */
+ngx_int_t ngx_http_chorus_redis_resolve(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
 ngx_int_t ngx_http_chorus_redis_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
 void ngx_http_chorus_redis_exit(ngx_http_chorus_main_conf_t *cmcf);

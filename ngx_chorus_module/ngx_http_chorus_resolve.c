@@ -1,6 +1,6 @@
 /*
  * What names in directives mean: storages of chorus.json with credentials for
- * everybody and an upstream of their name, and the addresses of Redis.
+ * everybody and an upstream of their name.
  * Directives are read before chorus.json may be known, so this comes later.
  */
 
@@ -239,61 +239,6 @@ ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
             return NGX_ERROR;
         }
     }
-
-    return NGX_OK;
-}
-
-
-/* Names are resolved here, where blocking is allowed, as nginx does it for
- * the servers of an upstream. */
-
-ngx_int_t
-ngx_http_chorus_resolve_redis(ngx_conf_t *cf,
-    ngx_http_chorus_main_conf_t *cmcf)
-{
-    u_char              *p;
-    ngx_url_t            u;
-    chorus_redis_url_t  *redis;
-
-    redis = &cmcf->config->redis;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-
-    u.url.data = ngx_pnalloc(cf->pool, redis->host.len
-                                       + redis->unix_path.len
-                                       + sizeof("unix:[]:65535"));
-    if (u.url.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (redis->unix_path.len) {
-        p = ngx_sprintf(u.url.data, "unix:%*s", redis->unix_path.len,
-                        redis->unix_path.data);
-
-    } else if (ngx_strlchr((u_char *) redis->host.data,
-                           (u_char *) redis->host.data + redis->host.len, ':')
-               && redis->host.data[0] != '[')
-    {
-        p = ngx_sprintf(u.url.data, "[%*s]:%ui", redis->host.len,
-                        redis->host.data, (ngx_uint_t) redis->port);
-
-    } else {
-        p = ngx_sprintf(u.url.data, "%*s:%ui", redis->host.len,
-                        redis->host.data, (ngx_uint_t) redis->port);
-    }
-
-    u.url.len = p - u.url.data;
-    u.default_port = 6379;
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"%V\": redis.url: %s \"%V\"", &cmcf->path,
-                      u.err ? u.err : "no address for", &u.url);
-        return NGX_ERROR;
-    }
-
-    cmcf->redis_addrs = u.addrs;
-    cmcf->nredis_addrs = u.naddrs;
 
     return NGX_OK;
 }

@@ -458,7 +458,7 @@ ngx_http_chorus_status_answer(ngx_http_request_t *r, ngx_str_t *queue)
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
     n = cmcf->counters;
 
-    size = queue->len + 6 * NGX_ATOMIC_T_LEN + 256;
+    size = queue->len + 7 * NGX_ATOMIC_T_LEN + 256;
 
     p = ngx_pnalloc(r->pool, size);
     if (p == NULL) {
@@ -468,9 +468,10 @@ ngx_http_chorus_status_answer(ngx_http_request_t *r, ngx_str_t *queue)
     last = ngx_snprintf(p, size,
                         "{\"proxy\":{\"requests\":%uA,\"refused\":%uA,"
                         "\"marked\":%uA,\"acknowledged\":%uA,\"lost\":%uA,"
-                        "\"redis_connects\":%uA},\"queue\":%V}\n",
+                        "\"resent\":%uA,\"redis_connects\":%uA},"
+                        "\"queue\":%V}\n",
                         n->requests, n->refused, n->marked, n->acknowledged,
-                        n->lost, n->reconnects, queue);
+                        n->lost, n->resent, n->reconnects, queue);
 
     return ngx_http_chorus_api_send(r, NGX_HTTP_OK, p, last - p);
 }
