@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define STATUS_NAME_WIDTH  44
 
@@ -69,6 +70,48 @@ status_print_row(const json_t *row)
 }
 
 
+/* What is owed stands under its replication. */
+
+static void
+status_print_owed(const json_t *row)
+{
+    char           text[32];
+    time_t         since;
+    struct tm      tm;
+    const json_t  *owed = json_object_get(row, "owed");
+
+    if (!json_is_object(owed)) {
+        return;
+    }
+
+    since = (time_t) (status_number(owed, "since_ms") / 1000);
+
+    if (gmtime_r(&since, &tm) == NULL
+        || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+    {
+        text[0] = '\0';
+    }
+
+    printf("    scan owed: ");
+    status_print_text(owed, "reason", 0);
+    printf("at %s\n", text);
+}
+
+
+static void
+status_print_journal(const json_t *journal)
+{
+    printf("journal: %lld bytes in %lld segments, %lld intents open, "
+           "%lld adopted, %lld aborted, %lld debts\n",
+           (long long) status_number(journal, "bytes"),
+           (long long) status_number(journal, "segments"),
+           (long long) status_number(journal, "open"),
+           (long long) status_number(journal, "adopted"),
+           (long long) status_number(journal, "aborted"),
+           (long long) status_number(journal, "debts"));
+}
+
+
 static void
 status_print_proxy(const json_t *proxy)
 {
@@ -90,7 +133,7 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
     bool is_first)
 {
     char           path[128];
-    json_t        *root, *queue, *row, *next;
+    json_t        *root, *proxy, *queue, *row, *next;
     size_t         i;
 
     snprintf(path, sizeof(path), "/api/v1/status?cursor=%s", cursor);
@@ -108,7 +151,9 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
 
     } else {
         if (is_first) {
-            status_print_proxy(json_object_get(root, "proxy"));
+            proxy = json_object_get(root, "proxy");
+            status_print_proxy(proxy);
+            status_print_journal(json_object_get(proxy, "journal"));
             printf("\n%-*s%-8s%11s%9s %7s %7s %7s %10s\n",
                    STATUS_NAME_WIDTH, "REPLICATION", "STATE", "LAG",
                    "WAITING", "BUSY", "RETRY", "PARKED", "DONE");
@@ -116,6 +161,7 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
 
         json_array_foreach(json_object_get(queue, "replications"), i, row) {
             status_print_row(row);
+            status_print_owed(row);
         }
     }
 
