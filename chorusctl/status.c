@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define STATUS_NAME_WIDTH  44
 
@@ -67,34 +66,6 @@ status_print_row(const json_t *row)
            (long long) (status_number(counters, "synced")
                         + status_number(counters, "deleted")
                         + status_number(counters, "equal")));
-}
-
-
-/* What is owed stands under its replication. */
-
-static void
-status_print_owed(const json_t *row)
-{
-    char           text[32];
-    time_t         since;
-    struct tm      tm;
-    const json_t  *owed = json_object_get(row, "owed");
-
-    if (!json_is_object(owed)) {
-        return;
-    }
-
-    since = (time_t) (status_number(owed, "since_ms") / 1000);
-
-    if (gmtime_r(&since, &tm) == NULL
-        || strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-    {
-        text[0] = '\0';
-    }
-
-    printf("    scan owed: ");
-    status_print_text(owed, "reason", 0);
-    printf("at %s\n", text);
 }
 
 
@@ -161,7 +132,6 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
 
         json_array_foreach(json_object_get(queue, "replications"), i, row) {
             status_print_row(row);
-            status_print_owed(row);
         }
     }
 

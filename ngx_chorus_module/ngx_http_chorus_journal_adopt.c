@@ -690,6 +690,13 @@ ngx_http_chorus_journal_again(ngx_http_chorus_journal_t *journal)
          q = ngx_queue_next(q))
     {
         segment = ngx_queue_data(q, ngx_http_chorus_segment_t, queue);
+
+        /* what we have said to it ourselves, recent.c says again */
+
+        if (!segment->adopted) {
+            continue;
+        }
+
         segment->again = 1;
 
         if (adopt->segment == NULL) {

@@ -361,6 +361,8 @@ ngx_http_chorus_debt_send(ngx_http_chorus_debt_t *debt)
     if (every) {
         ngx_http_chorus_debt_word("chorus_owe_all", 14);
         ngx_http_chorus_debt_word("1", 1);
+        ngx_http_chorus_debt_word(CHORUS_REDIS_OWED,
+                                  sizeof(CHORUS_REDIS_OWED) - 1);
 
     } else {
         ngx_http_chorus_debt_word("chorus_owe", 10);
@@ -368,14 +370,14 @@ ngx_http_chorus_debt_send(ngx_http_chorus_debt_t *debt)
         ngx_http_chorus_debt_word(name, last - name);
         ngx_http_chorus_debt_word(CHORUS_REDIS_SCHEDULE,
                                   sizeof(CHORUS_REDIS_SCHEDULE) - 1);
+        ngx_http_chorus_debt_word(CHORUS_REDIS_REPLICATIONS,
+                                  sizeof(CHORUS_REDIS_REPLICATIONS) - 1);
     }
 
-    ngx_http_chorus_debt_word(CHORUS_REDIS_REPLICATIONS,
-                              sizeof(CHORUS_REDIS_REPLICATIONS) - 1);
+    ngx_http_chorus_debt_word(debt->reason.data, debt->reason.len);
 
     last = ngx_sprintf(age, "%uL", now);
     ngx_http_chorus_debt_word(age, last - age);
-    ngx_http_chorus_debt_word(debt->reason.data, debt->reason.len);
 
     return ngx_http_chorus_redis_call(debt->debts->cmcf->redis, argc, argv,
                                       lens, ngx_http_chorus_debt_done, debt);

@@ -22,9 +22,6 @@
 --     facets             narrower than everything  hash  key -> bits
 --     trouble            failed before             hash  key -> JSON
 --
--- What is not known by key any more is owed as a scan of the whole bucket: a
--- flag in the hash of R, with the reason and the times.
---
 -- All times are milliseconds of Redis' own clock.  docs/data-model.md has the
 -- whole picture.
 --
@@ -32,7 +29,7 @@
 -- error never leaves half a transition behind.
 
 
-local VERSION = 2
+local VERSION = 1
 
 local WAKE = 'chorus:wake'      -- channel: "R has something to claim"
 
@@ -868,47 +865,6 @@ end
 
 
 ----------------------------------------------------------------------------
--- Functions: owe
-----------------------------------------------------------------------------
-
-local function owe_read(a)
-    a.age_ms = args_integer(a, 'age_ms', 0, MS_MAX)
-    a.reason = args_string(a, 'reason', 1, REASON_LEN_MAX)
-end
-
-
--- A scan that began after owed_ms pays; owed_since_ms is the first that was
--- not paid.
-local function owe_one(r, a)
-    local since = digits(math.max(0, clock.ms - a.age_ms))
-
-    call('HSETNX', r.hash, 'owed_since_ms', since)
-    call('HSET', r.hash, 'owed_ms', digits(clock.ms),
-         'owed_reason', a.reason)
-end
-
-
-local function owe(r, a)
-    replication_create(r, a.set)
-    owe_one(r, a)
-
-    return 1
-end
-
-
--- Each replication there is: nobody knows whose keys they were.
-local function owe_all(keys, a)
-    local names = call('SMEMBERS', keys[1])
-
-    for _, name in ipairs(names) do
-        owe_one(replication_open(name), a)
-    end
-
-    return #names
-end
-
-
-----------------------------------------------------------------------------
 -- Functions: claim
 ----------------------------------------------------------------------------
 
@@ -1335,20 +1291,6 @@ local function counters_json(r)
 end
 
 
--- null, or since when, until when and why
-local function owed_json(r)
-    local h = call('HMGET', r.hash, 'owed_since_ms', 'owed_ms',
-                   'owed_reason')
-
-    if not h[1] then
-        return 'null'
-    end
-
-    return json_object({ 'since_ms', h[1], 'last_ms', h[2] or h[1],
-                         'reason', json_string(h[3] or '') })
-end
-
-
 local function stats_json(r, stats)
     local h = call('HMGET', r.hash, 'user', 'bucket', 'follower', 'target',
                    'state', 'created_ms')
@@ -1366,8 +1308,6 @@ local function stats_json(r, stats)
         fields[#fields + 1] = text
     end
 
-    fields[#fields + 1] = 'owed'
-    fields[#fields + 1] = owed_json(r)
     fields[#fields + 1] = 'counters'
     fields[#fields + 1] = counters_json(r)
 
@@ -1688,10 +1628,6 @@ local FUNCTIONS = {
       run = function() return VERSION end },
     { name = 'mark', keys = 'change', flags = WRITES, read = mark_read,
       run = mark },
-    { name = 'owe', keys = 'change', flags = DRAINS, read = owe_read,
-      run = owe },
-    { name = 'owe_all', keys = 'replications', flags = DRAINS,
-      read = owe_read, run = owe_all },
     { name = 'claim', keys = 'schedule', flags = DRAINS, read = claim_read,
       run = claim },
     { name = 'renew', keys = 'schedule_or_none', flags = DRAINS,

@@ -23,7 +23,7 @@ def test_a_newer_library_finds_all_data(q, client, library):
     q.mark('waiting')
     q.mark('held', age=1000)
     held = q.claim_one()
-    newer = library.replace('local VERSION = 2\n', 'local VERSION = 3\n')
+    newer = library.replace('local VERSION = 1\n', 'local VERSION = 2\n')
     client.execute_command('FUNCTION', 'LOAD', 'REPLACE', newer)
     assert q.fcall_ro('version', 0) == 2
     assert q.done(held) == [1]
