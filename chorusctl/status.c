@@ -97,6 +97,25 @@ status_print_proxy(const json_t *proxy)
 }
 
 
+/* "debt" is null when nothing is owed.  Until a scan has paid it, keys may
+ * differ that no queue knows of. */
+
+static void
+status_print_debt(const json_t *owner, const char *who)
+{
+    const json_t  *debt = json_object_get(owner, "debt");
+
+    if (!json_is_object(debt)) {
+        return;
+    }
+
+    printf("%s a scan: ", who);
+    status_print_text(debt, "reason", 12);
+    status_print_lag(status_number(debt, "age_ms"));
+    printf("\n");
+}
+
+
 /* The replications come in pages; the cursor is Redis' and "0" at the end. */
 
 static int
@@ -132,6 +151,7 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
 
         json_array_foreach(json_object_get(queue, "replications"), i, row) {
             status_print_row(row);
+            status_print_debt(row, "    owes");
         }
     }
 
@@ -142,6 +162,10 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
 
     } else {
         snprintf(cursor, size, "%lld", (long long) json_integer_value(next));
+    }
+
+    if (!options->json && strcmp(cursor, "0") == 0) {
+        status_print_debt(queue, "all replications owe");
     }
 
     json_decref(root);

@@ -87,6 +87,7 @@ struct ngx_http_chorus_journal_s {
     ngx_http_chorus_segment_t    *current;      /* NULL: none */
     uint64_t                      order;
     uint64_t                      ids;
+    uint64_t                      started;      /* ms of the epoch */
 
     /* ABORT and DONE that go with the next write, or at the end of this turn
      * of the event loop */

@@ -121,6 +121,7 @@ ngx_http_chorus_adopt_look(ngx_http_chorus_journal_t *journal)
     if (ngx_open_dir(&journal->dir, &dir) == NGX_ERROR) {
         ngx_http_chorus_journal_fails(journal, ngx_errno,
                                       "the folder cannot be read");
+        journal->current = NULL;
         return;
     }
 
@@ -365,7 +366,11 @@ ngx_http_chorus_adopt_survey(ngx_http_chorus_adopt_t *adopt)
             continue;
         }
 
-        adopt->is_closed = (record.type == CHORUS_JOURNAL_CLOSED);
+        /* of a process that we have replaced: then nothing can have come
+         * between its last word with Redis and our first */
+
+        adopt->is_closed = (record.type == CHORUS_JOURNAL_CLOSED
+                            && record.id >= adopt->journal->started);
 
         if (adopt->is_closed) {
             /* for the rest of the window */

@@ -269,11 +269,30 @@ ngx_http_chorus_segment_older(ngx_http_chorus_segment_t *a,
 }
 
 
+ngx_http_chorus_segment_t *
+ngx_http_chorus_journal_oldest(ngx_http_chorus_journal_t *journal)
+{
+    if (journal == NULL || ngx_queue_empty(&journal->segments)) {
+        return NULL;
+    }
+
+    return ngx_queue_data(ngx_queue_head(&journal->segments),
+                          ngx_http_chorus_segment_t, queue);
+}
+
+
 void
 ngx_http_chorus_segments_tidy(ngx_http_chorus_journal_t *journal)
 {
     ngx_queue_t                *q;
     ngx_http_chorus_segment_t  *segment;
+
+    if (ngx_exiting
+        || !ngx_http_chorus_redis_is_ready(journal->cmcf->redis))
+    {
+        /* when it is back, it may have forgotten what it had */
+        return;
+    }
 
     while (!ngx_queue_empty(&journal->segments)) {
         q = ngx_queue_head(&journal->segments);
@@ -480,6 +499,10 @@ ngx_http_chorus_segment_close(ngx_http_chorus_segment_t *segment)
     u_char                   bytes[CHORUS_JOURNAL_HEAD];
     chorus_journal_record_t  record;
 
+    if (!segment->journal->cmcf->redis_was_well) {
+        return 0;
+    }
+
     if (ngx_http_chorus_segment_is_over(segment)) {
         return 1;
     }
@@ -487,6 +510,7 @@ ngx_http_chorus_segment_close(ngx_http_chorus_segment_t *segment)
     ngx_memzero(&record, sizeof(chorus_journal_record_t));
 
     record.type = CHORUS_JOURNAL_CLOSED;
+    record.id = ngx_http_chorus_journal_now();
     record.time_ms = ngx_http_chorus_journal_now()
                      - (ngx_current_msec - segment->settled);
 

@@ -519,6 +519,7 @@ ngx_http_chorus_batch_done(void *data, ngx_http_chorus_redis_result_t result,
     ngx_http_chorus_batch_t *batch = data;
 
     ngx_queue_t              *q;
+    ngx_http_chorus_mark_t   *mark;
     ngx_http_chorus_marks_t  *marks;
 
     marks = batch->marks;
@@ -545,8 +546,11 @@ ngx_http_chorus_batch_done(void *data, ngx_http_chorus_redis_result_t result,
     while (!ngx_queue_empty(&batch->queue)) {
         q = ngx_queue_head(&batch->queue);
         ngx_queue_remove(q);
-        ngx_http_chorus_mark_free(marks,
-                            ngx_queue_data(q, ngx_http_chorus_mark_t, queue));
+
+        mark = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
+        ngx_http_chorus_recent_add(marks->cmcf->recent, &mark->node.str,
+                                   mark->name_len, mark->facets);
+        ngx_http_chorus_mark_free(marks, mark);
     }
 
     ngx_free(batch);

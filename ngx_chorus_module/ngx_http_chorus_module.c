@@ -28,8 +28,6 @@ static ngx_int_t ngx_http_chorus_check_upstream(ngx_conf_t *cf,
     chorus_storage_t *storage);
 static ngx_int_t ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
-static ngx_int_t ngx_http_chorus_resolve_redis(ngx_conf_t *cf,
-    ngx_http_chorus_main_conf_t *cmcf);
 static ngx_int_t ngx_http_chorus_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_chorus_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_chorus_init_process(ngx_cycle_t *cycle);
@@ -555,61 +553,6 @@ ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
 }
 
 
-/* Names are resolved here, where blocking is allowed, as nginx does it for
- * the servers of an upstream. */
-
-static ngx_int_t
-ngx_http_chorus_resolve_redis(ngx_conf_t *cf,
-    ngx_http_chorus_main_conf_t *cmcf)
-{
-    u_char              *p;
-    ngx_url_t            u;
-    chorus_redis_url_t  *redis;
-
-    redis = &cmcf->config->redis;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-
-    u.url.data = ngx_pnalloc(cf->pool, redis->host.len
-                                       + redis->unix_path.len
-                                       + sizeof("unix:[]:65535"));
-    if (u.url.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (redis->unix_path.len) {
-        p = ngx_sprintf(u.url.data, "unix:%*s", redis->unix_path.len,
-                        redis->unix_path.data);
-
-    } else if (ngx_strlchr((u_char *) redis->host.data,
-                           (u_char *) redis->host.data + redis->host.len, ':')
-               && redis->host.data[0] != '[')
-    {
-        p = ngx_sprintf(u.url.data, "[%*s]:%ui", redis->host.len,
-                        redis->host.data, (ngx_uint_t) redis->port);
-
-    } else {
-        p = ngx_sprintf(u.url.data, "%*s:%ui", redis->host.len,
-                        redis->host.data, (ngx_uint_t) redis->port);
-    }
-
-    u.url.len = p - u.url.data;
-    u.default_port = 6379;
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"%V\": redis.url: %s \"%V\"", &cmcf->path,
-                      u.err ? u.err : "no address for", &u.url);
-        return NGX_ERROR;
-    }
-
-    cmcf->redis_addrs = u.addrs;
-    cmcf->nredis_addrs = u.naddrs;
-
-    return NGX_OK;
-}
-
-
 static ngx_int_t
 ngx_http_chorus_preconfiguration(ngx_conf_t *cf)
 {
@@ -630,7 +573,7 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_http_chorus_resolve_redis(cf, cmcf) != NGX_OK) {
+    if (ngx_http_chorus_redis_resolve(cf, cmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -703,6 +646,7 @@ ngx_http_chorus_init_process(ngx_cycle_t *cycle)
     }
 
     if (ngx_http_chorus_counters_init(cmcf, cycle) != NGX_OK
+        || ngx_http_chorus_recent_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_marks_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_repeats_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_journal_init(cmcf, cycle) != NGX_OK
@@ -731,6 +675,7 @@ ngx_http_chorus_exit_process(ngx_cycle_t *cycle)
     ngx_http_chorus_journal_exit(cmcf);
     ngx_http_chorus_marks_exit(cmcf);
     ngx_http_chorus_repeats_exit(cmcf);
+    ngx_http_chorus_recent_exit(cmcf);
 
     chorus_key_cache_destroy(cmcf->keys);
     chorus_crypto_destroy(cmcf->crypto);

@@ -21,6 +21,8 @@
  *     journal*.c   what is not in Redis yet, in files (see journal.h)
  *     redis.c      the connection to Redis on nginx's event loop
  *     redis_greeting.c   and what makes it usable
+ *     redis_sentinel.c   and who knows where it is
+ *     recent.c     what a Redis that restarts may forget
  *     status.c     counters and GET /api/v1/status
  */
 
@@ -60,11 +62,13 @@ typedef struct {
     ngx_atomic_t                settled;        /* of them: are over */
     ngx_atomic_t                adopted;        /* taken from other processes */
     ngx_atomic_t                debts;          /* scans Redis is to know of */
+    ngx_atomic_t                resent;         /* Redis may have lost them */
 } ngx_http_chorus_counters_t;
 
 
 typedef struct ngx_http_chorus_redis_s  ngx_http_chorus_redis_t;
 typedef struct ngx_http_chorus_marks_s  ngx_http_chorus_marks_t;
+typedef struct ngx_http_chorus_recent_s  ngx_http_chorus_recent_t;
 typedef struct ngx_http_chorus_repeats_s  ngx_http_chorus_repeats_t;
 typedef struct ngx_http_chorus_debts_s  ngx_http_chorus_debts_t;
 typedef struct ngx_http_chorus_journal_s  ngx_http_chorus_journal_t;
@@ -84,7 +88,7 @@ typedef ngx_int_t (*ngx_http_chorus_body_pt)(ngx_http_request_t *r,
 typedef struct {
     ngx_str_t                   path;           /* chorus_config */
     chorus_config_t            *config;         /* NULL: not configured */
-    ngx_addr_t                 *redis_addrs;    /* resolved at start */
+    ngx_addr_t                 *redis_addrs;    /* or of its sentinels */
     ngx_uint_t                  nredis_addrs;
 
     ngx_shm_zone_t             *zone;           /* chorus_zone, or NULL */
@@ -102,9 +106,11 @@ typedef struct {
     chorus_key_cache_t         *keys;
     ngx_http_chorus_redis_t    *redis;
     ngx_http_chorus_marks_t    *marks;
+    ngx_http_chorus_recent_t   *recent;
     ngx_http_chorus_repeats_t  *repeats;
     ngx_http_chorus_journal_t  *journal;        /* NULL: without */
     ngx_http_chorus_debts_t    *debts;
+    unsigned                    redis_was_well:1;   /* when we left it */
     ngx_http_chorus_counters_t *counters;       /* never NULL once started */
 } ngx_http_chorus_main_conf_t;
 
@@ -372,6 +378,21 @@ ngx_uint_t ngx_http_chorus_marks_is_busy(ngx_http_chorus_marks_t *marks);
 void ngx_http_chorus_marks_resume(ngx_http_chorus_marks_t *marks);
 ngx_uint_t ngx_http_chorus_marks_waiting(ngx_http_chorus_marks_t *marks);
 
+/* recent.c */
+ngx_int_t ngx_http_chorus_recent_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle);
+void ngx_http_chorus_recent_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* Redis has acknowledged a mark: "chorus:{R}", `name_len` of it, and key. */
+void ngx_http_chorus_recent_add(ngx_http_chorus_recent_t *recent,
+    ngx_str_t *mark, size_t name_len, unsigned facets);
+/* From redis.c, before ngx_http_chorus_marks_resume(): what Redis has
+ * acknowledged since then (of ngx_current_msec) may be gone; with `all`
+ * everything is. */
+void ngx_http_chorus_recent_forgotten(ngx_http_chorus_recent_t *recent,
+    ngx_msec_t since, ngx_uint_t all);
+/* From redis.c, now and then while it is ready: tells the debts. */
+void ngx_http_chorus_recent_tell(ngx_http_chorus_recent_t *recent);
+
 /* repeat.c */
 char *ngx_http_chorus_repeat_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -401,7 +422,8 @@ void ngx_http_chorus_journal_sum(ngx_http_chorus_journal_t *journal,
 ngx_uint_t ngx_http_chorus_journal_may_write(
     ngx_http_chorus_journal_t *journal);
 
-/* journal_adopt.c: marks all of the last `window` again; NULL is fine */
+/* journal_adopt.c: marks again what other processes have said to Redis in
+ * their last moments; NULL is fine */
 void ngx_http_chorus_journal_again(ngx_http_chorus_journal_t *journal);
 
 /* journal_intent.c */
@@ -424,6 +446,9 @@ ngx_http_chorus_segment_t *ngx_http_chorus_intent_segment(
 /* journal_segment.c */
 void ngx_http_chorus_segment_hold(ngx_http_chorus_segment_t *segment);
 void ngx_http_chorus_segment_release(ngx_http_chorus_segment_t *segment);
+/* NULL without a journal, or when it is empty. */
+ngx_http_chorus_segment_t *ngx_http_chorus_journal_oldest(
+    ngx_http_chorus_journal_t *journal);
 /* Of two, either of which may be NULL. */
 ngx_http_chorus_segment_t *ngx_http_chorus_segment_older(
     ngx_http_chorus_segment_t *a, ngx_http_chorus_segment_t *b);
@@ -463,6 +488,9 @@ typedef enum {
 typedef void (*ngx_http_chorus_redis_pt)(void *data,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
 
+/* Addresses of redis.url, resolved where blocking is allowed. */
+ngx_int_t ngx_http_chorus_redis_resolve(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
 ngx_int_t ngx_http_chorus_redis_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
 void ngx_http_chorus_redis_exit(ngx_http_chorus_main_conf_t *cmcf);

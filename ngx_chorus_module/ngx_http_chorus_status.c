@@ -467,7 +467,7 @@ ngx_http_chorus_status_answer(ngx_http_request_t *r, ngx_str_t *queue)
     open = (ngx_atomic_int_t) (n->intents - n->aborted - n->settled);
     open = ngx_max(open, 0);
 
-    size = queue->len + 13 * NGX_ATOMIC_T_LEN + 512;
+    size = queue->len + 14 * NGX_ATOMIC_T_LEN + 512;
 
     p = ngx_pnalloc(r->pool, size);
     if (p == NULL) {
@@ -477,14 +477,14 @@ ngx_http_chorus_status_answer(ngx_http_request_t *r, ngx_str_t *queue)
     last = ngx_snprintf(p, size,
                         "{\"proxy\":{\"requests\":%uA,\"refused\":%uA,"
                         "\"marked\":%uA,\"acknowledged\":%uA,\"lost\":%uA,"
-                        "\"redis_connects\":%uA,"
+                        "\"resent\":%uA,\"redis_connects\":%uA,"
                         "\"journal\":{\"bytes\":%O,\"segments\":%ui,"
                         "\"intents\":%uA,\"open\":%A,\"aborted\":%uA,"
                         "\"adopted\":%uA,\"debts\":%uA}},"
                         "\"queue\":%V}\n",
                         n->requests, n->refused, n->marked, n->acknowledged,
-                        n->lost, n->reconnects, bytes, segments, n->intents,
-                        open, n->aborted, n->adopted, n->debts, queue);
+                        n->lost, n->resent, n->reconnects, bytes, segments,
+                        n->intents, open, n->aborted, n->adopted, n->debts, queue);
 
     return ngx_http_chorus_api_send(r, NGX_HTTP_OK, p, last - p);
 }

@@ -108,7 +108,7 @@ is($reply->{body}, '', 'has no body either');
 my $before = status();
 is_deeply([sort keys %$before], ['proxy', 'queue'], 'two parts');
 is_deeply([sort keys %{ $before->{proxy} }], [qw(acknowledged lost marked
-    redis_connects refused requests)], 'the counters of the proxy');
+    redis_connects refused requests resent)], 'the counters of the proxy');
 is($before->{queue}{replications_total}, 0, 'no replication yet');
 
 my @requests = (
@@ -125,7 +125,7 @@ my $after = status();
 my %more = map { $_ => $after->{proxy}{$_} - $before->{proxy}{$_} }
     keys %{ $after->{proxy} };
 is_deeply(\%more, { requests => 7, refused => 1, marked => 5,
-    acknowledged => 5, lost => 0, redis_connects => 0 },
+    acknowledged => 5, lost => 0, resent => 0, redis_connects => 0 },
     'the counters rise') or diag(explain(\%more));
 
 my %rows = map { $_->{replication} => $_ } @{ $after->{queue}{replications} };
