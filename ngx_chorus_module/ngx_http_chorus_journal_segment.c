@@ -449,7 +449,9 @@ ngx_http_chorus_segment_carry_one(ngx_http_chorus_intent_t *intent)
 
     if (rc == NGX_OK) {
         ngx_queue_remove(&intent->queue);
-        ngx_http_chorus_segment_release(intent->segment);
+
+        /* Redis was told nothing: this is no reason to wait */
+        intent->segment->refs--;
 
         intent->offset = to->size - intent->len;
         intent->segment = to;

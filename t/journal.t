@@ -252,5 +252,58 @@ arrive('if Redis has forgotten meanwhile, it is marked again',
     map { "quit-$_" } 1 .. 5);
 ok(wait_for(sub { !$journal->segments }, 6), 'but removed in the end');
 
+
+
+# ---- main may still be at work ----
+
+# Takes the mark away, as a worker would; returns how often it came back.
+sub times_marked {
+    my ($key, $seconds) = @_;
+
+    my $times = 0;
+    for (my $end = time + $seconds; time < $end; sleep 0.05) {
+        $times += eval { $redis->call('ZREM',
+            'chorus:{alice:bkt:follower}:dirty', $key) } // 0;
+    }
+    return $times;
+}
+
+start_nginx('window=1s', more => 'chorus_repeat 3s;');
+put('late', 500);
+is(times_marked('late', 1), 1, 'an outcome that is not known: one mark');
+isnt(($journal->types)[-1], 'done', 'and the intent stays open');
+ok(kill_worker(), 'killed before it is marked again');
+is(times_marked('late', 5), 2, 'the next process marks at once, and later');
+ok(wait_for(sub { !$journal->segments }, 6), 'then the intent is closed');
+
+put('reload', 500);
+$nginx->hup;
+ok(wait_for(sub { $nginx->workers == 1 }, 2.5),
+    'a reload: the old process does not stay to mark again');
+cmp_ok(times_marked('reload', 5), '>=', 2, 'the new one does it');
+ok(wait_for(sub { !$journal->segments }, 6), 'and closes the intent');
+
+put('known', 200);
+is(times_marked('known', 1), 1, 'an outcome that is known: one mark');
+ok(kill_worker(), 'killed');
+cmp_ok(times_marked('known', 5), '<=', 1, 'it is not marked again later');
+
+
+# ---- a request that takes long ----
+
+start_nginx('window=1s segment_size=4k');
+$socket = send_put('long', 'wait:12');
+wait_for { has_begun('long') };
+my ($first) = $journal->segments;
+put("short-$_") for 1 .. 200;
+cmp_ok(scalar $journal->segments, '>', 2, 'many segments');
+ok(wait_for(sub { !-e $first }, 6),
+    'an open request does not keep the segment it began in');
+ok(wait_for(sub { $journal->segments <= 2 }, 6), 'and all others go');
+is(scalar(grep { $_->{keys}[0] eq 'long' } $journal->intents), 1,
+    'it is in one of those that stay');
+ok(kill_worker(), 'killed');
+arrive('it is marked', 'long');
+
 undef $nginx if $nginx->stop('TERM');
 done_testing();
