@@ -24,7 +24,7 @@ Chorus::Storage->start;
 write_file("$Folder/chorus.json",
     chorus_json(redis => { url => $redis->url }), 0600);
 
-my @config = (config => server_config(proxy_location('/')));
+my %config = (config => server_config(proxy_location('/')));
 my $journal = Chorus::Journal->new("$Folder/journal");
 my $nginx;
 
@@ -35,7 +35,7 @@ sub start_nginx {
     $nginx->stop('TERM') if $nginx;
     $journal->clean unless delete $options{keeps};
     my $more = delete $options{more} // '';
-    $nginx = Chorus::Nginx->start(@config, http => http_config()
+    $nginx = Chorus::Nginx->start(%config, http => http_config()
         . $journal->directive($arguments) . "chorus_repeat off;$more",
         %options);
     wait_for { !$redis->{pid} || $nginx->log =~ /Redis is ready/ };
@@ -226,6 +226,21 @@ begin_redis();
 ok(wait_for(sub { put('accepted')->{status} == 200 }, 10),
     'room again: writes pass again');
 is(owed(), undef, 'and nothing is owed');
+
+# more debts than one file has room for, over and over
+$redis->end;
+start_nginx("@small",
+    config => server_config(proxy_location('/'), map {
+        proxy_location("/many-$_/", 'chorus_replicate follower archive;')
+    } 1 .. 80));
+fill();
+$nginx->exchange(request(PUT => "/many-$_/k", body => '')) for 1 .. 80;
+my @debts = map { $_->{debt} } $journal->records($journal->debts);
+is($debts[-1], '*', 'too many buckets owe a scan: then all do');
+cmp_ok(scalar @debts, '<=', 64, 'and no more is written');
+begin_redis();
+ok(wait_for(sub { (all_owed() // '') =~ /^journal full/ }, 8),
+    'Redis hears that all owe') or diag(all_owed());
 stop_nginx('full');
 
 
