@@ -214,6 +214,8 @@ wait_for { has_begun('unknown') };
 ok(kill_worker(), 'killed while main is at work');
 arrive('that is adopted', 'unknown');
 is(status()->{proxy}{journal}{adopted}, 6, 'and counted');
+is_deeply([sort keys %{ status()->{proxy}{journal} }], [qw(aborted adopted
+    bytes debts intents open segments)], 'as the rest of it');
 
 $redis->end;
 put("master-$_") for 1 .. 5;
