@@ -70,6 +70,20 @@ status_print_row(const json_t *row)
 
 
 static void
+status_print_journal(const json_t *journal)
+{
+    printf("journal: %lld bytes in %lld segments, %lld intents open, "
+           "%lld adopted, %lld aborted, %lld debts\n",
+           (long long) status_number(journal, "bytes"),
+           (long long) status_number(journal, "segments"),
+           (long long) status_number(journal, "open"),
+           (long long) status_number(journal, "adopted"),
+           (long long) status_number(journal, "aborted"),
+           (long long) status_number(journal, "debts"));
+}
+
+
+static void
 status_print_proxy(const json_t *proxy)
 {
     printf("proxy: %lld requests, %lld refused, %lld changes marked, "
@@ -109,7 +123,7 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
     bool is_first)
 {
     char           path[128];
-    json_t        *root, *queue, *row, *next;
+    json_t        *root, *proxy, *queue, *row, *next;
     size_t         i;
 
     snprintf(path, sizeof(path), "/api/v1/status?cursor=%s", cursor);
@@ -127,7 +141,13 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
 
     } else {
         if (is_first) {
-            status_print_proxy(json_object_get(root, "proxy"));
+            proxy = json_object_get(root, "proxy");
+            status_print_proxy(proxy);
+
+            if (json_is_object(json_object_get(proxy, "journal"))) {
+                status_print_journal(json_object_get(proxy, "journal"));
+            }
+
             printf("\n%-*s%-8s%11s%9s %7s %7s %7s %10s\n",
                    STATUS_NAME_WIDTH, "REPLICATION", "STATE", "LAG",
                    "WAITING", "BUSY", "RETRY", "PARKED", "DONE");

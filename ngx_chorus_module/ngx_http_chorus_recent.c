@@ -255,6 +255,7 @@ ngx_http_chorus_recent_forgotten(ngx_http_chorus_recent_t *recent,
     ngx_uint_t  n;
 
     n = ngx_http_chorus_recent_resend(recent, since, all);
+    ngx_http_chorus_journal_again(recent->cmcf->journal);
     ngx_http_chorus_recent_owe(recent, since, all);
 
     (void) ngx_atomic_fetch_add(&recent->cmcf->counters->resent, n);
@@ -281,7 +282,11 @@ ngx_http_chorus_recent_resend(ngx_http_chorus_recent_t *recent,
     ngx_uint_t                      n;
     ngx_queue_t                    *q;
     chorus_str_t                    replication, key;
+    ngx_http_chorus_segment_t      *segment;
     ngx_http_chorus_recent_mark_t  *mark;
+
+    /* that of its intent is there still, and not before this one */
+    segment = ngx_http_chorus_journal_oldest(recent->cmcf->journal);
 
     for (n = 0; !ngx_queue_empty(&recent->marks); n++) {
 
@@ -299,7 +304,7 @@ ngx_http_chorus_recent_resend(ngx_http_chorus_recent_t *recent,
         key.len = mark->len;
 
         ngx_http_chorus_mark(recent->cmcf->marks, replication, key,
-                             mark->facets);
+                             mark->facets, ngx_current_msec, segment);
 
         ngx_http_chorus_recent_drop(recent, mark);
     }

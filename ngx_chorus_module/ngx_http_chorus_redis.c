@@ -116,6 +116,11 @@ ngx_http_chorus_redis_exit(ngx_http_chorus_main_conf_t *cmcf)
 
     redis->stopped = 1;
 
+    if (redis->ac) {
+        redis->cmcf->redis_was_well =
+                              (redis->state == NGX_HTTP_CHORUS_REDIS_READY);
+    }
+
     if (redis->reconnect.timer_set) {
         ngx_del_timer(&redis->reconnect);
     }

@@ -107,7 +107,7 @@ is($reply->{body}, '', 'has no body either');
 
 my $before = status();
 is_deeply([sort keys %$before], ['proxy', 'queue'], 'two parts');
-is_deeply([sort keys %{ $before->{proxy} }], [qw(acknowledged lost marked
+is_deeply([sort keys %{ $before->{proxy} }], [qw(acknowledged journal lost marked
     redis_connects refused requests resent)], 'the counters of the proxy');
 is($before->{queue}{replications_total}, 0, 'no replication yet');
 
@@ -122,6 +122,8 @@ $nginx->exchange(request(@$_)) for @requests;
 $redis->marks(4);
 
 my $after = status();
+is($before->{proxy}{journal}, undef, 'no journal, nothing of it');
+delete $_->{proxy}{journal} for $before, $after;
 my %more = map { $_ => $after->{proxy}{$_} - $before->{proxy}{$_} }
     keys %{ $after->{proxy} };
 is_deeply(\%more, { requests => 7, refused => 1, marked => 5,
