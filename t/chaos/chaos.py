@@ -302,7 +302,6 @@ def main():
         finally:
             run.lanes.kill_orphans()
             stack.end()
-            history.close()
 
     run.report(lambda text: print(text, flush=True))
     if run.verdict.found:

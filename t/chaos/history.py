@@ -46,20 +46,12 @@ class History:
         """The end of a fault, or a phase of the run."""
         self.write(at=self.now(), note=what)
 
-    def close(self):
-        self.file.close()
-
     def lines(self):
         with self.lock:
             self.file.flush()
         with open(self.path) as f:
             for line in f:
                 yield json.loads(line)
-
-
-def is_about(line, bucket, key):
-    """Whether a line may have changed this key; of a bucket itself: ""."""
-    return line.get("bucket") == bucket and key in line["keys"]
 
 
 def story(history, chosen, seconds=2, most=12):
