@@ -2,9 +2,10 @@
 #
 #   make BUILD=build/asan SANITIZE=address,undefined   an instrumented build
 #   make CC=clang BUILD=build/clang                    with another compiler
+#   make CRASH_POINTS=1                                for t/crash.t
 #   make V=1                                           show the commands
 
-BUILD     ?= build
+BUILD     ?= $(if $(CRASH_POINTS),build/crash,build)
 OPT       ?= -O2 -g
 SANITIZE  ?=
 NGINX_SRC ?= /usr/share/nginx/src
@@ -17,6 +18,8 @@ ifneq ($(SANITIZE),)
 sanitize := -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined \
             -fno-omit-frame-pointer
 endif
+
+crash := $(if $(CRASH_POINTS),-DCHORUS_CRASH_POINTS=1)
 
 q   := $(if $(V),,@)
 say := @$(if $(V),:,echo)
@@ -172,7 +175,7 @@ $(nginx_tree)/objs/Makefile: $(module_deps)
 	@cp -r $(NGINX_SRC)/. $(nginx_tree)/
 	$(say) "  CONF  $(nginx_tree)"
 	$(q)cd $(nginx_tree) && ./configure --with-compat --with-cc="$(CC)" \
-	    --with-cc-opt="-D_GNU_SOURCE $(OPT) $(sanitize)" \
+	    --with-cc-opt="-D_GNU_SOURCE $(OPT) $(sanitize) $(crash)" \
 	    --with-ld-opt="$(sanitize)" \
 	    --with-http_ssl_module --with-http_v2_module --with-threads \
 	    --add-dynamic-module="$(CURDIR)" > configure.log \

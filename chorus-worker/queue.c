@@ -33,12 +33,38 @@ static const char *const  queue_settlements[] = {
 };
 
 
+static chorus_redis_host_t *
+queue_copy_sentinels(chorus_mem_t *mem, const chorus_redis_url_t *url)
+{
+    size_t                i;
+    chorus_redis_host_t  *copy;
+
+    copy = chorus_alloc(mem, url->nsentinels * sizeof(chorus_redis_host_t));
+
+    for (i = 0; copy != NULL && i < url->nsentinels; i++) {
+        copy[i].port = url->sentinels[i].port;
+        copy[i].name = chorus_str_dup(mem, url->sentinels[i].name);
+    }
+
+    return copy;
+}
+
+
 static chorus_redis_url_t
 queue_copy_url(chorus_mem_t *mem, const chorus_redis_url_t *url)
 {
     chorus_redis_url_t  copy;
 
     copy = *url;
+
+    if (url->nsentinels != 0) {
+        copy.sentinels = queue_copy_sentinels(mem, url);
+        copy.nsentinels = copy.sentinels == NULL ? 0 : url->nsentinels;
+    }
+
+    copy.service = chorus_str_dup(mem, url->service);
+    copy.sentinel_user = chorus_str_dup(mem, url->sentinel_user);
+    copy.sentinel_password = chorus_str_dup(mem, url->sentinel_password);
     copy.host = chorus_str_dup(mem, url->host);
     copy.unix_path = chorus_str_dup(mem, url->unix_path);
     copy.user = chorus_str_dup(mem, url->user);
@@ -76,17 +102,22 @@ queue_create(const chorus_redis_url_t *url, const char *worker_id)
 }
 
 
-void
-queue_destroy(queue_t *queue)
+static void
+queue_wipe(chorus_str_t password)
 {
-    chorus_str_t  password;
-
-    queue_connection_close(&queue->connection);
-
-    password = queue->connection.url.password;
     if (password.len != 0) {
         chorus_secret_wipe((void *) (uintptr_t) password.data, password.len);
     }
+}
+
+
+void
+queue_destroy(queue_t *queue)
+{
+    queue_connection_close(&queue->connection);
+
+    queue_wipe(queue->connection.url.password);
+    queue_wipe(queue->connection.url.sentinel_password);
 
     chorus_arena_destroy(queue->arena);
     chorus_arena_destroy(queue->forever);

@@ -2,17 +2,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/rand.h>
+
 #include "chorus_crypto.h"
 #include "chorus_library.h"
 #include "clock.h"
 #include "log.h"
 #include "queue_connection.h"
+#include "queue_dial.h"
 
-#define QUEUE_CONNECT_TIMEOUT_S  2
-#define QUEUE_COMMAND_TIMEOUT_S  5
 #define QUEUE_BACKOFF_MIN_MS     100
 #define QUEUE_BACKOFF_MAX_MS     2000
-#define QUEUE_HOST_SIZE          256
+#define QUEUE_LOOK_MS            2000
 
 
 void
@@ -58,127 +59,26 @@ queue_connection_lost(queue_connection_t *connection, const char *why)
 
 
 static redisContext *
-queue_connection_dial(const chorus_redis_url_t *url)
-{
-    char            name[QUEUE_HOST_SIZE];
-    chorus_str_t    where;
-    struct timeval  timeout = { QUEUE_CONNECT_TIMEOUT_S, 0 };
-
-    where = url->unix_path.len != 0 ? url->unix_path : url->host;
-
-    if (where.len >= sizeof(name)) {
-        return NULL;
-    }
-
-    memcpy(name, where.data, where.len);
-    name[where.len] = '\0';
-
-    return url->unix_path.len != 0
-           ? redisConnectUnixWithTimeout(name, timeout)
-           : redisConnectWithTimeout(name, url->port, timeout);
-}
-
-
-/* AUTH, SELECT and the like: true when Redis said OK */
-
-static bool
-queue_connection_tell(queue_connection_t *connection, redisContext *redis,
-    queue_command_t *command, char *error, size_t error_size)
-{
-    bool         is_ok;
-    redisReply  *reply;
-
-    (void) connection;
-
-    reply = queue_command_call(command, redis);
-    if (reply == NULL) {
-        (void) snprintf(error, error_size, "%s", redis->errstr);
-        return false;
-    }
-
-    is_ok = reply->type != REDIS_REPLY_ERROR;
-    if (!is_ok) {
-        (void) snprintf(error, error_size, "%s", reply->str);
-    }
-
-    freeReplyObject(reply);
-
-    return is_ok;
-}
-
-
-static bool
-queue_connection_greet(queue_connection_t *connection, redisContext *redis,
-    char *error, size_t error_size)
-{
-    queue_command_t            command;
-    const chorus_redis_url_t  *url;
-
-    url = &connection->url;
-
-    if (url->password.len != 0) {
-        queue_command_begin(&command, connection->mem, 3);
-        queue_command_text(&command, "AUTH");
-        if (url->user.len != 0) {
-            queue_command_add(&command, url->user);
-        }
-        queue_command_add(&command, url->password);
-
-        if (!queue_connection_tell(connection, redis, &command, error,
-                                   error_size))
-        {
-            return false;
-        }
-    }
-
-    if (url->database != 0) {
-        queue_command_begin(&command, connection->mem, 2);
-        queue_command_text(&command, "SELECT");
-        queue_command_i64(&command, url->database);
-
-        return queue_connection_tell(connection, redis, &command, error,
-                                     error_size);
-    }
-
-    return true;
-}
-
-
-static redisContext *
 queue_connection_open(queue_connection_t *connection)
 {
-    char            error[256];
-    redisContext   *redis;
-    struct timeval  timeout = { QUEUE_COMMAND_TIMEOUT_S, 0 };
+    char           error[QUEUE_ERROR_SIZE];
+    redisContext  *redis;
 
-    redis = queue_connection_dial(&connection->url);
+    redis = queue_dial(&connection->url, &connection->sentinel,
+                       connection->mem, &connection->seen, error);
 
-    if (redis == NULL || redis->err != 0) {
-        (void) snprintf(error, sizeof(error), "cannot connect: %s",
-                        redis == NULL ? "out of memory" : redis->errstr);
-
-    } else if (redisSetTimeout(redis, timeout) == REDIS_OK
-               && queue_connection_greet(connection, redis, error,
-                                         sizeof(error)))
-    {
-        (void) redisEnableKeepAlive(redis);
-        return redis;
+    if (redis == NULL) {
+        queue_connection_lost(connection, error);
     }
 
-    if (redis != NULL) {
-        redisFree(redis);
-    }
-
-    queue_connection_lost(connection, error);
-
-    return NULL;
+    return redis;
 }
 
 
 static bool
 queue_connection_subscribe(queue_connection_t *connection)
 {
-    char              error[256];
+    char              error[QUEUE_ERROR_SIZE];
     queue_command_t   command;
 
     connection->wake = queue_connection_open(connection);
@@ -190,9 +90,7 @@ queue_connection_subscribe(queue_connection_t *connection)
     queue_command_text(&command, "SUBSCRIBE");
     queue_command_text(&command, CHORUS_REDIS_WAKE);
 
-    if (queue_connection_tell(connection, connection->wake, &command, error,
-                              sizeof(error)))
-    {
+    if (queue_dial_tell(connection->wake, &command, error)) {
         return true;
     }
 
@@ -243,7 +141,7 @@ queue_connection_library_version(queue_connection_t *connection)
 static bool
 queue_connection_load_library(queue_connection_t *connection)
 {
-    char              error[256];
+    char              error[QUEUE_ERROR_SIZE];
     queue_command_t   command;
 
     queue_command_begin(&command, connection->mem, 4);
@@ -253,9 +151,7 @@ queue_connection_load_library(queue_connection_t *connection)
     queue_command_add(&command, (chorus_str_t) { chorus_library_text,
                                                  chorus_library_len });
 
-    if (!queue_connection_tell(connection, connection->redis, &command,
-                               error, sizeof(error)))
-    {
+    if (!queue_dial_tell(connection->redis, &command, error)) {
         queue_connection_lost(connection, error);
         return false;
     }
@@ -290,11 +186,137 @@ queue_connection_check_library(queue_connection_t *connection)
 }
 
 
+static bool
+queue_connection_read_generation(queue_connection_t *connection)
+{
+    bool              is_read;
+    char              candidate[CHORUS_REDIS_GENERATION_LEN + 1];
+    redisReply       *reply;
+    unsigned char     bytes[CHORUS_REDIS_GENERATION_LEN / 2];
+    queue_command_t   command;
+
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
+        queue_connection_lost(connection, "no random bytes");
+        return false;
+    }
+
+    chorus_redis_generation(bytes, candidate);
+
+    queue_command_begin(&command, connection->mem, 6);
+    queue_command_text(&command, "FCALL");
+    queue_command_text(&command, "chorus_generation");
+    queue_command_text(&command, "2");
+    queue_command_text(&command, CHORUS_REDIS_GENERATION);
+    queue_command_text(&command, CHORUS_REDIS_OWED);
+    queue_command_text(&command, candidate);
+
+    reply = queue_command_call(&command, connection->redis);
+
+    is_read = reply != NULL && reply->type == REDIS_REPLY_STRING
+              && chorus_redis_take_generation(&connection->seen,
+                         (chorus_str_t) { reply->str, reply->len });
+
+    if (!is_read) {
+        queue_connection_error(connection, reply, "chorus_generation");
+    }
+
+    freeReplyObject(reply);
+
+    return is_read;
+}
+
+
+/* What a Redis without memory does not know, only a scan finds.  The proxies
+ * say it of each replication they know; this says that there may be more. */
+
+static bool
+queue_connection_owe(queue_connection_t *connection)
+{
+    char              error[QUEUE_ERROR_SIZE];
+    queue_command_t   command;
+
+    if (!connection->owes_all) {
+        return true;
+    }
+
+    queue_command_begin(&command, connection->mem, 6);
+    queue_command_text(&command, "FCALL");
+    queue_command_text(&command, "chorus_owe_all");
+    queue_command_text(&command, "1");
+    queue_command_text(&command, CHORUS_REDIS_OWED);
+    queue_command_text(&command, "forgotten");
+    queue_command_text(&command, "0");
+
+    if (!queue_dial_tell(connection->redis, &command, error)) {
+        queue_connection_lost(connection, error);
+        return false;
+    }
+
+    connection->owes_all = false;
+
+    return true;
+}
+
+
+/* Whether this Redis has what we told the one before.  Leases need no care:
+ * Redis refuses reports that it has no lease of, and marks their keys. */
+
+static bool
+queue_connection_recognize(queue_connection_t *connection)
+{
+    if (!queue_connection_read_generation(connection)) {
+        return false;
+    }
+
+    switch (chorus_redis_compare(&connection->known, &connection->seen)) {
+
+    case CHORUS_REDIS_SAME:
+        break;
+
+    case CHORUS_REDIS_LOST_TAIL:
+        log_write(LOG_WARN, "redis: restarted or failed over, its last "
+                  "seconds may be lost; what is running is synced again "
+                  "if need be");
+        break;
+
+    case CHORUS_REDIS_LOST_ALL:
+        log_write(LOG_ERROR, "redis: it was emptied; the buckets owe a scan");
+        connection->owes_all = true;
+        break;
+    }
+
+    connection->known = connection->seen;
+    connection->look_ms = clock_ms() + QUEUE_LOOK_MS;
+
+    return queue_connection_owe(connection);
+}
+
+
+static bool
+queue_connection_look(queue_connection_t *connection)
+{
+    char  error[QUEUE_ERROR_SIZE];
+
+    if (!queue_dial_look(connection->redis, connection->mem,
+                         &connection->seen, error))
+    {
+        queue_connection_lost(connection, error);
+        return false;
+    }
+
+    return queue_connection_recognize(connection);
+}
+
+
 bool
 queue_connection_ready(queue_connection_t *connection)
 {
-    if (connection->has_library) {
+    if (connection->has_library && clock_ms() < connection->look_ms) {
         return true;
+    }
+
+    if (connection->has_library) {
+        return queue_connection_look(connection);
     }
 
     if (clock_ms() < connection->retry_ms) {
@@ -310,7 +332,9 @@ queue_connection_ready(queue_connection_t *connection)
         }
     }
 
-    if (!queue_connection_check_library(connection)) {
+    if (!queue_connection_check_library(connection)
+        || !queue_connection_recognize(connection))
+    {
         return false;
     }
 

@@ -12,22 +12,29 @@
 #include <hiredis/hiredis.h>
 
 #include "chorus_config.h"
+#include "chorus_redis.h"
 #include "queue_command.h"
 
 
 typedef struct {
-    chorus_redis_url_t   url;           /* strings live as long as we do */
-    chorus_mem_t        *mem;           /* of one call */
-    redisContext        *redis;         /* NULL: closed */
-    redisContext        *wake;
-    bool                 has_library;
-    bool                 was_lost;
-    int64_t              retry_ms;      /* clock_ms() of the next try */
-    int64_t              delay_ms;
+    chorus_redis_url_t        url;          /* strings live as long as we */
+    chorus_mem_t             *mem;          /* of one call */
+    redisContext             *redis;        /* NULL: closed */
+    redisContext             *wake;
+    bool                      has_library;
+    bool                      was_lost;
+    int64_t                   retry_ms;     /* clock_ms() of the next try */
+    int64_t                   delay_ms;
+    int64_t                   look_ms;      /* and of the next look */
+    size_t                    sentinel;     /* asked next */
+    chorus_redis_identity_t   known;        /* that gave us our leases */
+    chorus_redis_identity_t   seen;
+    bool                      owes_all;     /* Redis is to be told */
 } queue_connection_t;
 
 
-/* Opens what is closed, when the back-off allows it, and loads the library. */
+/* Opens what is closed, when the back-off allows it, and loads the library.
+ * Now and then looks whether Redis is still the one that it was. */
 bool queue_connection_ready(queue_connection_t *connection);
 void queue_connection_close(queue_connection_t *connection);
 

@@ -189,6 +189,10 @@ ngx_http_chorus_access_ready(ngx_http_request_t *r,
                                            NULL);
     }
 
+    if (ngx_http_chorus_intent_open(r, ctx) != NGX_OK) {
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_SLOW_DOWN, NULL);
+    }
+
     ctx->ready = 1;
 
     return NGX_OK;

@@ -2,8 +2,11 @@
  * Marks on their way to Redis.  A mark waits here, once per (replication,
  * key) however often the key is written, until Redis has acknowledged it; a
  * batch whose outcome is unknown waits again, since marking twice is
- * harmless.  The memory for waiting marks has a ceiling; beyond it marks are
- * counted as lost and logged.
+ * harmless.  The memory for waiting marks has a ceiling; beyond it a mark is
+ * counted as lost and logged, and its replication owes a scan.
+ *
+ * With a journal each mark holds the segment that its intents stand in, so
+ * that another process can take over what this one did not bring to Redis.
  */
 
 #include "ngx_http_chorus_module.h"
@@ -19,6 +22,7 @@
 #define NGX_HTTP_CHORUS_RETRY_MS       1000     /* after an error reply */
 #define NGX_HTTP_CHORUS_HOLD_MS        100
 #define NGX_HTTP_CHORUS_REMIND_MS      60000
+#define NGX_HTTP_CHORUS_LEAVE_MS       3000     /* to the next process */
 
 
 typedef struct {
@@ -27,6 +31,7 @@ typedef struct {
     size_t                    name_len; /* of "chorus:{R}" */
     ngx_msec_t                since;
     unsigned                  facets;
+    ngx_http_chorus_segment_t  *segment;    /* held; NULL: in memory only */
 } ngx_http_chorus_mark_t;
 
 
@@ -52,6 +57,8 @@ struct ngx_http_chorus_marks_s {
     ngx_event_t                   retry;
     ngx_event_t                   hold;         /* keeps the process alive */
     ngx_msec_t                    reminded;
+    ngx_msec_t                    quitting;     /* since when, or 0 */
+    ngx_uint_t                    nbare;        /* without a segment */
 
     unsigned                      full:1;
 };
@@ -62,7 +69,11 @@ static ngx_http_chorus_mark_t *ngx_http_chorus_mark_create(
     ngx_http_chorus_marks_t *marks, chorus_str_t replication,
     chorus_str_t key);
 static void ngx_http_chorus_mark_lose(ngx_http_chorus_marks_t *marks,
-    ngx_http_chorus_mark_t *mark);
+    chorus_str_t replication, ngx_http_chorus_mark_t *mark);
+static void ngx_http_chorus_mark_cover(ngx_http_chorus_marks_t *marks,
+    ngx_http_chorus_mark_t *mark, ngx_http_chorus_segment_t *segment);
+static ngx_uint_t ngx_http_chorus_marks_may_leave(
+    ngx_http_chorus_marks_t *marks);
 static void ngx_http_chorus_mark_free(ngx_http_chorus_marks_t *marks,
     ngx_http_chorus_mark_t *mark);
 static void ngx_http_chorus_mark_wait(ngx_http_chorus_marks_t *marks,
@@ -124,7 +135,7 @@ ngx_http_chorus_marks_exit(ngx_http_chorus_main_conf_t *cmcf)
 
     marks = cmcf->marks;
 
-    n = marks->nwaiting;
+    n = marks->nbare;
 
     while (!ngx_queue_empty(&marks->waiting)) {
         q = ngx_queue_head(&marks->waiting);
@@ -147,7 +158,8 @@ ngx_http_chorus_marks_exit(ngx_http_chorus_main_conf_t *cmcf)
 
 void
 ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
-    chorus_str_t replication, chorus_str_t key, unsigned facets)
+    chorus_str_t replication, chorus_str_t key, unsigned facets,
+    ngx_msec_t since, ngx_http_chorus_segment_t *segment)
 {
     ngx_str_node_t          *node;
     ngx_http_chorus_mark_t  *mark, *old;
@@ -155,11 +167,12 @@ ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
     mark = ngx_http_chorus_mark_create(marks, replication, key);
 
     if (mark == NULL) {
-        ngx_http_chorus_mark_lose(marks, NULL);
+        ngx_http_chorus_mark_lose(marks, replication, NULL);
         return;
     }
 
     mark->facets = facets;
+    mark->since = since;
     ngx_http_chorus_count(marks->cmcf, marked);
 
     node = ngx_str_rbtree_lookup(&marks->tree, &mark->node.str,
@@ -167,13 +180,20 @@ ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
     if (node) {
         old = (ngx_http_chorus_mark_t *) node;
         old->facets |= facets;
+
+        if ((ngx_msec_int_t) (since - old->since) < 0) {
+            old->since = since;
+        }
+
+        ngx_http_chorus_mark_cover(marks, old, segment);
         ngx_http_chorus_count(marks->cmcf, acknowledged);
         ngx_http_chorus_mark_free(marks, mark);
 
     } else if (marks->bytes > NGX_HTTP_CHORUS_MARKS_BYTES) {
-        ngx_http_chorus_mark_lose(marks, mark);
+        ngx_http_chorus_mark_lose(marks, replication, mark);
 
     } else {
+        ngx_http_chorus_mark_cover(marks, mark, segment);
         ngx_http_chorus_mark_wait(marks, mark, 0);
     }
 
@@ -183,8 +203,10 @@ ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
 
 static void
 ngx_http_chorus_mark_lose(ngx_http_chorus_marks_t *marks,
-    ngx_http_chorus_mark_t *mark)
+    chorus_str_t replication, ngx_http_chorus_mark_t *mark)
 {
+    (void) ngx_http_chorus_owe(marks->cmcf->debts, replication,
+                               "too many marks waited for Redis");
     ngx_http_chorus_count(marks->cmcf, lost);
 
     if (!marks->full) {
@@ -199,6 +221,41 @@ ngx_http_chorus_mark_lose(ngx_http_chorus_marks_t *marks,
         ngx_http_chorus_count(marks->cmcf, acknowledged);
         ngx_http_chorus_mark_free(marks, mark);
     }
+}
+
+
+/* The oldest of all segments that its intents stand in: nothing newer goes
+ * before that one. */
+
+static void
+ngx_http_chorus_mark_cover(ngx_http_chorus_marks_t *marks,
+    ngx_http_chorus_mark_t *mark, ngx_http_chorus_segment_t *segment)
+{
+    ngx_http_chorus_segment_t  *older;
+
+    older = ngx_http_chorus_segment_older(mark->segment, segment);
+
+    if (older == mark->segment) {
+        return;
+    }
+
+    ngx_http_chorus_segment_hold(older);
+
+    if (mark->segment) {
+        ngx_http_chorus_segment_release(mark->segment);
+
+    } else {
+        marks->nbare--;
+    }
+
+    mark->segment = older;
+}
+
+
+ngx_uint_t
+ngx_http_chorus_marks_is_busy(ngx_http_chorus_marks_t *marks)
+{
+    return marks->bytes > NGX_HTTP_CHORUS_MARKS_BYTES / 2;
 }
 
 
@@ -252,7 +309,8 @@ ngx_http_chorus_mark_create(ngx_http_chorus_marks_t *marks,
     mark->node.str.data = p;
     mark->node.str.len = name_len + key.len;
     mark->name_len = name_len;
-    mark->since = ngx_current_msec;
+    mark->segment = NULL;
+    marks->nbare++;
 
     p = ngx_cpymem(p, "chorus:{", sizeof("chorus:{") - 1);
     p = ngx_cpymem(p, replication.data, replication.len);
@@ -275,6 +333,13 @@ ngx_http_chorus_mark_free(ngx_http_chorus_marks_t *marks,
 
     if (marks->bytes < NGX_HTTP_CHORUS_MARKS_BYTES / 2) {
         marks->full = 0;
+    }
+
+    if (mark->segment == NULL) {
+        marks->nbare--;
+
+    } else if (marks->cmcf->journal) {
+        ngx_http_chorus_segment_release(mark->segment);
     }
 
     ngx_free(mark);
@@ -440,6 +505,8 @@ ngx_http_chorus_batch_send(ngx_http_chorus_batch_t *batch)
         lens[argc++] = mark->node.str.len - mark->name_len;
     }
 
+    ngx_http_chorus_crash(batch->marks->cmcf, "before-batch");
+
     return ngx_http_chorus_redis_call(batch->marks->cmcf->redis, argc, argv,
                                       lens, ngx_http_chorus_batch_done, batch);
 }
@@ -452,6 +519,7 @@ ngx_http_chorus_batch_done(void *data, ngx_http_chorus_redis_result_t result,
     ngx_http_chorus_batch_t *batch = data;
 
     ngx_queue_t              *q;
+    ngx_http_chorus_mark_t   *mark;
     ngx_http_chorus_marks_t  *marks;
 
     marks = batch->marks;
@@ -470,14 +538,19 @@ ngx_http_chorus_batch_done(void *data, ngx_http_chorus_redis_result_t result,
         return;
     }
 
+    ngx_http_chorus_crash(marks->cmcf, "before-acknowledged");
+
     (void) ngx_atomic_fetch_add(&marks->cmcf->counters->acknowledged,
                                 batch->n);
 
     while (!ngx_queue_empty(&batch->queue)) {
         q = ngx_queue_head(&batch->queue);
         ngx_queue_remove(q);
-        ngx_http_chorus_mark_free(marks,
-                            ngx_queue_data(q, ngx_http_chorus_mark_t, queue));
+
+        mark = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
+        ngx_http_chorus_recent_add(marks->cmcf->recent, &mark->node.str,
+                                   mark->name_len, mark->facets);
+        ngx_http_chorus_mark_free(marks, mark);
     }
 
     ngx_free(batch);
@@ -517,6 +590,7 @@ ngx_http_chorus_batch_return(ngx_http_chorus_batch_t *batch)
         newer = (ngx_http_chorus_mark_t *) node;
         newer->since = mark->since;
         newer->facets |= mark->facets;
+        ngx_http_chorus_mark_cover(marks, newer, mark->segment);
 
         ngx_http_chorus_count(marks->cmcf, acknowledged);
         ngx_http_chorus_mark_free(marks, mark);
@@ -529,7 +603,8 @@ ngx_http_chorus_batch_return(ngx_http_chorus_batch_t *batch)
 /*
  * An nginx process that is told to quit leaves when no timer is left that
  * matters: this one matters while keys wait, for hours if it must be.  After
- * a reload that harms nobody, since new processes serve the requests.
+ * a reload that harms nobody, since new processes serve the requests.  With a
+ * journal it need not be: the next process finds them there.
  */
 
 static void
@@ -543,6 +618,15 @@ ngx_http_chorus_marks_hold_handler(ngx_event_t *ev)
             ngx_http_chorus_redis_exit(marks->cmcf);
         }
 
+        return;
+    }
+
+    if (ngx_http_chorus_marks_may_leave(marks)) {
+        ngx_log_error(NGX_LOG_NOTICE, marks->log, 0,
+                      "chorus: Redis is away: %ui changed keys stay in the "
+                      "journal for the next process", marks->nwaiting);
+
+        ngx_http_chorus_redis_exit(marks->cmcf);
         return;
     }
 
@@ -560,4 +644,19 @@ ngx_http_chorus_marks_hold_handler(ngx_event_t *ev)
     }
 
     ngx_add_timer(ev, NGX_HTTP_CHORUS_HOLD_MS);
+}
+
+
+static ngx_uint_t
+ngx_http_chorus_marks_may_leave(ngx_http_chorus_marks_t *marks)
+{
+    if (!ngx_exiting || marks->cmcf->journal == NULL || marks->nbare) {
+        return 0;
+    }
+
+    if (marks->quitting == 0) {
+        marks->quitting = ngx_current_msec ? ngx_current_msec : 1;
+    }
+
+    return ngx_current_msec - marks->quitting >= NGX_HTTP_CHORUS_LEAVE_MS;
 }

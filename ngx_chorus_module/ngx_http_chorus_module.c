@@ -44,6 +44,20 @@ static ngx_command_t  ngx_http_chorus_commands[] = {
       0,
       NULL },
 
+    { ngx_string("chorus_journal"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_chorus_journal_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chorus_journal_sync"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_chorus_journal_sync_directive,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("chorus"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
                         |NGX_CONF_FLAG,
@@ -316,7 +330,11 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_http_chorus_resolve_redis(cf, cmcf) != NGX_OK) {
+    if (ngx_http_chorus_redis_resolve(cf, cmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_chorus_journal_check(cf, cmcf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -385,8 +403,11 @@ ngx_http_chorus_init_process(ngx_cycle_t *cycle)
     }
 
     if (ngx_http_chorus_counters_init(cmcf, cycle) != NGX_OK
+        || ngx_http_chorus_recent_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_marks_init(cmcf, cycle) != NGX_OK
-        || ngx_http_chorus_repeats_init(cmcf, cycle) != NGX_OK)
+        || ngx_http_chorus_repeats_init(cmcf, cycle) != NGX_OK
+        || ngx_http_chorus_journal_init(cmcf, cycle) != NGX_OK
+        || ngx_http_chorus_debts_init(cmcf, cycle) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -407,7 +428,11 @@ ngx_http_chorus_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_chorus_redis_exit(cmcf);
+    ngx_http_chorus_debts_exit(cmcf);
+    ngx_http_chorus_journal_exit(cmcf);
     ngx_http_chorus_marks_exit(cmcf);
+    ngx_http_chorus_repeats_exit(cmcf);
+    ngx_http_chorus_recent_exit(cmcf);
 
     chorus_key_cache_destroy(cmcf->keys);
     chorus_crypto_destroy(cmcf->crypto);

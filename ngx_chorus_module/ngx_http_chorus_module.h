@@ -20,8 +20,11 @@
  *     settle.c     log phase: did it happen?  then mark
  *     mark.c       marks waiting for Redis
  *     repeat.c     marks made again, when main did not say how it ended
+ *     journal*.c   what is not in Redis yet, in files (see journal.h)
  *     redis.c      the connection to Redis on nginx's event loop
  *     redis_greeting.c   and what makes it usable
+ *     redis_sentinel.c   and who knows where it is
+ *     recent.c     what a Redis that restarts may forget
  *     status.c     counters and GET /api/v1/status
  */
 
@@ -56,12 +59,24 @@ typedef struct {
     ngx_atomic_t                acknowledged;   /* keys Redis has */
     ngx_atomic_t                lost;           /* dropped: the queue was full */
     ngx_atomic_t                reconnects;
+    ngx_atomic_t                intents;        /* written to the journal */
+    ngx_atomic_t                aborted;        /* of them: did not happen */
+    ngx_atomic_t                settled;        /* of them: are over */
+    ngx_atomic_t                adopted;        /* taken from other processes */
+    ngx_atomic_t                debts;          /* scans Redis is to know of */
+    ngx_atomic_t                resent;         /* Redis may have lost them */
 } ngx_http_chorus_counters_t;
 
 
 typedef struct ngx_http_chorus_redis_s  ngx_http_chorus_redis_t;
 typedef struct ngx_http_chorus_marks_s  ngx_http_chorus_marks_t;
+typedef struct ngx_http_chorus_recent_s  ngx_http_chorus_recent_t;
 typedef struct ngx_http_chorus_repeats_s  ngx_http_chorus_repeats_t;
+typedef struct ngx_http_chorus_debts_s  ngx_http_chorus_debts_t;
+typedef struct ngx_http_chorus_journal_s  ngx_http_chorus_journal_t;
+typedef struct ngx_http_chorus_journal_conf_s  ngx_http_chorus_journal_conf_t;
+typedef struct ngx_http_chorus_segment_s  ngx_http_chorus_segment_t;
+typedef struct ngx_http_chorus_intent_s  ngx_http_chorus_intent_t;
 typedef struct ngx_http_chorus_upload_s  ngx_http_chorus_upload_t;
 typedef struct ngx_http_chorus_form_s  ngx_http_chorus_form_t;
 typedef struct ngx_http_chorus_ctx_s  ngx_http_chorus_ctx_t;
@@ -75,13 +90,16 @@ typedef ngx_int_t (*ngx_http_chorus_body_pt)(ngx_http_request_t *r,
 typedef struct {
     ngx_str_t                   path;           /* chorus_config */
     chorus_config_t            *config;         /* NULL: not configured */
-    ngx_addr_t                 *redis_addrs;    /* resolved at start */
+    ngx_addr_t                 *redis_addrs;    /* or of its sentinels */
     ngx_uint_t                  nredis_addrs;
 
     ngx_shm_zone_t             *zone;           /* chorus_zone, or NULL */
     ngx_str_t                   api_token;      /* wiped with the pool */
     ngx_msec_t                  repeat_delays[NGX_HTTP_CHORUS_REPEATS];
     ngx_uint_t                  nrepeats;
+    ngx_http_chorus_journal_conf_t  *journal_conf;  /* NULL: without */
+    ngx_msec_t                  journal_sync;   /* 0: off */
+    unsigned                    journal_sync_is_set:1;
     unsigned                    repeat_is_set:1;
     unsigned                    enabled:1;      /* "chorus on" somewhere */
 
@@ -90,7 +108,11 @@ typedef struct {
     chorus_key_cache_t         *keys;
     ngx_http_chorus_redis_t    *redis;
     ngx_http_chorus_marks_t    *marks;
+    ngx_http_chorus_recent_t   *recent;
     ngx_http_chorus_repeats_t  *repeats;
+    ngx_http_chorus_journal_t  *journal;        /* NULL: without */
+    ngx_http_chorus_debts_t    *debts;
+    unsigned                    redis_was_well:1;   /* when we left it */
     ngx_http_chorus_counters_t *counters;       /* never NULL once started */
 } ngx_http_chorus_main_conf_t;
 
@@ -159,6 +181,8 @@ struct ngx_http_chorus_ctx_s {
 
     chorus_str_t                *keys;          /* touched, DeleteObjects */
     size_t                       nkeys;
+
+    ngx_http_chorus_intent_t    *intent;        /* NULL: none is open */
 
     /* the request as the storage gets it */
     ngx_str_t                    pass;
@@ -363,22 +387,114 @@ ngx_int_t ngx_http_chorus_watch(ngx_http_request_t *r,
 ngx_int_t ngx_http_chorus_marks_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
 void ngx_http_chorus_marks_exit(ngx_http_chorus_main_conf_t *cmcf);
-/* Remembers that `key` of the replication may differ, and sends it to Redis
- * soon.  Never blocks, never fails the request. */
+/* Remembers that `key` of the replication may differ since then, and sends it
+ * to Redis soon.  Never blocks, never fails the request.  `segment` has the
+ * intent of it, and is held until Redis has the mark; NULL without. */
 void ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
-    chorus_str_t replication, chorus_str_t key, unsigned facets);
+    chorus_str_t replication, chorus_str_t key, unsigned facets,
+    ngx_msec_t since, ngx_http_chorus_segment_t *segment);
+/* So many wait that what can wait elsewhere should. */
+ngx_uint_t ngx_http_chorus_marks_is_busy(ngx_http_chorus_marks_t *marks);
 /* From redis.c: the connection is ready, or is gone. */
 void ngx_http_chorus_marks_resume(ngx_http_chorus_marks_t *marks);
 ngx_uint_t ngx_http_chorus_marks_waiting(ngx_http_chorus_marks_t *marks);
+
+/* recent.c */
+ngx_int_t ngx_http_chorus_recent_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle);
+void ngx_http_chorus_recent_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* Redis has acknowledged a mark: "chorus:{R}", `name_len` of it, and key. */
+void ngx_http_chorus_recent_add(ngx_http_chorus_recent_t *recent,
+    ngx_str_t *mark, size_t name_len, unsigned facets);
+/* From redis.c, before ngx_http_chorus_marks_resume(): what Redis has
+ * acknowledged since then (of ngx_current_msec) may be gone; with `all`
+ * everything is. */
+void ngx_http_chorus_recent_forgotten(ngx_http_chorus_recent_t *recent,
+    ngx_msec_t since, ngx_uint_t all);
+/* From redis.c, now and then while it is ready: tells the debts. */
+void ngx_http_chorus_recent_tell(ngx_http_chorus_recent_t *recent);
 
 /* repeat.c */
 char *ngx_http_chorus_repeat_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_http_chorus_repeats_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
-/* Will mark again, later; the caller has marked already. */
+/* Will mark again, later; the caller has marked already.  Holds the intent,
+ * which may be NULL, until then. */
 void ngx_http_chorus_repeat(ngx_http_chorus_repeats_t *repeats,
-    chorus_str_t replication, chorus_str_t key, unsigned facets);
+    chorus_str_t replication, chorus_str_t key, unsigned facets,
+    ngx_http_chorus_intent_t *intent);
+void ngx_http_chorus_repeats_exit(ngx_http_chorus_main_conf_t *cmcf);
+
+/* journal.c */
+char *ngx_http_chorus_journal_directive(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_chorus_journal_sync_directive(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_chorus_journal_check(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
+ngx_int_t ngx_http_chorus_journal_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle);
+void ngx_http_chorus_journal_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* Bytes and segments in the folder; 0 without a journal. */
+void ngx_http_chorus_journal_sum(ngx_http_chorus_journal_t *journal,
+    off_t *bytes, ngx_uint_t *segments);
+/* Whether there is room, and it is time to try. */
+ngx_uint_t ngx_http_chorus_journal_may_write(
+    ngx_http_chorus_journal_t *journal);
+
+/* journal_adopt.c: marks again what other processes have said to Redis in
+ * their last moments; NULL is fine */
+void ngx_http_chorus_journal_again(ngx_http_chorus_journal_t *journal);
+
+/* journal_intent.c */
+/* Writes what the request is about to do and sets ctx->intent; NGX_DECLINED
+ * when the journal is full and the request is to be refused. */
+ngx_int_t ngx_http_chorus_intent_open(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+/* It did not happen; gives up the intent. */
+void ngx_http_chorus_intent_abort(ngx_http_chorus_intent_t *intent);
+/* It may have happened and is marked; gives up the intent.  is_known: main
+ * has said how it ended. */
+void ngx_http_chorus_intent_done(ngx_http_chorus_intent_t *intent,
+    ngx_uint_t is_known);
+void ngx_http_chorus_intent_hold(ngx_http_chorus_intent_t *intent);
+void ngx_http_chorus_intent_release(ngx_http_chorus_intent_t *intent);
+/* NULL for NULL */
+ngx_http_chorus_segment_t *ngx_http_chorus_intent_segment(
+    ngx_http_chorus_intent_t *intent);
+
+/* journal_segment.c */
+void ngx_http_chorus_segment_hold(ngx_http_chorus_segment_t *segment);
+void ngx_http_chorus_segment_release(ngx_http_chorus_segment_t *segment);
+/* NULL without a journal, or when it is empty. */
+ngx_http_chorus_segment_t *ngx_http_chorus_journal_oldest(
+    ngx_http_chorus_journal_t *journal);
+/* Of two, either of which may be NULL. */
+ngx_http_chorus_segment_t *ngx_http_chorus_segment_older(
+    ngx_http_chorus_segment_t *a, ngx_http_chorus_segment_t *b);
+
+/* journal_debt.c */
+ngx_int_t ngx_http_chorus_debts_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle);
+void ngx_http_chorus_debts_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* The replication ("*": each that Redis knows) has to be compared as a whole;
+ * `reason` is a literal.  NGX_ERROR only without memory. */
+ngx_int_t ngx_http_chorus_owe(ngx_http_chorus_debts_t *debts,
+    chorus_str_t replication, const char *reason);
+/* Nothing more is added to what is owed. */
+void ngx_http_chorus_debts_settle(ngx_http_chorus_debts_t *debts);
+void ngx_http_chorus_debts_tick(ngx_http_chorus_debts_t *debts);
+/* Whether a debt outlives this process. */
+ngx_uint_t ngx_http_chorus_debts_are_kept(ngx_http_chorus_debts_t *debts);
+
+/* For tests (make CRASH_POINTS=1): kills this process. */
+#if (CHORUS_CRASH_POINTS)
+void ngx_http_chorus_crash(ngx_http_chorus_main_conf_t *cmcf,
+    const char *name);
+#else
+#define ngx_http_chorus_crash(cmcf, name)  (void) (cmcf)
+#endif
 
 /* redis.c */
 typedef enum {
@@ -393,6 +509,9 @@ typedef enum {
 typedef void (*ngx_http_chorus_redis_pt)(void *data,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
 
+/* Addresses of redis.url, resolved where blocking is allowed. */
+ngx_int_t ngx_http_chorus_redis_resolve(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
 ngx_int_t ngx_http_chorus_redis_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
 void ngx_http_chorus_redis_exit(ngx_http_chorus_main_conf_t *cmcf);

@@ -5,6 +5,11 @@
  *      ^                  |             |           |
  *      +------------------+-------------+-----------+   (one teardown path)
  *
+ * With sentinels every other connection is to one of them: it is asked for
+ * the master in place of a greeting, and the way goes on at once.  A READY
+ * Redis is looked at once a second, so that one that was emptied, or that
+ * hangs, is noticed without traffic.
+ *
  * Rules that keep hiredis and nginx apart:
  * after any call into hiredis the context may be gone, so only this file's
  * own structure is touched then; hiredis reads at most 16 KiB a call, so its
@@ -18,6 +23,8 @@
 
 #define NGX_HTTP_CHORUS_REDIS_CONNECT_MS    5000    /* until READY */
 #define NGX_HTTP_CHORUS_REDIS_REPLY_MS      10000   /* no reply at all */
+#define NGX_HTTP_CHORUS_REDIS_LOOK_MS       1000
+#define NGX_HTTP_CHORUS_REDIS_WELL_MS       5000    /* without complaint */
 #define NGX_HTTP_CHORUS_REDIS_BACKOFF_MIN   50
 #define NGX_HTTP_CHORUS_REDIS_BACKOFF_MAX   5000
 
@@ -32,6 +39,11 @@ typedef struct {
 static void ngx_http_chorus_redis_connect(ngx_http_chorus_redis_t *redis);
 static redisAsyncContext *ngx_http_chorus_redis_open(
     ngx_http_chorus_redis_t *redis);
+static ngx_addr_t *ngx_http_chorus_redis_where(
+    ngx_http_chorus_redis_t *redis);
+static void ngx_http_chorus_redis_sent(ngx_http_chorus_redis_t *redis);
+static void ngx_http_chorus_redis_recognize(ngx_http_chorus_redis_t *redis);
+static void ngx_http_chorus_redis_look_handler(ngx_event_t *ev);
 static ngx_int_t ngx_http_chorus_redis_attach(ngx_http_chorus_redis_t *redis,
     redisAsyncContext *ac);
 static void ngx_http_chorus_redis_connected(const redisAsyncContext *ac,
@@ -78,6 +90,11 @@ ngx_http_chorus_redis_init(ngx_http_chorus_main_conf_t *cmcf,
     redis->watchdog.log = cycle->log;
     redis->watchdog.cancelable = 1;
 
+    redis->look.handler = ngx_http_chorus_redis_look_handler;
+    redis->look.data = redis;
+    redis->look.log = cycle->log;
+    redis->look.cancelable = 1;
+
     cmcf->redis = redis;
 
     ngx_add_timer(&redis->reconnect, 1);
@@ -98,6 +115,11 @@ ngx_http_chorus_redis_exit(ngx_http_chorus_main_conf_t *cmcf)
     }
 
     redis->stopped = 1;
+
+    if (redis->ac) {
+        redis->cmcf->redis_was_well =
+                              (redis->state == NGX_HTTP_CHORUS_REDIS_READY);
+    }
 
     if (redis->reconnect.timer_set) {
         ngx_del_timer(&redis->reconnect);
@@ -154,11 +176,32 @@ ngx_http_chorus_redis_call(ngx_http_chorus_redis_t *redis, int argc,
         return NGX_DECLINED;
     }
 
+    ngx_http_chorus_redis_sent(redis);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_chorus_redis_sent(ngx_http_chorus_redis_t *redis)
+{
     if (redis->inflight++ == 0) {
         ngx_add_timer(&redis->watchdog, NGX_HTTP_CHORUS_REDIS_REPLY_MS);
     }
+}
 
-    return NGX_OK;
+
+void
+ngx_http_chorus_redis_heard(ngx_http_chorus_redis_t *redis)
+{
+    redis->heard = ngx_current_msec;
+
+    if (redis->inflight) {
+        ngx_add_timer(&redis->watchdog, NGX_HTTP_CHORUS_REDIS_REPLY_MS);
+
+    } else if (redis->watchdog.timer_set) {
+        ngx_del_timer(&redis->watchdog);
+    }
 }
 
 
@@ -186,12 +229,7 @@ ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply, void *data)
         return;
     }
 
-    if (redis->inflight) {
-        ngx_add_timer(&redis->watchdog, NGX_HTTP_CHORUS_REDIS_REPLY_MS);
-
-    } else if (redis->watchdog.timer_set) {
-        ngx_del_timer(&redis->watchdog);
-    }
+    ngx_http_chorus_redis_heard(redis);
 
     if (r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_ERROR) {
         text.data = (u_char *) r->str;
@@ -199,7 +237,6 @@ ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply, void *data)
     }
 
     if (r->type != REDIS_REPLY_ERROR) {
-        redis->complained = 0;
         call->done(call->data, NGX_HTTP_CHORUS_REDIS_REPLY, &text);
         ngx_free(call);
         return;
@@ -210,12 +247,7 @@ ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply, void *data)
     call->done(call->data, NGX_HTTP_CHORUS_REDIS_REFUSED, &text);
     ngx_free(call);
 
-    /* greeting again may help: the library is gone, or this is a replica */
-
-    if (ngx_http_chorus_redis_is_error(r, "ERR Function not found")
-        || ngx_http_chorus_redis_is_error(r, "READONLY")
-        || ngx_http_chorus_redis_is_error(r, "NOAUTH"))
-    {
+    if (chorus_redis_needs_greeting((chorus_str_t) { r->str, r->len })) {
         redisAsyncFree(ac);
     }
 }
@@ -269,8 +301,7 @@ ngx_http_chorus_redis_open(ngx_http_chorus_redis_t *redis)
     ngx_addr_t         *addr;
     struct sockaddr_un *un;
 
-    addr = &redis->cmcf->redis_addrs[redis->addr % redis->cmcf->nredis_addrs];
-    redis->addr++;
+    addr = ngx_http_chorus_redis_where(redis);
 
     if (addr->sockaddr->sa_family == AF_UNIX) {
         un = (struct sockaddr_un *) addr->sockaddr;
@@ -287,6 +318,22 @@ ngx_http_chorus_redis_open(ngx_http_chorus_redis_t *redis)
     }
 
     return redisAsyncConnect(ip, ngx_inet_get_port(addr->sockaddr));
+}
+
+
+static ngx_addr_t *
+ngx_http_chorus_redis_where(ngx_http_chorus_redis_t *redis)
+{
+    ngx_http_chorus_main_conf_t *cmcf = redis->cmcf;
+
+    if (redis->has_master) {
+        redis->asks = 0;
+        return &redis->master;
+    }
+
+    redis->asks = (cmcf->config->redis.nsentinels != 0);
+
+    return &cmcf->redis_addrs[redis->addr++ % cmcf->nredis_addrs];
 }
 
 
@@ -353,7 +400,68 @@ ngx_http_chorus_redis_ready(ngx_http_chorus_redis_t *redis)
 
     ngx_log_error(NGX_LOG_NOTICE, redis->log, 0, "chorus: Redis is ready");
 
+    ngx_http_chorus_redis_recognize(redis);
+    ngx_add_timer(&redis->look, NGX_HTTP_CHORUS_REDIS_LOOK_MS);
+
     ngx_http_chorus_marks_resume(redis->cmcf->marks);
+}
+
+
+/* Compares whom we met with whom we knew, and knows him from now on. */
+
+static void
+ngx_http_chorus_redis_recognize(ngx_http_chorus_redis_t *redis)
+{
+    ngx_msec_t             since;
+    chorus_redis_memory_t  memory;
+
+    memory = chorus_redis_compare(&redis->known, &redis->seen);
+    since = redis->heard - CHORUS_REDIS_WINDOW_MS;
+
+    redis->known = redis->seen;
+    redis->heard = ngx_current_msec;
+
+    if (memory != CHORUS_REDIS_SAME) {
+        ngx_http_chorus_recent_forgotten(redis->cmcf->recent, since,
+                                         memory == CHORUS_REDIS_LOST_ALL);
+    }
+
+    ngx_http_chorus_recent_tell(redis->cmcf->recent);
+}
+
+
+static void
+ngx_http_chorus_redis_look_handler(ngx_event_t *ev)
+{
+    ngx_http_chorus_redis_t *redis = ev->data;
+
+    if (redis->state != NGX_HTTP_CHORUS_REDIS_READY) {
+        return;
+    }
+
+    redis->looking = 1;
+
+    ngx_http_chorus_redis_sent(redis);
+    ngx_http_chorus_redis_look(redis);
+}
+
+
+void
+ngx_http_chorus_redis_looked(ngx_http_chorus_redis_t *redis)
+{
+    redis->looking = 0;
+    redis->inflight--;
+
+    ngx_http_chorus_redis_heard(redis);
+
+    if (redis->nsaid && ngx_current_msec - redis->said_last
+                        > NGX_HTTP_CHORUS_REDIS_WELL_MS)
+    {
+        redis->nsaid = 0;
+    }
+
+    ngx_http_chorus_redis_recognize(redis);
+    ngx_add_timer(&redis->look, NGX_HTTP_CHORUS_REDIS_LOOK_MS);
 }
 
 
@@ -368,19 +476,39 @@ ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac, int status)
 }
 
 
+/* The kind is the first word: "OOM", "WRONGPASS", "Connection". */
+
 void
 ngx_http_chorus_redis_complain(ngx_http_chorus_redis_t *redis,
     const char *what, const char *why)
 {
-    ngx_uint_t  level;
+    size_t      len;
+    uint32_t    kind;
+    ngx_uint_t  i, level;
 
-    level = redis->complained ? NGX_LOG_INFO : NGX_LOG_ERR;
+    why = why ? why : "unknown error";
+    len = strcspn(why, " ");
+
+    ngx_crc32_init(kind);
+    ngx_crc32_update(&kind, (u_char *) what, ngx_strlen(what));
+    ngx_crc32_update(&kind, (u_char *) why, len);
+    ngx_crc32_final(kind);
+
+    for (i = 0; i < redis->nsaid && redis->said[i] != kind; i++) {
+        /* void */
+    }
+
+    level = (i < redis->nsaid) ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+    if (i == redis->nsaid && i < NGX_HTTP_CHORUS_REDIS_SAID) {
+        redis->said[redis->nsaid++] = kind;
+    }
+
+    redis->said_last = ngx_current_msec;
 
     ngx_log_error(level, redis->log, 0,
                   "chorus: Redis: %s: %s; changed keys wait in memory and "
-                  "requests go on", what, why ? why : "unknown error");
-
-    redis->complained = 1;
+                  "requests go on", what, why);
 }
 
 
@@ -437,7 +565,24 @@ ngx_http_chorus_redis_away(ngx_http_chorus_redis_t *redis)
         ngx_del_timer(&redis->watchdog);
     }
 
+    if (redis->look.timer_set) {
+        ngx_del_timer(&redis->look);
+    }
+
+    if (redis->looking) {
+        redis->looking = 0;
+        redis->inflight--;
+    }
+
+    redis->has_master = redis->answered;
+    redis->answered = 0;
+
     if (redis->stopped || redis->reconnect.timer_set) {
+        return;
+    }
+
+    if (redis->has_master) {
+        ngx_add_timer(&redis->reconnect, 1);
         return;
     }
 

@@ -12,6 +12,11 @@
 #include <hiredis/hiredis.h>
 #include <hiredis/async.h>
 
+#include "chorus_redis.h"
+
+
+#define NGX_HTTP_CHORUS_REDIS_SAID  8
+
 
 typedef enum {
     NGX_HTTP_CHORUS_REDIS_AWAY = 0,
@@ -36,18 +41,51 @@ struct ngx_http_chorus_redis_s {
 
     ngx_event_t                     reconnect;
     ngx_event_t                     watchdog;
+    ngx_event_t                     look;       /* is it still the same? */
 
-    unsigned                        complained:1;
+    ngx_addr_t                      master;     /* as a sentinel says */
+    ngx_sockaddr_t                  master_sockaddr;
+
+    chorus_redis_identity_t         known;      /* that took our marks */
+    chorus_redis_identity_t         seen;       /* in this greeting */
+    ngx_msec_t                      heard;      /* the last reply of known */
+
+    /* what has been complained of since all was well, as hashes */
+    uint32_t                        said[NGX_HTTP_CHORUS_REDIS_SAID];
+    ngx_uint_t                      nsaid;
+    ngx_msec_t                      said_last;
+
+    unsigned                        has_master:1;
+    unsigned                        asks:1;     /* connected to a sentinel */
+    unsigned                        answered:1; /* by it: connect at once */
+    unsigned                        looking:1;
     unsigned                        stopped:1;
 };
 
 
 /* redis_greeting.c: sends the next step; READY when there is none left */
 void ngx_http_chorus_redis_greet(ngx_http_chorus_redis_t *redis);
+/* Asks a Redis that is READY once more who it is. */
+void ngx_http_chorus_redis_look(ngx_http_chorus_redis_t *redis);
+void ngx_http_chorus_redis_greeted(redisAsyncContext *ac, void *reply,
+    void *data);
+int ngx_http_chorus_redis_send_login(ngx_http_chorus_redis_t *redis,
+    chorus_str_t user, chorus_str_t password);
+
+/* redis_sentinel.c: the steps of a greeting that asks for the master */
+ngx_uint_t ngx_http_chorus_redis_wants_sentinel_auth(
+    ngx_http_chorus_redis_t *redis);
+int ngx_http_chorus_redis_send_sentinel_auth(ngx_http_chorus_redis_t *redis);
+int ngx_http_chorus_redis_send_question(ngx_http_chorus_redis_t *redis);
+ngx_int_t ngx_http_chorus_redis_take_answer(ngx_http_chorus_redis_t *redis,
+    redisReply *reply);
 
 /* redis.c */
 void ngx_http_chorus_redis_ready(ngx_http_chorus_redis_t *redis);
-/* Logs as an error once until Redis is well again. */
+void ngx_http_chorus_redis_looked(ngx_http_chorus_redis_t *redis);
+/* Each reply of a connection that is READY, after it was counted. */
+void ngx_http_chorus_redis_heard(ngx_http_chorus_redis_t *redis);
+/* Logs each kind of failure as an error once until Redis is well again. */
 void ngx_http_chorus_redis_complain(ngx_http_chorus_redis_t *redis,
     const char *what, const char *why);
 ngx_uint_t ngx_http_chorus_redis_is_error(redisReply *reply,

@@ -1,23 +1,26 @@
 /*
  * What a new connection to Redis needs before it can be used: authenticate,
- * select the database, and make sure that the function library is there.
+ * select the database, make sure that the function library is there, and see
+ * whether this is the Redis that took our marks.
  */
 
 #include "ngx_http_chorus_redis.h"
 #include "chorus_library.h"
+
+#include <openssl/rand.h>
 
 
 typedef struct {
     ngx_uint_t  (*wanted)(ngx_http_chorus_redis_t *redis);
     int         (*send)(ngx_http_chorus_redis_t *redis);
     /* NGX_OK: on with the next step; NGX_AGAIN: on with the one after it;
-     * NGX_ERROR: disconnect */
+     * NGX_DONE: disconnect; NGX_ERROR: complain and disconnect */
     ngx_int_t   (*take)(ngx_http_chorus_redis_t *redis, redisReply *reply);
 } ngx_http_chorus_redis_step_t;
 
 
-static void ngx_http_chorus_redis_greeted(redisAsyncContext *ac, void *reply,
-    void *data);
+static ngx_uint_t ngx_http_chorus_redis_greeted_last(
+    ngx_http_chorus_redis_t *redis, redisReply *reply);
 static ngx_uint_t ngx_http_chorus_redis_wants_auth(
     ngx_http_chorus_redis_t *redis);
 static int ngx_http_chorus_redis_send_auth(ngx_http_chorus_redis_t *redis);
@@ -32,6 +35,16 @@ static ngx_int_t ngx_http_chorus_redis_take_ok(
     ngx_http_chorus_redis_t *redis, redisReply *reply);
 static ngx_int_t ngx_http_chorus_redis_take_version(
     ngx_http_chorus_redis_t *redis, redisReply *reply);
+static int ngx_http_chorus_redis_send_info(ngx_http_chorus_redis_t *redis);
+static ngx_int_t ngx_http_chorus_redis_take_info(
+    ngx_http_chorus_redis_t *redis, redisReply *reply);
+static int ngx_http_chorus_redis_send_generation(
+    ngx_http_chorus_redis_t *redis);
+static ngx_int_t ngx_http_chorus_redis_take_generation(
+    ngx_http_chorus_redis_t *redis, redisReply *reply);
+
+
+#define NGX_HTTP_CHORUS_REDIS_LOOK  4       /* the step with INFO */
 
 
 static ngx_http_chorus_redis_step_t  ngx_http_chorus_redis_steps[] = {
@@ -52,8 +65,38 @@ static ngx_http_chorus_redis_step_t  ngx_http_chorus_redis_steps[] = {
       ngx_http_chorus_redis_send_load,
       ngx_http_chorus_redis_take_ok },
 
+    { ngx_http_chorus_redis_always,
+      ngx_http_chorus_redis_send_info,
+      ngx_http_chorus_redis_take_info },
+
+    { ngx_http_chorus_redis_always,
+      ngx_http_chorus_redis_send_generation,
+      ngx_http_chorus_redis_take_generation },
+
     { NULL, NULL, NULL }
 };
+
+
+static ngx_http_chorus_redis_step_t  ngx_http_chorus_sentinel_steps[] = {
+
+    { ngx_http_chorus_redis_wants_sentinel_auth,
+      ngx_http_chorus_redis_send_sentinel_auth,
+      ngx_http_chorus_redis_take_ok },
+
+    { ngx_http_chorus_redis_always,
+      ngx_http_chorus_redis_send_question,
+      ngx_http_chorus_redis_take_answer },
+
+    { NULL, NULL, NULL }
+};
+
+
+static ngx_http_chorus_redis_step_t *
+ngx_http_chorus_redis_steps_of(ngx_http_chorus_redis_t *redis)
+{
+    return redis->asks ? ngx_http_chorus_sentinel_steps
+                       : ngx_http_chorus_redis_steps;
+}
 
 
 void
@@ -61,7 +104,7 @@ ngx_http_chorus_redis_greet(ngx_http_chorus_redis_t *redis)
 {
     ngx_http_chorus_redis_step_t  *step;
 
-    for (step = &ngx_http_chorus_redis_steps[redis->step];
+    for (step = ngx_http_chorus_redis_steps_of(redis) + redis->step;
          step->send;
          step++, redis->step++)
     {
@@ -76,33 +119,69 @@ ngx_http_chorus_redis_greet(ngx_http_chorus_redis_t *redis)
         return;
     }
 
-    ngx_http_chorus_redis_ready(redis);
+    if (redis->looking) {
+        ngx_http_chorus_redis_looked(redis);
+
+    } else {
+        ngx_http_chorus_redis_ready(redis);
+    }
 }
 
 
-static void
+void
+ngx_http_chorus_redis_look(ngx_http_chorus_redis_t *redis)
+{
+    redis->step = NGX_HTTP_CHORUS_REDIS_LOOK;
+
+    ngx_http_chorus_redis_greet(redis);
+}
+
+
+void
 ngx_http_chorus_redis_greeted(redisAsyncContext *ac, void *reply, void *data)
 {
     ngx_http_chorus_redis_t *redis = data;
-
-    ngx_int_t  rc;
 
     if (reply == NULL) {
         return;
     }
 
-    rc = ngx_http_chorus_redis_steps[redis->step].take(redis, reply);
-
-    if (rc == NGX_ERROR) {
-        ngx_http_chorus_redis_complain(redis, "greeting",
-                                       ((redisReply *) reply)->str);
+    if (ngx_http_chorus_redis_greeted_last(redis, reply)) {
         redisAsyncFree(ac);
         return;
     }
 
-    redis->step += (rc == NGX_AGAIN) ? 2 : 1;
+    if (redis->looking) {
+        ngx_http_chorus_redis_heard(redis);
+    }
 
     ngx_http_chorus_redis_greet(redis);
+}
+
+
+static ngx_uint_t
+ngx_http_chorus_redis_greeted_last(ngx_http_chorus_redis_t *redis,
+    redisReply *reply)
+{
+    ngx_int_t                      rc;
+    ngx_http_chorus_redis_step_t  *step;
+
+    step = ngx_http_chorus_redis_steps_of(redis) + redis->step;
+    rc = step->take(redis, reply);
+
+    if (rc == NGX_OK || rc == NGX_AGAIN) {
+        redis->step += (rc == NGX_AGAIN) ? 2 : 1;
+        return 0;
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_http_chorus_redis_complain(redis,
+                                       redis->asks ? "sentinel" : "greeting",
+                                       reply->type == REDIS_REPLY_ERROR
+                                       ? reply->str : "unexpected reply");
+    }
+
+    return 1;
 }
 
 
@@ -118,15 +197,22 @@ ngx_http_chorus_redis_send_auth(ngx_http_chorus_redis_t *redis)
 {
     chorus_redis_url_t *url = &redis->cmcf->config->redis;
 
-    if (url->user.len) {
+    return ngx_http_chorus_redis_send_login(redis, url->user, url->password);
+}
+
+
+int
+ngx_http_chorus_redis_send_login(ngx_http_chorus_redis_t *redis,
+    chorus_str_t user, chorus_str_t password)
+{
+    if (user.len) {
         return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted,
-                                 redis, "AUTH %b %b",
-                                 url->user.data, url->user.len,
-                                 url->password.data, url->password.len);
+                                 redis, "AUTH %b %b", user.data, user.len,
+                                 password.data, password.len);
     }
 
     return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
-                             "AUTH %b", url->password.data, url->password.len);
+                             "AUTH %b", password.data, password.len);
 }
 
 
@@ -191,4 +277,69 @@ ngx_http_chorus_redis_take_version(ngx_http_chorus_redis_t *redis,
 
     return ngx_http_chorus_redis_is_error(reply, "ERR Function not found")
            ? NGX_OK : NGX_ERROR;
+}
+
+
+static int
+ngx_http_chorus_redis_send_info(ngx_http_chorus_redis_t *redis)
+{
+    return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
+                             "INFO server replication");
+}
+
+
+/* Also a plain address may lead to a replica: after a failover by hand, or
+ * behind a balancer. */
+
+static ngx_int_t
+ngx_http_chorus_redis_take_info(ngx_http_chorus_redis_t *redis,
+    redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_STRING) {
+        return NGX_ERROR;
+    }
+
+    if (!chorus_redis_take_info(&redis->seen, (chorus_str_t) { reply->str,
+                                                               reply->len }))
+    {
+        ngx_http_chorus_redis_complain(redis, "greeting",
+                                       "READONLY, this is not a master");
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+static int
+ngx_http_chorus_redis_send_generation(ngx_http_chorus_redis_t *redis)
+{
+    char    candidate[CHORUS_REDIS_GENERATION_LEN + 1];
+    u_char  bytes[CHORUS_REDIS_GENERATION_LEN / 2];
+
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1) {
+        return REDIS_ERR;
+    }
+
+    chorus_redis_generation(bytes, candidate);
+
+    return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
+                             "FCALL chorus_generation 2 "
+                             CHORUS_REDIS_GENERATION " " CHORUS_REDIS_OWED
+                             " %s", candidate);
+}
+
+
+static ngx_int_t
+ngx_http_chorus_redis_take_generation(ngx_http_chorus_redis_t *redis,
+    redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_STRING
+        && chorus_redis_take_generation(&redis->seen,
+                            (chorus_str_t) { reply->str, reply->len }))
+    {
+        return NGX_OK;
+    }
+
+    return NGX_ERROR;
 }

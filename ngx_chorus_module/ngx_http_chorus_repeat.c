@@ -5,7 +5,8 @@
  * follower would keep the old object.  So such a key is marked again some
  * time later, as often as chorus_repeat says.
  *
- * A process that is told to quit stays for them: its timer is not cancelable.
+ * A process that is told to quit stays for them, as its timer is not
+ * cancelable, unless they are in the journal: then the next one does it.
  *
  * All waits of one round are of the same length, so each round is a queue in
  * the order of time.
@@ -28,6 +29,7 @@ typedef struct {
     unsigned                  facets;
     chorus_str_t              replication;
     chorus_str_t              key;
+    ngx_http_chorus_intent_t *intent;       /* held; or NULL */
 } ngx_http_chorus_repeat_t;
 
 
@@ -39,6 +41,7 @@ struct ngx_http_chorus_repeats_s {
     ngx_uint_t                    nrounds;
     ngx_event_t                   timer;
     size_t                        bytes;
+    ngx_uint_t                    nbare;        /* without an intent */
     unsigned                      full:1;
 };
 
@@ -133,7 +136,8 @@ ngx_http_chorus_repeats_init(ngx_http_chorus_main_conf_t *cmcf,
 
 void
 ngx_http_chorus_repeat(ngx_http_chorus_repeats_t *repeats,
-    chorus_str_t replication, chorus_str_t key, unsigned facets)
+    chorus_str_t replication, chorus_str_t key, unsigned facets,
+    ngx_http_chorus_intent_t *intent)
 {
     u_char                    *p;
     size_t                     size;
@@ -159,12 +163,23 @@ ngx_http_chorus_repeat(ngx_http_chorus_repeats_t *repeats,
                           "their keys are marked once only");
         }
 
+        (void) ngx_http_chorus_owe(repeats->cmcf->debts, replication,
+                                   "too many writes without an answer");
         return;
     }
 
     p = (u_char *) (repeat + 1);
 
     repeat->facets = facets;
+    repeat->intent = intent;
+
+    if (intent) {
+        ngx_http_chorus_intent_hold(intent);
+
+    } else {
+        repeats->nbare++;
+    }
+
     repeat->replication = (chorus_str_t) { (char *) p, replication.len };
     p = ngx_cpymem(p, replication.data, replication.len);
     repeat->key = (chorus_str_t) { (char *) p, key.len };
@@ -174,6 +189,27 @@ ngx_http_chorus_repeat(ngx_http_chorus_repeats_t *repeats,
 
     ngx_http_chorus_repeat_put(repeats, repeat, 0);
     ngx_http_chorus_repeat_schedule(repeats);
+}
+
+
+void
+ngx_http_chorus_repeats_exit(ngx_http_chorus_main_conf_t *cmcf)
+{
+    ngx_uint_t                  round;
+    ngx_queue_t                *q;
+    ngx_http_chorus_repeats_t  *repeats;
+
+    repeats = cmcf->repeats;
+
+    for (round = 0; round < repeats->nrounds; round++) {
+
+        while (!ngx_queue_empty(&repeats->rounds[round])) {
+            q = ngx_queue_head(&repeats->rounds[round]);
+            ngx_queue_remove(q);
+            ngx_http_chorus_repeat_free(repeats,
+                          ngx_queue_data(q, ngx_http_chorus_repeat_t, queue));
+        }
+    }
 }
 
 
@@ -199,7 +235,10 @@ ngx_http_chorus_repeat_handler(ngx_event_t *ev)
             ngx_queue_remove(q);
 
             ngx_http_chorus_mark(repeats->cmcf->marks, repeat->replication,
-                                 repeat->key, repeat->facets);
+                                 repeat->key, repeat->facets,
+                                 ngx_current_msec,
+                                 ngx_http_chorus_intent_segment(
+                                                         repeat->intent));
 
             if (round + 1 < repeats->nrounds) {
                 ngx_http_chorus_repeat_put(repeats, repeat, round + 1);
@@ -247,6 +286,8 @@ ngx_http_chorus_repeat_schedule(ngx_http_chorus_repeats_t *repeats)
 
     /* looked at in short steps: a later mark of an earlier round may come */
 
+    repeats->timer.cancelable = (repeats->nbare == 0);
+
     if (first != -1) {
         ngx_add_timer(&repeats->timer,
                       (ngx_msec_t) ngx_min(first,
@@ -272,6 +313,13 @@ ngx_http_chorus_repeat_free(ngx_http_chorus_repeats_t *repeats,
     repeats->bytes -= sizeof(ngx_http_chorus_repeat_t)
                       + repeat->replication.len + repeat->key.len;
     repeats->full = 0;
+
+    if (repeat->intent == NULL) {
+        repeats->nbare--;
+
+    } else if (repeats->cmcf->journal) {
+        ngx_http_chorus_intent_release(repeat->intent);
+    }
 
     ngx_free(repeat);
 }

@@ -9,7 +9,8 @@
  * That is known when the proxy module is done with main.  The log phase comes
  * later, after a lingering close perhaps by seconds: it settles what has not
  * been settled by then (main did not answer).  This file is the place where
- * the outcome of a request is known, and so the seam for a journal of intents.
+ * the outcome of a request is known, and so its intent in the journal ends
+ * here.
  */
 
 #include "ngx_http_chorus_module.h"
@@ -23,6 +24,8 @@ static ngx_uint_t ngx_http_chorus_may_have_happened(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_chorus_may_still_happen(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static void ngx_http_chorus_settle(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+static void ngx_http_chorus_settle_followers(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static void ngx_http_chorus_mark_touched(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_str_t replication);
@@ -115,12 +118,22 @@ ngx_http_chorus_watch_cleanup(void *data)
 ngx_int_t
 ngx_http_chorus_log_handler(ngx_http_request_t *r)
 {
-    ngx_pool_cleanup_t  *cln;
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_chorus_ctx_t  *ctx;
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
 
-        if (cln->handler == ngx_http_chorus_watch_cleanup) {
-            ngx_http_chorus_settle(r, cln->data);
+        if (cln->handler != ngx_http_chorus_watch_cleanup) {
+            continue;
+        }
+
+        ctx = cln->data;
+        ngx_http_chorus_settle(r, ctx);
+
+        if (ctx->intent) {
+            /* it came to nothing */
+            ngx_http_chorus_intent_abort(ctx->intent);
+            ctx->intent = NULL;
         }
     }
 
@@ -131,10 +144,7 @@ ngx_http_chorus_log_handler(ngx_http_request_t *r)
 static void
 ngx_http_chorus_settle(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
-    ngx_uint_t            i;
-    chorus_mem_t          mem;
-    chorus_str_t          name;
-    chorus_replication_t  replication;
+    ngx_http_chorus_main_conf_t  *cmcf;
 
     if (ctx->settled || !ctx->ready || ctx->nfollowers == 0
         || !ngx_http_chorus_may_have_happened(r))
@@ -142,8 +152,33 @@ ngx_http_chorus_settle(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
         return;
     }
 
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+
     ctx->settled = 1;
 
+    ngx_http_chorus_crash(cmcf, "after-answer");
+    ngx_http_chorus_settle_followers(r, ctx);
+    ngx_http_chorus_crash(cmcf, "after-mark");
+
+    if (ctx->intent) {
+        ngx_http_chorus_intent_done(ctx->intent,
+                                    !ngx_http_chorus_may_still_happen(r, ctx));
+        ctx->intent = NULL;
+    }
+}
+
+
+static void
+ngx_http_chorus_settle_followers(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx)
+{
+    ngx_uint_t                    i;
+    chorus_mem_t                  mem;
+    chorus_str_t                  name;
+    chorus_replication_t          replication;
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
     mem = ngx_http_chorus_mem(r->pool);
 
     for (i = 0; i < ctx->nfollowers; i++) {
@@ -157,6 +192,8 @@ ngx_http_chorus_settle(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
         if (name.data == NULL) {
             ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
                           "chorus: out of memory, a write is not marked");
+            (void) ngx_http_chorus_owe(cmcf->debts, chorus_str("*"),
+                                       "out of memory");
             return;
         }
 
@@ -264,9 +301,12 @@ ngx_http_chorus_mark_key(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
 
-    ngx_http_chorus_mark(cmcf->marks, replication, key, facets);
+    ngx_http_chorus_mark(cmcf->marks, replication, key, facets,
+                         ngx_current_msec,
+                         ngx_http_chorus_intent_segment(ctx->intent));
 
     if (ngx_http_chorus_may_still_happen(r, ctx)) {
-        ngx_http_chorus_repeat(cmcf->repeats, replication, key, facets);
+        ngx_http_chorus_repeat(cmcf->repeats, replication, key, facets,
+                               ctx->intent);
     }
 }

@@ -452,13 +452,22 @@ ngx_http_chorus_status_answer(ngx_http_request_t *r, ngx_str_t *queue)
 {
     u_char                       *p, *last;
     size_t                        size;
+    off_t                         bytes;
+    ngx_uint_t                    segments;
+    ngx_atomic_int_t              open;
     ngx_http_chorus_counters_t   *n;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
     n = cmcf->counters;
 
-    size = queue->len + 6 * NGX_ATOMIC_T_LEN + 256;
+    ngx_http_chorus_journal_sum(cmcf->journal, &bytes, &segments);
+
+    /* a process that was killed may have been counted twice */
+    open = (ngx_atomic_int_t) (n->intents - n->aborted - n->settled);
+    open = ngx_max(open, 0);
+
+    size = queue->len + 14 * NGX_ATOMIC_T_LEN + 512;
 
     p = ngx_pnalloc(r->pool, size);
     if (p == NULL) {
@@ -468,9 +477,14 @@ ngx_http_chorus_status_answer(ngx_http_request_t *r, ngx_str_t *queue)
     last = ngx_snprintf(p, size,
                         "{\"proxy\":{\"requests\":%uA,\"refused\":%uA,"
                         "\"marked\":%uA,\"acknowledged\":%uA,\"lost\":%uA,"
-                        "\"redis_connects\":%uA},\"queue\":%V}\n",
+                        "\"resent\":%uA,\"redis_connects\":%uA,"
+                        "\"journal\":{\"bytes\":%O,\"segments\":%ui,"
+                        "\"intents\":%uA,\"open\":%A,\"aborted\":%uA,"
+                        "\"adopted\":%uA,\"debts\":%uA}},"
+                        "\"queue\":%V}\n",
                         n->requests, n->refused, n->marked, n->acknowledged,
-                        n->lost, n->reconnects, queue);
+                        n->lost, n->resent, n->reconnects, bytes, segments,
+                        n->intents, open, n->aborted, n->adopted, n->debts, queue);
 
     return ngx_http_chorus_api_send(r, NGX_HTTP_OK, p, last - p);
 }

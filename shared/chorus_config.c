@@ -278,6 +278,7 @@ chorus_config_close(chorus_config_t *config)
 
     config_wipe_users(config->users, config->nusers);
     chorus_config_wipe(config->redis.password);
+    chorus_config_wipe(config->redis.sentinel_password);
 
     memset(config, 0, sizeof(chorus_config_t));
 }

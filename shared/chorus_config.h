@@ -65,12 +65,23 @@ typedef struct {
 } chorus_route_rule_t;
 
 typedef struct {
-    chorus_str_t  host;                 /* empty when unix */
+    chorus_str_t  name;                 /* or address, without brackets */
     uint16_t      port;
-    chorus_str_t  unix_path;
-    chorus_str_t  user;                 /* ACL user, may be empty */
-    chorus_str_t  password;             /* may be empty */
-    unsigned      database;
+} chorus_redis_host_t;
+
+/* One of host, unix_path and sentinels is set. */
+typedef struct {
+    chorus_str_t          host;
+    uint16_t              port;
+    chorus_str_t          unix_path;
+    chorus_redis_host_t  *sentinels;    /* of chorus_redis_host_t */
+    size_t                nsentinels;
+    chorus_str_t          service;      /* what the sentinels watch */
+    chorus_str_t          user;         /* ACL user, may be empty */
+    chorus_str_t          password;     /* may be empty */
+    chorus_str_t          sentinel_user;
+    chorus_str_t          sentinel_password;
+    unsigned              database;
 } chorus_redis_url_t;
 
 typedef struct {

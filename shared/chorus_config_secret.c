@@ -183,25 +183,26 @@ secret_read_file(const chorus_config_reader_t *reader,
 }
 
 
-static chorus_rc_t
-secret_read(const chorus_config_reader_t *reader,
-    const chorus_config_node_t *node, chorus_str_t *secret)
+chorus_rc_t
+chorus_config_secret(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, const char *name, const char *name_file,
+    chorus_str_t *secret)
 {
     bool                  is_inline;
     chorus_rc_t           rc;
     chorus_config_node_t  inlined, file;
 
-    inlined = chorus_config_member(node, "secret_key");
-    file = chorus_config_member(node, "secret_key_file");
+    inlined = chorus_config_member(node, name);
+    file = chorus_config_member(node, name_file);
 
     if (inlined.json != NULL && file.json != NULL) {
-        return chorus_config_fail(reader, node, "both \"secret_key\" and "
-                                  "\"secret_key_file\"");
+        return chorus_config_fail(reader, node, "both \"%s\" and \"%s\"",
+                                  name, name_file);
     }
 
     if (inlined.json == NULL && file.json == NULL) {
-        return chorus_config_fail(reader, node, "no \"secret_key\" and no "
-                                  "\"secret_key_file\"");
+        *secret = chorus_null_str;
+        return CHORUS_OK;
     }
 
     if (file.json != NULL) {
@@ -274,9 +275,15 @@ chorus_config_credential(const chorus_config_reader_t *reader,
                                   MAX_ACCESS_KEY_LEN);
     }
 
-    rc = secret_read(reader, node, &credential->secret_key);
+    rc = chorus_config_secret(reader, node, "secret_key", "secret_key_file",
+                              &credential->secret_key);
     if (rc != CHORUS_OK) {
         return rc;
+    }
+
+    if (credential->secret_key.data == NULL) {
+        return chorus_config_fail(reader, node, "no \"secret_key\" and no "
+                                  "\"secret_key_file\"");
     }
 
     if (credential->secret_key.len > CHORUS_SECRET_MAX_LEN

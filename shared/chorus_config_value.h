@@ -71,6 +71,11 @@ chorus_rc_t chorus_config_number(const chorus_config_reader_t *reader,
 
 /* ---- chorus_config_secret.c ---- */
 
+/* The member `name`, or the content of the file that `name_file` names; the
+ * null string when there is neither. */
+chorus_rc_t chorus_config_secret(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, const char *name, const char *name_file,
+    chorus_str_t *secret);
 /* "access_key" with "secret_key" or "secret_key_file". */
 chorus_rc_t chorus_config_credential(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_credential_t *credential);
@@ -86,10 +91,26 @@ void chorus_config_wipe(chorus_str_t secret);
 
 /* ---- chorus_config_url.c ---- */
 
+typedef struct {
+    chorus_str_t  host;         /* "[::1]" keeps its brackets */
+    bool          has_port;
+    uint16_t      port;
+} chorus_config_host_port_t;
+
+/* host[:port], the host may be an address in brackets; borrowed */
+bool chorus_config_host_port(chorus_str_t text,
+    chorus_config_host_port_t *host);
+/* Moves *rest behind "scheme://" when it begins with that. */
+bool chorus_config_scheme(chorus_str_t *rest, chorus_str_t scheme);
+
 /* "endpoint": sets endpoint, host and tls of `storage`. */
 chorus_rc_t chorus_config_endpoint(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_storage_t *storage);
-/* "redis": {"url"}; the default when node->json is NULL. */
+
+
+/* ---- chorus_config_redis.c ---- */
+
+/* "redis": the default when node->json is NULL. */
 chorus_rc_t chorus_config_redis(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_config_t *config);
 

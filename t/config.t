@@ -679,7 +679,7 @@ region: not a region
 ::json(sub { $_[0]{redis}{url} = 'http://127.0.0.1' })
 --- must_die
 --- error_log
-redis.url: must be redis://
+redis.url: must begin with redis://
 
 
 
@@ -688,7 +688,7 @@ redis.url: must be redis://
 ::json(sub { $_[0]{redis}{url} = 'rediss://127.0.0.1' })
 --- must_die
 --- error_log
-redis.url: rediss:// (TLS) is not supported
+redis.url: this build cannot speak TLS to Redis
 
 
 

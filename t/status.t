@@ -107,8 +107,8 @@ is($reply->{body}, '', 'has no body either');
 
 my $before = status();
 is_deeply([sort keys %$before], ['proxy', 'queue'], 'two parts');
-is_deeply([sort keys %{ $before->{proxy} }], [qw(acknowledged lost marked
-    redis_connects refused requests)], 'the counters of the proxy');
+is_deeply([sort keys %{ $before->{proxy} }], [qw(acknowledged journal lost marked
+    redis_connects refused requests resent)], 'the counters of the proxy');
 is($before->{queue}{replications_total}, 0, 'no replication yet');
 
 my @requests = (
@@ -122,10 +122,14 @@ $nginx->exchange(request(@$_)) for @requests;
 $redis->marks(4);
 
 my $after = status();
+is_deeply($before->{proxy}{journal}, { bytes => 0, segments => 0, open => 0,
+    intents => 0, aborted => 0, adopted => 0, debts => 0 },
+    'without a journal, nothing of it');
+delete $_->{proxy}{journal} for $before, $after;
 my %more = map { $_ => $after->{proxy}{$_} - $before->{proxy}{$_} }
     keys %{ $after->{proxy} };
 is_deeply(\%more, { requests => 7, refused => 1, marked => 5,
-    acknowledged => 5, lost => 0, redis_connects => 0 },
+    acknowledged => 5, lost => 0, resent => 0, redis_connects => 0 },
     'the counters rise') or diag(explain(\%more));
 
 my %rows = map { $_->{replication} => $_ } @{ $after->{queue}{replications} };

@@ -29,9 +29,10 @@
 -- error never leaves half a transition behind.
 
 
-local VERSION = 1
+local VERSION = 2
 
 local WAKE = 'chorus:wake'      -- channel: "R has something to claim"
+local OWED = 'chorus:owed'      -- hash: the scan that all replications owe
 
 local EVERYTHING = 7            -- facets: 1 content, 2 tags, 4 acl
 local BULK_SHARE = 8            -- one claim of so many is left to bulk
@@ -45,9 +46,13 @@ local MS_MAX = 9007199254740991 -- 2^53 - 1: integers are exact in Lua
 local WORKER_LEN_MAX = 256
 local CODE_LEN_MAX = 64
 local REASON_LEN_MAX = 512
+local GENERATION_LEN_MIN = 16
+local GENERATION_LEN_MAX = 64
+local DEBT_LEN_MAX = 64         -- why a scan is owed
+local KEYS_MAX = 1000000        -- keys of one replication, unless limited
 
 local COUNTERS = { 'claimed', 'synced', 'deleted', 'equal', 'bytes',
-                   'failed_attempts', 'expired' }
+                   'failed_attempts', 'expired', 'dropped' }
 
 -- redis.call does not exist yet while the library is being loaded
 local function call(...)
@@ -831,6 +836,120 @@ end
 
 
 ----------------------------------------------------------------------------
+-- Debts: marks that are gone, or were never taken.  Only a scan finds the
+-- keys again, so a scan is owed until one that began later has ended.
+----------------------------------------------------------------------------
+
+-- hash: chorus:{R}, or chorus:owed for all replications.  Each debt gets a
+-- larger id: the scan that began before it does not pay it.
+local function debt_add(hash, reason, ms)
+    local old = call('HMGET', hash, 'owed_id', 'owed_since')
+    local last = tonumber(call('HGET', hash, 'owed_last') or 0)
+    local id = digits(math.max(last + 1, clock.us))
+
+    call('HSET', hash, 'owed_id', id, 'owed_last', id,
+         'owed_reason', reason, 'owed_since',
+         digits(math.min(ms, tonumber(old[2] or ms))))
+
+    return old[1] and 0 or 1
+end
+
+
+local function debt_pay(hash, id)
+    if call('HGET', hash, 'owed_id') ~= id then
+        return 0
+    end
+
+    call('HDEL', hash, 'owed_id', 'owed_reason', 'owed_since')
+    return 1
+end
+
+
+-- nil when nothing is owed
+local function debt_of(hash)
+    local h = call('HMGET', hash, 'owed_id', 'owed_reason', 'owed_since')
+    return h[1] and { id = h[1], reason = h[2], since = tonumber(h[3]) }
+end
+
+
+local function debt_read(a)
+    a.reason = args_string(a, 'reason', 1, DEBT_LEN_MAX)
+    a.age_ms = args_integer(a, 'age_ms', 0, MS_MAX)
+end
+
+
+local function debt_since(a)
+    return math.max(0, clock.ms - a.age_ms)
+end
+
+
+local function owe(r, a)
+    replication_create(r, a.set)
+    return debt_add(r.hash, a.reason, debt_since(a))
+end
+
+
+local function paid_read(a)
+    a.id = args_token(a)
+end
+
+
+local function paid(r, a)
+    return debt_pay(r.hash, a.id)
+end
+
+
+local function owe_all(keys, a)
+    return debt_add(keys[1], a.reason, debt_since(a))
+end
+
+
+local function paid_all(keys, a)
+    return debt_pay(keys[1], a.id)
+end
+
+
+local function limit_read(a)
+    a.keys_max = args_integer(a, 'keys_max', 0, MS_MAX)
+end
+
+
+local function limit(r, a)
+    replication_create(r, a.set)
+
+    if a.keys_max == 0 then
+        call('HDEL', r.hash, 'keys_max')
+    else
+        call('HSET', r.hash, 'keys_max', digits(a.keys_max))
+    end
+
+    return a.keys_max == 0 and KEYS_MAX or a.keys_max
+end
+
+
+----------------------------------------------------------------------------
+-- The generation: whoever remembers another one knows that all is gone
+----------------------------------------------------------------------------
+
+local function generation_read(a)
+    a.candidate = args_string(a, 'candidate', GENERATION_LEN_MIN,
+                              GENERATION_LEN_MAX)
+end
+
+
+-- Begins one when there is none.  A Redis that begins empty knows of no
+-- change that was ever made, so all of it is owed from here on.
+local function generation(keys, a)
+    if call('SET', keys[1], a.candidate, 'NX') then
+        debt_add(keys[2], 'empty', clock.ms)
+        return a.candidate
+    end
+
+    return call('GET', keys[1])
+end
+
+
+----------------------------------------------------------------------------
 -- Functions: mark
 ----------------------------------------------------------------------------
 
@@ -849,15 +968,49 @@ local function mark_read(a)
 end
 
 
+-- How many more keys may come in; those in again are busy already.
+local function mark_room(r)
+    local max = tonumber(call('HGET', r.hash, 'keys_max') or KEYS_MAX)
+
+    return max - call('ZCARD', r.dirty) - call('ZCARD', r.bulk)
+           - call('HLEN', r.busy) - call('ZCARD', r.retry)
+           - call('ZCARD', r.failed)
+end
+
+
+-- Past the ceiling a key that is nowhere is not taken in: it becomes part of
+-- the debt.  All others are there already and cost nothing more.
+local function mark_or_drop(r, m, dropped)
+    if place_of(r, m.key) then
+        return key_mark(r, m.key, m)
+    end
+
+    dropped.n = dropped.n + 1
+    dropped.ms = math.min(dropped.ms, m.ms)
+    return 0
+end
+
+
 local function mark(r, a)
     replication_create(r, a.set)
 
-    local queued = 0
+    local queued, room = 0, mark_room(r)
+    local dropped = { n = 0, ms = clock.ms }
 
     for _, m in ipairs(a.marks) do
         m.source = a.source
         m.ms = math.max(0, clock.ms - m.ms)
-        queued = queued + key_mark(r, m.key, m)
+
+        if queued < room then
+            queued = queued + key_mark(r, m.key, m)
+        else
+            queued = queued + mark_or_drop(r, m, dropped)
+        end
+    end
+
+    if dropped.n > 0 then
+        call('HINCRBY', r.hash, 'dropped', dropped.n)
+        debt_add(r.hash, 'overflow', dropped.ms)
     end
 
     return queued
@@ -1247,22 +1400,37 @@ end
 
 
 -- A key in again is busy too; what scans found is not lag but a backlog.
+-- What is owed may be a change of a client, so it counts.
 local function stats_collect(r)
+    local debt = debt_of(r.hash)
+
     return {
+        debt = debt,
+        owed = debt and 1 or 0,
         dirty = call('ZCARD', r.dirty),
         bulk = call('ZCARD', r.bulk),
         busy = call('HLEN', r.busy),
         again = call('ZCARD', r.again),
         retry = call('ZCARD', r.retry),
         failed = call('ZCARD', r.failed),
-        lag_ms = lag_of(r.dirty, r.since, r.again),
+        lag_ms = math.max(lag_of(r.dirty, r.since, r.again),
+                          debt and age_of(debt.since) or 0),
         bulk_lag_ms = lag_of(r.bulk, r.bulksince),
     }
 end
 
 
 local STATS = { 'dirty', 'bulk', 'busy', 'again', 'retry', 'failed',
-                'lag_ms', 'bulk_lag_ms' }
+                'owed', 'lag_ms', 'bulk_lag_ms' }
+
+
+-- null, or what is owed; the id is what chorus_paid asks for
+local function debt_json(debt)
+    return not debt and 'null' or json_object({
+        'id', debt.id, 'reason', json_string(debt.reason),
+        'since_ms', digits(debt.since), 'age_ms', digits(age_of(debt.since)),
+    })
+end
 
 
 local function stats_fields(stats)
@@ -1308,6 +1476,8 @@ local function stats_json(r, stats)
         fields[#fields + 1] = text
     end
 
+    fields[#fields + 1] = 'debt'
+    fields[#fields + 1] = debt_json(stats.debt)
     fields[#fields + 1] = 'counters'
     fields[#fields + 1] = counters_json(r)
 
@@ -1362,6 +1532,7 @@ local function status(keys, a)
     return json_object({
         'replications_total', digits(call('SCARD', keys[1])),
         'cursor', page[1],
+        'debt', debt_json(debt_of(OWED)),
         'totals', json_object(stats_fields(totals)),
         'replications', json_array(rows),
     })
@@ -1559,6 +1730,8 @@ local KEYS_OF = {
     schedule = { 1, 1, 'chorus:schedule' },
     schedule_or_none = { 0, 1, 'chorus:schedule or none' },
     replications = { 1, 1, 'chorus:replications' },
+    owed = { 1, 1, 'chorus:owed' },
+    generation = { 2, 2, 'chorus:generation chorus:owed' },
     one = { 1, 1, 'chorus:{R}' },
     change = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
     look = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
@@ -1626,8 +1799,20 @@ local DRAINS = { 'allow-oom', 'no-cluster' }
 local FUNCTIONS = {
     { name = 'version', keys = 'none', flags = READS,
       run = function() return VERSION end },
+    { name = 'generation', keys = 'generation', flags = DRAINS,
+      read = generation_read, run = generation },
     { name = 'mark', keys = 'change', flags = WRITES, read = mark_read,
       run = mark },
+    { name = 'owe', keys = 'change', flags = DRAINS, read = debt_read,
+      run = owe },
+    { name = 'paid', keys = 'change', flags = DRAINS, read = paid_read,
+      run = paid },
+    { name = 'owe_all', keys = 'owed', flags = DRAINS, read = debt_read,
+      run = owe_all },
+    { name = 'paid_all', keys = 'owed', flags = DRAINS, read = paid_read,
+      run = paid_all },
+    { name = 'limit', keys = 'change', flags = DRAINS, read = limit_read,
+      run = limit },
     { name = 'claim', keys = 'schedule', flags = DRAINS, read = claim_read,
       run = claim },
     { name = 'renew', keys = 'schedule_or_none', flags = DRAINS,

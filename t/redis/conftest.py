@@ -18,6 +18,8 @@ LIBRARY = pathlib.Path(__file__).parents[2] / 'shared/lua/chorus.lua'
 
 SCHEDULE = 'chorus:schedule'
 REPLICATIONS = 'chorus:replications'
+GENERATION = 'chorus:generation'
+OWED = 'chorus:owed'
 WAKE = 'chorus:wake'
 
 R1 = 'alice:photos:f1'
@@ -110,6 +112,25 @@ class Queue:
 
     def resume(self, r=R1):
         return self.change('resume', r)
+
+    def owe(self, reason, r=R1, age=0):
+        return self.change('owe', r, reason, age)
+
+    def paid(self, debt, r=R1):
+        return self.change('paid', r, debt['id'])
+
+    def owe_all(self, reason, age=0):
+        return self.fcall('owe_all', 1, OWED, reason, age)
+
+    def paid_all(self, debt):
+        return self.fcall('paid_all', 1, OWED, debt['id'])
+
+    def generation(self, candidate):
+        return self.fcall('generation', 2, GENERATION, OWED,
+                          candidate).decode()
+
+    def limit(self, keys_max, r=R1):
+        return self.change('limit', r, keys_max)
 
     def stats(self, r=R1):
         text = self.fcall_ro('stats', 1, self.hash(r))

@@ -3,7 +3,8 @@
 import pytest
 import redis
 
-from conftest import LEASE, R1, REPLICATIONS, SCHEDULE
+from conftest import (GENERATION, LEASE, OWED, R1, REPLICATIONS,
+                      SCHEDULE)
 
 K3 = (3, 'chorus:{%s}' % R1, SCHEDULE, REPLICATIONS)
 K1 = (1, SCHEDULE)
@@ -41,6 +42,20 @@ BAD = [
     ('mark', K3 + ('event', 0), 'ARGV[3] facets: missing'),
     ('mark', K3 + ('event', 0, 0), 'ARGV[4] key: missing'),
     ('mark', K3 + ('event', 0, 0, 'good', 0, 9, 'k'), 'ARGV[6] facets'),
+
+    ('owe', K3, 'reason: missing'),
+    ('owe', K3 + ('', 0), 'reason'),
+    ('owe', K3 + ('r' * 65, 0), 'reason'),
+    ('owe', K3 + ('overflow', -1), 'age_ms'),
+    ('owe', (1, OWED, 'overflow', 0), '3 KEYS'),
+    ('paid', K3 + ('x',), 'token'),
+    ('owe_all', (0, 'forgotten', 0), 'chorus:owed'),
+    ('owe_all', (1, OWED, 'forgotten'), 'age_ms: missing'),
+    ('paid_all', (1, OWED), 'token: missing'),
+    ('limit', K3 + ('-1',), 'keys_max'),
+    ('generation', (1, GENERATION, 'a' * 32), '2 KEYS'),
+    ('generation', (2, GENERATION, OWED, 'a' * 15), 'candidate'),
+    ('generation', (2, GENERATION, OWED, 'a' * 65), 'candidate'),
 
     ('claim', (0, 'w', LEASE, 1), 'KEYS'),
     ('claim', K1, 'worker_id'),

@@ -219,6 +219,11 @@ redis_urls(void **state)
         { REDIS("unix://u:p@/r"), "", 0, "/r", "u", "p", 0 },
         { REDIS("${env:REDIS_URL}"), "r.example.net", 6379, "", "", "S3CR3T",
           1 },
+        { WITH("'redis': {'url': 'redis://h', 'password_file': 'f'}"),
+          "h", 6379, "", "", "S3CR3T/file", 0 },
+        { WITH("'redis': {'url': 'redis://h', 'user': 'u', "
+               "'password_file': 'f'}"),
+          "h", 6379, "", "u", "S3CR3T/file", 0 },
     };
 
     (void) state;
@@ -236,6 +241,67 @@ redis_urls(void **state)
         assert_true(chorus_str_eq(config.redis.password,
                                   chorus_str_from(rows[i].password)));
         check_int(rows[i].json, config.redis.database, rows[i].database);
+
+        chorus_config_close(&config);
+    }
+}
+
+
+static void
+redis_sentinels(void **state)
+{
+    size_t           i, n;
+    chorus_config_t  config;
+
+    /* what is listed: host:port, the service, the login there and here */
+    static const struct {
+        const char  *json;
+        const char  *meaning;
+        unsigned     database;
+    } rows[] = {
+        { REDIS("redis+sentinel://h/s"), "h:26379 s : :", 0 },
+        { REDIS("redis+sentinel://h/s/"), "h:26379 s : :", 0 },
+        { REDIS("Redis+Sentinel://h:1,i,[::1]:2/my-main_1.x/3"),
+          "h:1 i:26379 ::1:2 my-main_1.x : :", 3 },
+        { REDIS("redis+sentinel://u:S3CR3T@h,i:2/s"),
+          "h:26379 i:2 s u:S3CR3T :", 0 },
+        { WITH("'redis': {'url': 'redis+sentinel://h/s', "
+               "'sentinel_password': '${env:ALICE_SECRET}'}"),
+          "h:26379 s : :S3CR3T/env", 0 },
+        { WITH("'redis': {'url': 'redis+sentinel://h/s', 'sentinel_user': "
+               "'w', 'sentinel_password_file': 'f', 'user': 'u', "
+               "'password_file': 'f'}"),
+          "h:26379 s u:S3CR3T/file w:S3CR3T/file", 0 },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        parse_good(rows[i].json, &config);
+
+        chorus_redis_url_t  *redis = &config.redis;
+        chorus_buf_t         buf = chorus_buf(&mem, 256);
+
+        for (n = 0; n < redis->nsentinels; n++) {
+            chorus_buf_add(&buf, redis->sentinels[n].name);
+            chorus_buf_char(&buf, ':');
+            chorus_buf_u64(&buf, redis->sentinels[n].port);
+            chorus_buf_char(&buf, ' ');
+        }
+
+        chorus_buf_add(&buf, redis->service);
+        chorus_buf_char(&buf, ' ');
+        chorus_buf_add(&buf, redis->user);
+        chorus_buf_char(&buf, ':');
+        chorus_buf_add(&buf, redis->password);
+        chorus_buf_char(&buf, ' ');
+        chorus_buf_add(&buf, redis->sentinel_user);
+        chorus_buf_char(&buf, ':');
+        chorus_buf_add(&buf, redis->sentinel_password);
+
+        check_str(rows[i].json, chorus_buf_str(&buf), rows[i].meaning);
+        check_int(rows[i].json, redis->database, rows[i].database);
+        check_int(rows[i].json, redis->host.len, 0);
 
         chorus_config_close(&config);
     }
@@ -433,13 +499,21 @@ static const struct {
       "characters without blank and comma" },
 
     /* Redis */
-#define BAD_REDIS  "redis.url: must be redis://[[user]:password@]host[:port]" \
-                   "[/database] or unix:///path[?db=N]"
-    { REDIS("rediss://:S3CR3T@h"),
-      "redis.url: rediss:// (TLS) is not supported by this version" },
-    { REDIS("redis+sentinel://h"),
-      "redis.url: redis+sentinel:// is not supported by this version" },
-    { REDIS("h:6379"), BAD_REDIS },
+#define BAD_REDIS     "redis.url: must be redis://[[user]:password@]host" \
+                      "[:port][/database]"
+#define BAD_UNIX      "redis.url: must be unix://[[user]:password@]/path" \
+                      "[?db=N]"
+#define BAD_SENTINEL  "redis.url: must be redis+sentinel://[[user]:" \
+                      "password@]host[:port],host[:port].../service" \
+                      "[/database]"
+#define NO_TLS        "redis.url: this build cannot speak TLS to Redis; let " \
+                      "stunnel do it and use redis:// or unix://"
+#define BAD_SCHEME    "redis.url: must begin with redis://, " \
+                      "redis+sentinel:// or unix://"
+    { REDIS("rediss://:S3CR3T@h"), NO_TLS },
+    { REDIS("rediss+sentinel://:S3CR3T@h/s"), NO_TLS },
+    { REDIS("h:6379"), BAD_SCHEME },
+    { REDIS("http://h"), BAD_SCHEME },
     { REDIS("redis://"), BAD_REDIS },
     { REDIS("redis://S3CR3T@h"), BAD_REDIS },
     { REDIS("redis://u:@h"), BAD_REDIS },
@@ -448,10 +522,38 @@ static const struct {
     { REDIS("redis://:S3CR3T@h/x"), BAD_REDIS },
     { REDIS("redis://h/1/2"), BAD_REDIS },
     { REDIS("redis://h:x"), BAD_REDIS },
+    { REDIS("redis://h,i"), BAD_REDIS },
     { REDIS("redis://h/99999"), BAD_REDIS },
-    { REDIS("unix://run/r"), BAD_REDIS },
-    { REDIS("unix:///"), BAD_REDIS },
-    { REDIS("unix:///r?x=1"), BAD_REDIS },
+    { REDIS("unix://run/r"), BAD_UNIX },
+    { REDIS("unix:///"), BAD_UNIX },
+    { REDIS("unix:///r?x=1"), BAD_UNIX },
+    { REDIS("redis+sentinel://h"), BAD_SENTINEL },
+    { REDIS("redis+sentinel://h/"), BAD_SENTINEL },
+    { REDIS("redis+sentinel:///s"), BAD_SENTINEL },
+    { REDIS("redis+sentinel://h,/s"), BAD_SENTINEL },
+    { REDIS("redis+sentinel://,h/s"), BAD_SENTINEL },
+    { REDIS("redis+sentinel://h:0/s"), BAD_SENTINEL },
+    { REDIS("redis+sentinel://h/s/x"), BAD_SENTINEL },
+    { REDIS("redis+sentinel://h/s/1/2"), BAD_SENTINEL },
+    { REDIS("redis+sentinel://h/a%20b"), BAD_SENTINEL },
+    { REDIS("redis+sentinel://S3CR3T@h/s"), BAD_SENTINEL },
+    { REDIS("redis+sentinel://a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a/s"),
+      BAD_SENTINEL },
+    { WITH("'redis': {'url': 'redis://:S3CR3T@h', 'password_file': 'f'}"),
+      "redis: a password in \"url\" and a \"password_file\"" },
+    { WITH("'redis': {'url': 'redis://h', 'password_file': 'missing'}"),
+      "redis.password_file: missing: No such file or directory" },
+    { WITH("'redis': {'url': 'redis://h', 'password_file': 'empty'}"),
+      "redis.password_file: the file is empty" },
+    { WITH("'redis': {'url': 'redis://h', 'user': 'u'}"),
+      "redis.user: no \"password_file\" to it" },
+    { WITH("'redis': {'url': 'redis+sentinel://h/s', 'sentinel_user': 'u'}"),
+      "redis.sentinel_user: no \"sentinel_password_file\" to it" },
+    { WITH("'redis': {'url': 'redis://h', 'sentinel_password': 'S3CR3T'}"),
+      "redis: a sentinel_password, but \"url\" is not redis+sentinel://" },
+    { WITH("'redis': {'url': 'redis+sentinel://h/s', 'sentinel_password': "
+           "'S3CR3T', 'sentinel_password_file': 'f'}"),
+      "redis: both \"sentinel_password\" and \"sentinel_password_file\"" },
 
     /* users against storages */
     { WITH("'users': {'bob': [{'access_key': 'B', 'secret_key': 'S3CR3T'}]}"),
@@ -575,6 +677,8 @@ readable_by_everyone(void **state)
           NULL },
         { SECRET("'access_key': 'A', 'secret_key_file': 'f'"), NULL },
         { "{'redis': {'url': 'redis://:S3CR3T@h'}}", "redis.url" },
+        { "{'redis': {'url': 'redis+sentinel://h/s', "
+          "'sentinel_password': 'S3CR3T'}}", "redis.sentinel_password" },
         { "{'redis': {'url': 'redis://h'}, 'storages': {'main': {'endpoint': "
           "'http://h', 'main': true, 'users': {'a': {'access_key': 'A', "
           "'secret_key_file': 'f'}}}}}", NULL },
@@ -759,15 +863,17 @@ ca_file_from_disk(void **state)
 static void
 close_wipes_secrets(void **state)
 {
-    chorus_str_t     secret, password;
+    chorus_str_t     secret, password, sentinel;
     chorus_config_t  config;
 
     (void) state;
 
-    parse_good(REDIS("redis://:S3CR3T@h"), &config);
+    parse_good(WITH("'redis': {'url': 'redis+sentinel://:S3CR3T@h/s', "
+                    "'sentinel_password_file': 'f'}"), &config);
 
     secret = config.main->users[0].credentials[0].secret_key;
     password = config.redis.password;
+    sentinel = config.redis.sentinel_password;
     check_str("secret", secret, "S3CR3T/MA");
 
     chorus_config_close(&config);
@@ -775,6 +881,7 @@ close_wipes_secrets(void **state)
     assert_int_equal(secret.data[0], 0);
     assert_int_equal(secret.data[secret.len - 1], 0);
     assert_int_equal(password.data[0], 0);
+    assert_int_equal(sentinel.data[0], 0);
 }
 
 
@@ -809,6 +916,7 @@ main(void)
         test_row(read_everything),
         test_row(defaults),
         test_row(redis_urls),
+        test_row(redis_sentinels),
         test_row(endpoints),
         test_row(broken_files),
         test_row(readable_by_everyone),

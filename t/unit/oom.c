@@ -584,7 +584,9 @@ scarce_config(chorus_mem_t *pool)
     chorus_config_host_t  host;
 
     text = json_of(&mem,
-        "{'redis': {'url': 'redis://u%20:S3CR3T%20@h/1'}, 'region': 'r',"
+        "{'redis': {'url': 'redis+sentinel://u%20:S3CR3T%20@h,i/s/1',"
+        "   'sentinel_user': 'u', 'sentinel_password_file': 'f'},"
+        " 'region': 'r',"
         " 'storages': {"
         "   'main': {'endpoint': 'http://h', 'region': 'r', 'provider':"
         "            'aws', 'main': true, 'users': {'alice':"

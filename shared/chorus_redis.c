@@ -1,0 +1,132 @@
+/* What a Redis says of itself. */
+
+#include <string.h>
+
+#include "chorus_redis.h"
+
+
+chorus_str_t
+chorus_redis_info(chorus_str_t info, chorus_str_t name)
+{
+    chorus_str_t  line, value;
+
+    while (info.data != NULL) {
+
+        line = chorus_str_cut(&info, '\n');
+
+        if (line.len != 0 && line.data[line.len - 1] == '\r') {
+            line.len--;
+        }
+
+        value = line;
+
+        if (chorus_str_eq(chorus_str_cut(&value, ':'), name)
+            && value.data != NULL)
+        {
+            return value;
+        }
+    }
+
+    return chorus_null_str;
+}
+
+
+/* A process that restarts has another run id.  One that was a replica for a
+ * while and came back has another history: master_replid. */
+bool
+chorus_redis_take_info(chorus_redis_identity_t *identity, chorus_str_t info)
+{
+    chorus_str_t  run, history;
+
+    run = chorus_redis_info(info, chorus_str("run_id"));
+    history = chorus_redis_info(info, chorus_str("master_replid"));
+
+    if (!chorus_str_eq(chorus_redis_info(info, chorus_str("role")),
+                       chorus_str("master"))
+        || run.len == 0
+        || run.len + history.len >= CHORUS_REDIS_RUN_SIZE)
+    {
+        return false;
+    }
+
+    memcpy(identity->run, run.data, run.len);
+
+    if (history.len != 0) {
+        memcpy(identity->run + run.len, history.data, history.len);
+    }
+
+    identity->run[run.len + history.len] = '\0';
+
+    return true;
+}
+
+
+bool
+chorus_redis_take_generation(chorus_redis_identity_t *identity,
+    chorus_str_t generation)
+{
+    if (generation.len == 0 || generation.len >= CHORUS_REDIS_GENERATION_SIZE)
+    {
+        return false;
+    }
+
+    memcpy(identity->generation, generation.data, generation.len);
+    identity->generation[generation.len] = '\0';
+
+    return true;
+}
+
+
+chorus_redis_memory_t
+chorus_redis_compare(const chorus_redis_identity_t *known,
+    const chorus_redis_identity_t *now)
+{
+    if (known->generation[0] != '\0'
+        && strcmp(known->generation, now->generation) != 0)
+    {
+        return CHORUS_REDIS_LOST_ALL;
+    }
+
+    if (known->run[0] != '\0' && strcmp(known->run, now->run) != 0) {
+        return CHORUS_REDIS_LOST_TAIL;
+    }
+
+    return CHORUS_REDIS_SAME;
+}
+
+
+void
+chorus_redis_generation(const unsigned char *bytes,
+    char text[CHORUS_REDIS_GENERATION_LEN + 1])
+{
+    size_t  i;
+
+    static const char  hex[] = "0123456789abcdef";
+
+    for (i = 0; i < CHORUS_REDIS_GENERATION_LEN / 2; i++) {
+        text[2 * i] = hex[bytes[i] >> 4];
+        text[2 * i + 1] = hex[bytes[i] & 15];
+    }
+
+    text[CHORUS_REDIS_GENERATION_LEN] = '\0';
+}
+
+
+bool
+chorus_redis_needs_greeting(chorus_str_t error)
+{
+    size_t  i;
+
+    static const char  *const words[] = {
+        "READONLY ", "MASTERDOWN ", "CLUSTERDOWN ", "LOADING ", "NOAUTH ",
+        "ERR Function not found",
+    };
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (chorus_str_starts(error, chorus_str_from(words[i]))) {
+            return true;
+        }
+    }
+
+    return false;
+}

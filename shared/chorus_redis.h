@@ -1,0 +1,55 @@
+/*
+ * What a Redis says of itself: INFO, error replies, and whether it is still
+ * the one that took our marks.
+ */
+
+#ifndef CHORUS_REDIS_H
+#define CHORUS_REDIS_H
+
+#include <stdbool.h>
+
+#include "chorus_str.h"
+
+#define CHORUS_REDIS_RUN_SIZE         128
+#define CHORUS_REDIS_GENERATION_SIZE  65
+#define CHORUS_REDIS_GENERATION_LEN   32    /* of a new one */
+#define CHORUS_REDIS_WINDOW_MS        10000 /* what a restart may lose */
+
+
+/* Texts end with NUL; empty: not known. */
+typedef struct {
+    char  run[CHORUS_REDIS_RUN_SIZE];               /* process and history */
+    char  generation[CHORUS_REDIS_GENERATION_SIZE]; /* chorus:generation */
+} chorus_redis_identity_t;
+
+typedef enum {
+    CHORUS_REDIS_SAME = 0,      /* or nothing was known before */
+    CHORUS_REDIS_LOST_TAIL,     /* restarted or failed over: perhaps */
+    CHORUS_REDIS_LOST_ALL
+} chorus_redis_memory_t;
+
+
+/* The value of a field in the reply to INFO; the null string without. */
+chorus_str_t chorus_redis_info(chorus_str_t info, chorus_str_t name);
+
+/* Of INFO server and replication.  False when that is not a master's, then
+ * nothing is written. */
+bool chorus_redis_take_info(chorus_redis_identity_t *identity,
+    chorus_str_t info);
+/* False when the reply is too long for a generation. */
+bool chorus_redis_take_generation(chorus_redis_identity_t *identity,
+    chorus_str_t generation);
+chorus_redis_memory_t chorus_redis_compare(
+    const chorus_redis_identity_t *known, const chorus_redis_identity_t *now);
+
+/* Hexadecimal digits of CHORUS_REDIS_GENERATION_LEN / 2 random bytes and a
+ * NUL. */
+void chorus_redis_generation(const unsigned char *bytes,
+    char text[CHORUS_REDIS_GENERATION_LEN + 1]);
+
+/* An error reply that a new connection may cure (another master, a login, the
+ * library); all others are worth waiting for. */
+bool chorus_redis_needs_greeting(chorus_str_t error);
+
+
+#endif
