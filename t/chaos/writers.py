@@ -17,7 +17,7 @@ class Keys:
     is left alone and another takes its place: so the end of the run finds
     keys whose last write was at any moment of it."""
 
-    def __init__(self, buckets, passing, seed, size=300, writes=10):
+    def __init__(self, buckets, passing, seed, size=300, writes=5):
         self.buckets = buckets      # {name: credentials of its user}
         self.passing = passing      # names of buckets that come and go
         self.rng = random.Random(f"{seed}/keys")
