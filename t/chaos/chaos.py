@@ -17,10 +17,12 @@ import signal
 import subprocess
 import sys
 import time
+from urllib.parse import unquote
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), "e2e"))
 
+from fault import FaultServer                               # noqa: E402
 from guard import guarded                                   # noqa: E402
 from history import History, story                          # noqa: E402
 from lanes import LEASE, NAMES, Lanes                       # noqa: E402
@@ -41,6 +43,7 @@ EXPECTED = ("exited on signal 9", "was locked by")
 class ChaosStack(Stack):
     def __init__(self, folder, wants_journal):
         super().__init__(folder)
+        self.faulty_source = FaultServer(self.main.port)
         self.journal = f"{folder}/journal"
         self.write_proxy_conf()
         self.more_http = "chorus_repeat " + " ".join(
@@ -76,9 +79,14 @@ class ChaosStack(Stack):
         self.write_nginx(main_port=self.faulty_main.port)
         self.nginx.start()
         config = self.write_config("chorus-worker.json", worker={
-            "lease_seconds": LEASE}, follower_url=self.faulty_follower.url)
+            "lease_seconds": LEASE}, main_url=self.faulty_source.url,
+            follower_url=self.faulty_follower.url)
         for _ in range(2):
             self.start_worker(config)
+
+    def end(self):
+        super().end()
+        self.faulty_source.close()
 
     def unsettled(self):
         """{replication: {place: keys}} of what waits anywhere."""
@@ -195,7 +203,10 @@ class Run:
                 self.problems.append(f"{len(healed)} keys became equal only "
                                      f"after the queue was empty: "
                                      f"{sorted(healed)[:5]}")
-        self.promises, wrong = self.verdict.broken_promises(self.history)
+        late = {tuple(unquote(t.split("?")[0][1:]).split("/", 1))
+                for t in self.stack.faulty_main.late}
+        self.promises, wrong = self.verdict.broken_promises(self.history,
+                                                            late)
         for pair, content in wrong.items():
             self.verdict.say(*pair, f"main was to hold {content}, has "
                                     f"{self.verdict.on_main.get(pair)}")

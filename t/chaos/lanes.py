@@ -1,5 +1,5 @@
 """The faults, in lanes that run at the same time: nginx, Redis, the workers,
-the follower, main.
+the follower, main as nginx sees it, main as the workers see it.
 
 A lane is a generator: it does something, yields the seconds to wait, goes on.
 One thread steps them all, because a process that a thread has started dies
@@ -51,6 +51,10 @@ def is_change(method, target):
     return method in ("PUT", "POST", "DELETE")
 
 
+def is_any(method, target):
+    return True
+
+
 class Lanes:
     def __init__(self, stack, seed, history, without=(), pause=4.0):
         self.stack = stack
@@ -60,8 +64,11 @@ class Lanes:
         self.pause = pause
         self.orphans = []
         self.helpers = []
-        for server in (stack.faulty_main, stack.faulty_follower):
-            server.random = random.Random(f"{seed}/{server.upstream_port}")
+        self.faulty = {"main": stack.faulty_main,
+                       "follower": stack.faulty_follower,
+                       "source": stack.faulty_source}
+        for name, server in self.faulty.items():
+            server.random = random.Random(f"{seed}/faulty {name}")
 
     def run(self, seconds, each=None):
         """Faults for so long; what they broke stays broken."""
@@ -205,9 +212,9 @@ class Lanes:
     # ---- the follower
 
     def down(self, rng):
-        self.stack.faulty_follower.inject(drop=True)
+        self.faulty["follower"].inject(drop=True)
         yield rng.uniform(2, 8)
-        self.stack.faulty_follower.clear()
+        self.faulty["follower"].clear()
 
     def restarts(self, rng):
         """Takes seconds, so another thread sees to it."""
@@ -225,62 +232,71 @@ class Lanes:
         yield rng.uniform(2, 6)
         self.stack.follower.resume()
 
-    def fails_applied(self, rng):
-        self.stack.faulty_follower.inject(
-            when=is_change, answer=fault.INTERNAL, applied=True,
-            chance=rng.uniform(0.1, 0.6))
-        yield rng.uniform(2, 5)
-        self.stack.faulty_follower.clear()
+    # ---- a store through its proxy, which breaks some of the requests
 
-    def drops_applied(self, rng):
-        self.stack.faulty_follower.inject(
-            when=is_change, drop=True, applied=True,
-            chance=rng.uniform(0.1, 0.6))
-        yield rng.uniform(2, 5)
-        self.stack.faulty_follower.clear()
+    def some(self, rng, name, when=is_change, **fields):
+        self.faulty[name].inject(when=when, chance=rng.uniform(0.1, 0.5),
+                                 **fields)
+        yield rng.uniform(1, 5)
+        self.faulty[name].clear()
 
-    def applies_late(self, rng):
+    def follower_500_applied(self, rng):
+        yield from self.some(rng, "follower", answer=fault.INTERNAL,
+                             applied=True)
+
+    def follower_drops_applied(self, rng):
+        yield from self.some(rng, "follower", drop=True, applied=True)
+
+    def follower_applies_late(self, rng):
         """The worker sees a lost connection; a second later the follower
         stores what it was sent then."""
-        self.stack.faulty_follower.inject(
-            when=is_change, drop=True, delay=rng.uniform(0.3, 1.5),
-            chance=rng.uniform(0.05, 0.3))
-        yield rng.uniform(2, 5)
-        self.stack.faulty_follower.clear()
-
-    # ---- main, as nginx sees it
-
-    def on_main(self, rng, **fields):
-        self.stack.faulty_main.inject(when=is_change, chance=rng.uniform(
-            0.1, 0.5), **fields)
-        yield rng.uniform(1, 4)
-        self.stack.faulty_main.clear()
+        yield from self.some(rng, "follower", drop=True,
+                             delay=rng.uniform(0.3, 1.5))
 
     def main_500_applied(self, rng):
-        yield from self.on_main(rng, answer=fault.INTERNAL, applied=True)
+        yield from self.some(rng, "main", answer=fault.INTERNAL,
+                             applied=True)
 
     def main_drops_applied(self, rng):
-        yield from self.on_main(rng, drop=True, applied=True)
+        yield from self.some(rng, "main", drop=True, applied=True)
 
     def main_silent_applied(self, rng):
-        yield from self.on_main(rng, hang=True, applied=True)
+        yield from self.some(rng, "main", hang=True, applied=True)
 
     def main_applies_late(self, rng):
-        yield from self.on_main(rng, drop=True, delay=rng.uniform(0.3, 1.5))
+        yield from self.some(rng, "main", drop=True,
+                             delay=rng.uniform(0.3, 1.5))
 
     def main_slow(self, rng):
-        yield from self.on_main(rng, delay=rng.uniform(0.1, 1.5))
+        yield from self.some(rng, "main", delay=rng.uniform(0.1, 1.5))
 
     def main_refuses(self, rng):
-        yield from self.on_main(rng, answer=fault.SLOW_DOWN)
+        yield from self.some(rng, "main", answer=fault.SLOW_DOWN)
+
+    def source_fails(self, rng):
+        yield from self.some(rng, "source", is_any, answer=rng.choice([
+            fault.INTERNAL, fault.SLOW_DOWN, fault.DENIED, fault.NOT_HERE,
+            fault.EMPTY_404, fault.REDIRECT]))
+
+    def source_drops(self, rng):
+        yield from self.some(rng, "source", is_any, drop=True,
+                             applied=rng.random() < 0.5)
+
+    def source_cuts(self, rng):
+        yield from self.some(rng, "source", is_any,
+                             truncate=rng.randrange(1, 20_000))
+
+    def source_slow(self, rng):
+        yield from self.some(rng, "source", is_any,
+                             delay=rng.uniform(0.1, 2))
 
     # ---- the end
 
     def heal(self):
         """Everything runs and nothing is wrong."""
         stack = self.stack
-        stack.faulty_main.clear()
-        stack.faulty_follower.clear()
+        for server in self.faulty.values():
+            server.clear()
         for helper in self.helpers:
             helper.join(120)
             assert not helper.is_alive(), "the follower does not restart"
@@ -318,10 +334,13 @@ LANES = {
               Lanes.hangs: 2, Lanes.flushall: 1},
     "worker": {Lanes.worker_kill: 4, Lanes.sleep: 3, Lanes.term: 2},
     "follower": {Lanes.down: 3, Lanes.restarts: 1, Lanes.freezes: 2,
-                 Lanes.fails_applied: 2, Lanes.drops_applied: 2,
-                 Lanes.applies_late: 2},
+                 Lanes.follower_500_applied: 2,
+                 Lanes.follower_drops_applied: 2,
+                 Lanes.follower_applies_late: 2},
     "main": {Lanes.main_500_applied: 3, Lanes.main_drops_applied: 3,
              Lanes.main_silent_applied: 1, Lanes.main_applies_late: 3,
              Lanes.main_slow: 2, Lanes.main_refuses: 1},
+    "source": {Lanes.source_fails: 3, Lanes.source_drops: 2,
+               Lanes.source_cuts: 2, Lanes.source_slow: 2},
 }
 NAMES = [Lanes.name_of(lane, f) for lane in LANES for f in LANES[lane]]

@@ -91,9 +91,11 @@ class Verdict:
             found["acl"] = acl_of(wire, path_of(bucket, key))
         return found
 
-    def broken_promises(self, history):
+    def broken_promises(self, history, late):
         """Keys whose last write was alone and confirmed, and which main does
-        not hold like that; after compare()."""
+        not hold like that; after compare().  Of `late` (bucket, key) main
+        applied something after its connection was lost: nginx may have sent
+        that again and confirmed it, and the first one came last."""
         last = {}       # (bucket, key): (at, content, when all others ended)
         for line in history.lines():
             if line.get("op") in (None, "multipart", "part", "acl"):
@@ -113,7 +115,7 @@ class Verdict:
                     before = None
                 last[pair] = at, before, max(ended, end)
         checked = {pair: content for pair, (_, content, _) in last.items()
-                   if content}
+                   if content and pair not in late}
         wrong = {pair: content for pair, content in checked.items()
                  if self.on_main.get(pair, GONE) not in (content, None)}
         return len(checked), wrong

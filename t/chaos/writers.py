@@ -80,8 +80,10 @@ class Writer:
                     self.rng.random() * 2 * self.pause_seconds):
                 write = self.maker.next()
                 reply = self.send(write)
-                if write.op == "multipart" and reply \
-                        and reply.status == 200:
+                if reply is None:
+                    # perhaps nobody listens
+                    self.stopped.wait(self.rng.random() * 0.3)
+                elif write.op == "multipart" and reply.status == 200:
                     self.go_on(write, reply)
         except Exception as e:
             self.error = e
