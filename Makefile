@@ -97,10 +97,13 @@ fuzz-build:                 # the fuzz targets, build/fuzz/fuzz/*
 
 fuzz-programs: $(fuzz_prog)
 
-# the target's own default, above the one of fuzz
+# the target's own default, not that of fuzz; CHAOS=--help lists options
 chaos: SECONDS = 480
-chaos: all                  ## everything fails at random, for SECONDS; SEED=
-	@t/chaos/chaos.py --seconds $(SECONDS) --seed "$(SEED)" $(CHAOS)
+chaos:                      ## everything fails, for SECONDS (480); SEED=
+	@tools/install-packages check
+	@$(MAKE) --no-print-directory all
+	@CHORUS_BUILD=$(abspath $(BUILD)) t/chaos/chaos.py \
+	    --seconds $(SECONDS) --seed "$(SEED)" $(CHAOS)
 
 lint:                       ## static analysis
 	@tools/install-packages lint

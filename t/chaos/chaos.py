@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python3 -B
 """Random writes by many clients while everything breaks; then, healed, main
 and follower have to be equal: chaos.py [--seconds N] [--seed TEXT] ...
 
@@ -12,7 +12,6 @@ import argparse
 import collections
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -298,10 +297,9 @@ def main():
     options = options_of(sys.argv[1:])
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(f"chaos: SEED={options.seed} SECONDS={options.seconds}", flush=True)
-    shutil.rmtree(options.keep, ignore_errors=True)
-    os.makedirs(options.keep)
-    history = History(f"{options.keep}/history.jsonl")
-    with guarded("chorus-chaos-", f"{options.keep}/log") as folder:
+    os.makedirs(options.keep, exist_ok=True)
+    history = History(f"{options.keep}/history-{options.seed}.jsonl")
+    with guarded("chorus-chaos-", f"{options.keep}/log-{options.seed}") as folder:
         os.chmod(folder, 0o711)
         stack = ChaosStack(folder, not options.no_journal)
         run = Run(stack, options, history)
@@ -315,7 +313,7 @@ def main():
 
     run.report(lambda text: print(text, flush=True))
     if run.verdict.found:
-        path = f"{options.keep}/differences.txt"
+        path = f"{options.keep}/differences-{options.seed}.txt"
         places = run.tell_differences(path)
         print(f"faults near their last writes: {dict(places)}")
         with open(path) as f:
