@@ -299,7 +299,8 @@ def main():
     print(f"chaos: SEED={options.seed} SECONDS={options.seconds}", flush=True)
     os.makedirs(options.keep, exist_ok=True)
     history = History(f"{options.keep}/history-{options.seed}.jsonl")
-    with guarded("chorus-chaos-", f"{options.keep}/log-{options.seed}") as folder:
+    logs = f"{options.keep}/log-{options.seed}"
+    with guarded("chorus-chaos-", logs) as folder:
         os.chmod(folder, 0o711)
         stack = ChaosStack(folder, not options.no_journal)
         run = Run(stack, options, history)
