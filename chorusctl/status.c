@@ -143,7 +143,11 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
         if (is_first) {
             proxy = json_object_get(root, "proxy");
             status_print_proxy(proxy);
-            status_print_journal(json_object_get(proxy, "journal"));
+
+            if (json_is_object(json_object_get(proxy, "journal"))) {
+                status_print_journal(json_object_get(proxy, "journal"));
+            }
+
             printf("\n%-*s%-8s%11s%9s %7s %7s %7s %10s\n",
                    STATUS_NAME_WIDTH, "REPLICATION", "STATE", "LAG",
                    "WAITING", "BUSY", "RETRY", "PARKED", "DONE");

@@ -524,11 +524,15 @@ ngx_http_chorus_adopt_intent(ngx_http_chorus_adopt_t *adopt,
     ngx_http_chorus_intent_t     *open;
     ngx_http_chorus_main_conf_t  *cmcf;
 
+    cmcf = adopt->journal->cmcf;
+
     if (!chorus_journal_intent_parse(record->payload, &intent)) {
+        /* written by another version */
+        (void) ngx_http_chorus_owe(cmcf->debts, chorus_str("*"),
+                                   "journal unreadable");
         return;
     }
 
-    cmcf = adopt->journal->cmcf;
     mem = ngx_http_chorus_mem(pool);
 
     now = ngx_http_chorus_journal_now();

@@ -47,6 +47,8 @@ static ngx_http_chorus_debt_t *ngx_http_chorus_debt_add(
     ngx_http_chorus_debts_t *debts, chorus_str_t replication,
     const char *reason);
 static ngx_int_t ngx_http_chorus_debt_store(ngx_http_chorus_debt_t *debt);
+static ngx_int_t ngx_http_chorus_debts_compact(
+    ngx_http_chorus_debts_t *debts);
 static void ngx_http_chorus_debts_send(ngx_http_chorus_debts_t *debts);
 static ngx_int_t ngx_http_chorus_debt_send(ngx_http_chorus_debt_t *debt);
 static void ngx_http_chorus_debt_done(void *data,
@@ -113,8 +115,9 @@ ngx_http_chorus_debts_open(ngx_http_chorus_debts_t *debts)
     if (!debts->complained) {
         debts->complained = 1;
         ngx_log_error(NGX_LOG_ALERT, debts->log, rc,
-                      "chorus: journal \"%V\": there is no room to note "
-                      "scans that are owed", &journal->dir);
+                      "chorus: journal \"%V\": no file can be made in it; "
+                      "what is owed would be lost with this process",
+                      &journal->dir);
     }
 }
 
@@ -156,6 +159,7 @@ ngx_http_chorus_owe(ngx_http_chorus_debts_t *debts, chorus_str_t replication,
                   debt->replication.len, debt->replication.data, reason);
 
     if (ngx_http_chorus_debt_store(debt) != NGX_OK
+        && ngx_http_chorus_debts_compact(debts) != NGX_OK
         && !chorus_str_eq(replication,
                           chorus_str(NGX_HTTP_CHORUS_DEBTS_EVERY)))
     {
@@ -263,6 +267,39 @@ ngx_uint_t
 ngx_http_chorus_debts_are_kept(ngx_http_chorus_debts_t *debts)
 {
     return debts->fd != NGX_INVALID_FILE;
+}
+
+
+/* Again from the beginning, without those that were paid.  Whatever stood
+ * behind is overwritten with zeros. */
+
+static ngx_int_t
+ngx_http_chorus_debts_compact(ngx_http_chorus_debts_t *debts)
+{
+    u_char      zeros[NGX_HTTP_CHORUS_JOURNAL_DEBTS];
+    size_t      used;
+    ngx_int_t   rc;
+    ngx_uint_t  i;
+
+    used = debts->used;
+    debts->used = 0;
+    rc = NGX_OK;
+
+    for (i = 0; i < debts->n && rc == NGX_OK; i++) {
+        rc = ngx_http_chorus_debt_store(&debts->list[i]);
+    }
+
+    if (rc == NGX_OK && debts->used < used) {
+        ngx_memzero(zeros, used - debts->used);
+
+        if (pwrite(debts->fd, zeros, used - debts->used, debts->used)
+            != (ssize_t) (used - debts->used))
+        {
+            debts->used = used;
+        }
+    }
+
+    return rc;
 }
 
 

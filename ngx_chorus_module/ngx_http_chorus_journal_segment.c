@@ -287,16 +287,25 @@ ngx_http_chorus_segments_tidy(ngx_http_chorus_journal_t *journal)
     ngx_queue_t                *q;
     ngx_http_chorus_segment_t  *segment;
 
-    if (ngx_exiting
-        || !ngx_http_chorus_redis_is_ready(journal->cmcf->redis))
+    /* a process that was told to quit may have uploads of hours, and leaves
+     * the rest to the next one; else, when Redis is back, it may have forgotten
+     * what it had */
+
+    if (ngx_exiting ? !journal->cmcf->redis_was_well
+                    : !ngx_http_chorus_redis_is_ready(journal->cmcf->redis))
     {
-        /* when it is back, it may have forgotten what it had */
         return;
     }
 
     while (!ngx_queue_empty(&journal->segments)) {
         q = ngx_queue_head(&journal->segments);
         segment = ngx_queue_data(q, ngx_http_chorus_segment_t, queue);
+
+        if (ngx_exiting && segment->refs == 0) {
+            ngx_http_chorus_segment_remove(segment,
+                                     ngx_http_chorus_segment_close(segment));
+            continue;
+        }
 
         if (!ngx_http_chorus_segment_is_over(segment)) {
             break;

@@ -16,6 +16,7 @@ struct ngx_http_chorus_sync_s {
     ngx_http_chorus_journal_t  *journal;
     ngx_event_t                 timer;
     ngx_msec_t                  interval;
+    uint64_t                    order;      /* of the newest segment seen */
     pthread_t                   thread;
     unsigned                    complained:1;
 
@@ -30,6 +31,7 @@ struct ngx_http_chorus_sync_s {
 
 
 static void *ngx_http_chorus_sync_run(void *data);
+static int ngx_http_chorus_sync_one(int fd);
 static void ngx_http_chorus_sync_handler(ngx_event_t *ev);
 static void ngx_http_chorus_sync_give(ngx_http_chorus_sync_t *sync);
 
@@ -134,7 +136,7 @@ ngx_http_chorus_sync_run(void *data)
         fd = sync->files[--sync->nfiles];
         (void) pthread_mutex_unlock(&sync->lock);
 
-        err = fdatasync(fd) == -1 ? errno : 0;
+        err = ngx_http_chorus_sync_one(fd);
         (void) close(fd);
 
         (void) pthread_mutex_lock(&sync->lock);
@@ -147,6 +149,25 @@ ngx_http_chorus_sync_run(void *data)
     (void) pthread_mutex_unlock(&sync->lock);
 
     return NULL;
+}
+
+
+/* A folder has names in it, which are no data. */
+
+static int
+ngx_http_chorus_sync_one(int fd)
+{
+    int          rc;
+    struct stat  info;
+
+    if (fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
+        rc = fsync(fd);
+
+    } else {
+        rc = fdatasync(fd);
+    }
+
+    return rc == -1 ? errno : 0;
 }
 
 
@@ -170,6 +191,18 @@ ngx_http_chorus_sync_give(ngx_http_chorus_sync_t *sync)
     ngx_http_chorus_segment_t  *segment;
 
     (void) pthread_mutex_lock(&sync->lock);
+
+    if (sync->order != sync->journal->order
+        && sync->nfiles < NGX_HTTP_CHORUS_SYNC_FILES)
+    {
+        fd = open((char *) sync->journal->dir.data,
+                  O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+        if (fd != -1) {
+            sync->files[sync->nfiles++] = fd;
+            sync->order = sync->journal->order;
+        }
+    }
 
     for (q = ngx_queue_head(&sync->journal->segments);
          q != ngx_queue_sentinel(&sync->journal->segments);

@@ -26,7 +26,7 @@
 #define NGX_HTTP_CHORUS_REDIS_LOOK_MS       1000
 #define NGX_HTTP_CHORUS_REDIS_WELL_MS       5000    /* without complaint */
 #define NGX_HTTP_CHORUS_REDIS_BACKOFF_MIN   50
-#define NGX_HTTP_CHORUS_REDIS_BACKOFF_MAX   5000
+#define NGX_HTTP_CHORUS_REDIS_BACKOFF_MAX   2000
 
 
 typedef struct {

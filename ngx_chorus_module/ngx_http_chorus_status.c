@@ -37,6 +37,8 @@ static void ngx_http_chorus_status_done(void *data,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
 static ngx_int_t ngx_http_chorus_status_answer(ngx_http_request_t *r,
     ngx_str_t *queue);
+static u_char *ngx_http_chorus_status_journal(u_char *p, u_char *end,
+    ngx_http_chorus_main_conf_t *cmcf);
 
 
 char *
@@ -452,20 +454,11 @@ ngx_http_chorus_status_answer(ngx_http_request_t *r, ngx_str_t *queue)
 {
     u_char                       *p, *last;
     size_t                        size;
-    off_t                         bytes;
-    ngx_uint_t                    segments;
-    ngx_atomic_int_t              open;
     ngx_http_chorus_counters_t   *n;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
     n = cmcf->counters;
-
-    ngx_http_chorus_journal_sum(cmcf->journal, &bytes, &segments);
-
-    /* a process that was killed may have been counted twice */
-    open = (ngx_atomic_int_t) (n->intents - n->aborted - n->settled);
-    open = ngx_max(open, 0);
 
     size = queue->len + 14 * NGX_ATOMIC_T_LEN + 512;
 
@@ -478,13 +471,40 @@ ngx_http_chorus_status_answer(ngx_http_request_t *r, ngx_str_t *queue)
                         "{\"proxy\":{\"requests\":%uA,\"refused\":%uA,"
                         "\"marked\":%uA,\"acknowledged\":%uA,\"lost\":%uA,"
                         "\"resent\":%uA,\"redis_connects\":%uA,"
-                        "\"journal\":{\"bytes\":%O,\"segments\":%ui,"
-                        "\"intents\":%uA,\"open\":%A,\"aborted\":%uA,"
-                        "\"adopted\":%uA,\"debts\":%uA}},"
-                        "\"queue\":%V}\n",
+                        "\"journal\":",
                         n->requests, n->refused, n->marked, n->acknowledged,
-                        n->lost, n->resent, n->reconnects, bytes, segments,
-                        n->intents, open, n->aborted, n->adopted, n->debts, queue);
+                        n->lost, n->resent, n->reconnects);
+
+    last = ngx_http_chorus_status_journal(last, p + size, cmcf);
+    last = ngx_snprintf(last, p + size - last, "},\"queue\":%V}\n", queue);
 
     return ngx_http_chorus_api_send(r, NGX_HTTP_OK, p, last - p);
+}
+
+
+static u_char *
+ngx_http_chorus_status_journal(u_char *p, u_char *end,
+    ngx_http_chorus_main_conf_t *cmcf)
+{
+    off_t                        bytes;
+    ngx_uint_t                   segments;
+    ngx_atomic_int_t             open;
+    ngx_http_chorus_counters_t  *n;
+
+    if (cmcf->journal == NULL) {
+        return ngx_snprintf(p, end - p, "null");
+    }
+
+    n = cmcf->counters;
+    ngx_http_chorus_journal_sum(cmcf->journal, &bytes, &segments);
+
+    /* those of a process that was killed may have been counted twice */
+    open = (ngx_atomic_int_t) (n->intents - n->aborted - n->settled);
+    open = ngx_max(open, 0);
+
+    return ngx_snprintf(p, end - p,
+                        "{\"bytes\":%O,\"segments\":%ui,\"intents\":%uA,"
+                        "\"open\":%A,\"aborted\":%uA,\"adopted\":%uA,"
+                        "\"debts\":%uA}", bytes, segments, n->intents, open,
+                        n->aborted, n->adopted, n->debts);
 }

@@ -270,7 +270,7 @@ my $xml = '<Delete>' . join('', map { "<Object><Key>d$_</Key></Object>" }
     1 .. 300) . '</Delete>';
 for my $form (sort keys %forms) {
     for my $by ('HTTP/1.1', 'HTTP/2') {
-        $redis->call('FLUSHDB');
+        $redis->clear;
         my $bytes = chunked(POST => '/bkt?delete', body => $xml,
             @{ $forms{$form} });
         is_decoded("DeleteObjects, $form, $by", $by eq 'HTTP/2'
@@ -282,6 +282,7 @@ for my $form (sort keys %forms) {
     }
 }
 
+$redis->clear;
 $nginx->exchange(chunked(PUT => '/bkt/marked', body => 'hello'));
 ok(wait_for { grep { $_ eq 'alice:bkt:follower marked 7' } $redis->marks_now },
     'an upload is marked');

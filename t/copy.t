@@ -29,7 +29,7 @@ sub copy {
     my ($target, $source, %more) = @_;
 
     Chorus::Storage->requests;
-    $redis->call('FLUSHDB');
+    $redis->clear;
     return $nginx->exchange(request(PUT => $target, %more, headers =>
         ['x-amz-copy-source' => $source, @{ $more{headers} // [] }]));
 }

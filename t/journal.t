@@ -214,6 +214,8 @@ wait_for { has_begun('unknown') };
 ok(kill_worker(), 'killed while main is at work');
 arrive('that is adopted', 'unknown');
 is(status()->{proxy}{journal}{adopted}, 6, 'and counted');
+is_deeply([sort keys %{ status()->{proxy}{journal} }], [qw(aborted adopted
+    bytes debts intents open segments)], 'as the rest of it');
 
 $redis->end;
 put("master-$_") for 1 .. 5;
@@ -304,6 +306,23 @@ is(scalar(grep { $_->{keys}[0] eq 'long' } $journal->intents), 1,
     'it is in one of those that stay');
 ok(kill_worker(), 'killed');
 arrive('it is marked', 'long');
+
+
+start_nginx('window=1s segment_size=4k');
+put("many-$_") for 1 .. 200;
+$socket = send_put('hours', 'wait:8');
+wait_for { has_begun('hours') };
+put("more-$_") for 1 .. 100;
+arrive('many writes, and one that takes long', map { "more-$_" } 1 .. 100);
+my ($old) = $nginx->workers;
+$nginx->hup;
+ok(wait_for(sub { $journal->segments <= 2 }, 6),
+    'an old process that stays for it keeps no more than its segment');
+ok(Chorus::Nginx::is_alive($old), 'while it stays');
+is(scalar(grep { $_->{keys}[0] eq 'hours' } $journal->intents), 1,
+    'with the intent');
+kill 'KILL', $old;
+arrive('it is marked when that is killed', 'hours');
 
 undef $nginx if $nginx->stop('TERM');
 done_testing();

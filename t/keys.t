@@ -118,7 +118,7 @@ for (@keys) {
     {
         my ($how, $host, $target) = @$style;
 
-        $redis->call('FLUSHDB');
+        $redis->clear;
         my $reply = $nginx->exchange(request(PUT => $target, host => $host,
             body => 'hello'));
         my ($line) = $reply->{body} =~ /\A(.*?)\r\n/s;

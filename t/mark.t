@@ -40,7 +40,7 @@ wait_for { $nginx->log =~ /Redis is ready/ } or die $nginx->log;
 sub marks_of {
     my ($expected, @request) = @_;
 
-    $redis->call('FLUSHDB');
+    $redis->clear;
     my $reply = $nginx->exchange(ref $request[0] ? $request[0]->()
         : request(@request));
     return ($reply, marks_now($expected));
@@ -245,20 +245,20 @@ sub abandon {
     close $socket;
 }
 
-$redis->call('FLUSHDB');
+$redis->clear;
 abandon(request(PUT => '/bkt/k', body => 'hello',
     headers => ['X-Answer' => 'wait:1']), 0.2);
 is_deeply([marks_now(['k 7'])], ['k 7'],
     'a client that does not wait for the answer marks');
 
-$redis->call('FLUSHDB');
+$redis->clear;
 abandon(substr(request(PUT => '/bkt/k', body => 'x' x 1000000), 0, 500000),
     0.2);
 is_deeply([marks_now(['k 7'])], ['k 7'],
     'a client that goes in the middle of the body marks');
 
 # nginx lingers on a connection that it has closed and the client has not
-$redis->call('FLUSHDB');
+$redis->clear;
 {
     my $socket = $nginx->connect;
     print $socket request(PUT => '/bkt/k', body => 'x' x 200000);
@@ -375,13 +375,13 @@ $reply = is_marked('DeleteObjects in chunks of more than 6 MiB', [],
 is($reply->{status}, 400, 'is refused');
 
 Chorus::Storage->requests;
-$redis->call('FLUSHDB');
+$redis->clear;
 abandon(substr(request(delete_objects(xml(@thousand))), 0, -100), 0.1);
 is_deeply([marks_now([])], [], 'DeleteObjects of a client that goes');
 is_deeply([Chorus::Storage->requests], [], 'does not get to main');
 
 # in small pieces
-$redis->call('FLUSHDB');
+$redis->clear;
 {
     my $socket = $nginx->connect;
     my $bytes = request(delete_objects(xml(@thousand[0 .. 9])));
@@ -396,7 +396,7 @@ $redis->call('FLUSHDB');
 }
 
 # with "Expect: 100-continue"
-$redis->call('FLUSHDB');
+$redis->clear;
 {
     my $socket = $nginx->connect;
     my $bytes = request(delete_objects(xml('a'),
@@ -417,7 +417,7 @@ $redis->call('FLUSHDB');
 
 # ---- many writes of one key ----
 
-$redis->call('FLUSHDB');
+$redis->clear;
 {
     my $socket = $nginx->connect;
     my $bytes = request(PUT => '/bkt/hot', body => 'hello',
@@ -476,13 +476,13 @@ for (
 ) {
     my ($name, $times, $key, $answer) = @$_;
 
-    $redis->call('FLUSHDB');
+    $redis->clear;
     $nginx->exchange(request(PUT => "/bkt/$key", body => 'hello',
         headers => ['X-Answer' => $answer]));
     is(marks_again(4.5), $times, "$name: marked $times times");
 }
 
-$redis->call('FLUSHDB');
+$redis->clear;
 $nginx->exchange(request(PUT => '/bkt/late', body => 'hello',
     headers => ['X-Answer' => 500]));
 is(marks_again(0.5), 1, 'one mark at once');

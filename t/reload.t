@@ -132,7 +132,7 @@ sub put {
         ->{status};
 }
 
-$redis->call('FLUSHDB');
+$redis->clear;
 $redis->end;
 is(put("away-$_"), 200, 'Redis is away, a write') for 1 .. 5;
 $nginx->hup;
@@ -147,7 +147,7 @@ is_deeply([missing(map { ("away-$_", "later-$_") } 1 .. 5)], [],
 ok(wait_for(sub { !grep { Chorus::Nginx::is_alive($_) } @old }, 10),
     'and the old processes go');
 
-$redis->call('FLUSHDB');
+$redis->clear;
 $redis->end;
 put("quit-$_") for 1 .. 5;
 kill 'QUIT', $nginx->pid;
@@ -180,7 +180,7 @@ like($nginx->log, qr/\[alert\].*ends with 2 changed keys that Redis did not/,
 $redis->begin;
 $nginx = Chorus::Nginx->start(@config);
 wait_for { redis_connections() == 1 };
-$redis->call('FLUSHDB');
+$redis->clear;
 write_json(replications => [
     { user => 'alice', bucket => 'other', to => ['archive'] } ]);
 ok($nginx->reload, 'a reload with another chorus.json');
