@@ -47,8 +47,8 @@ module := $(BUILD)/ngx_http_chorus_module.so
 worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
-.PHONY: all module worker ctl unit bench bench-build fuzz fuzz-run install \
-        demo demo-stop check lint clean help
+.PHONY: all module worker ctl unit bench bench-build fuzz fuzz-run chaos \
+        install demo demo-stop check lint clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -96,6 +96,14 @@ fuzz-build:                 # the fuzz targets, build/fuzz/fuzz/*
 	    SANITIZE=fuzzer-no-link,address,undefined OPT="-O1 -g"
 
 fuzz-programs: $(fuzz_prog)
+
+# the target's own default, not that of fuzz; CHAOS=--help lists options
+chaos: SECONDS = 480
+chaos:                      ## everything fails, for SECONDS (480); SEED=
+	@tools/install-packages check
+	@$(MAKE) --no-print-directory all
+	@CHORUS_BUILD=$(abspath $(BUILD)) t/chaos/chaos.py \
+	    --seconds $(SECONDS) --seed "$(SEED)" $(CHAOS)
 
 lint:                       ## static analysis
 	@tools/install-packages lint

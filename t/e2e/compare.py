@@ -18,11 +18,12 @@ PASSING = {"date", "last-modified", "x-amz-request-id", "connection",
            "keep-alive", "x-amz-id-2", "server", "transfer-encoding"}
 
 
-def listing(store, bucket):
-    """{key: (size, ETag)}, or None when there is no such bucket."""
+def listing(store, bucket, s3=None):
+    """{key: (size, ETag)}, or None when there is no such bucket; `s3`: the
+    client of a user who is not alice."""
     keys = {}
     try:
-        pages = store.s3.get_paginator("list_objects_v2")
+        pages = (s3 or store.s3).get_paginator("list_objects_v2")
         # boto3 would decode the keys, but gives up at some bytes
         for page in pages.paginate(Bucket=bucket, EncodingType="url"):
             for o in page.get("Contents", []):

@@ -4,26 +4,14 @@ import itertools
 import os
 import re
 import secrets
-import shutil
-import subprocess
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from guard import guarded
 from load import Load
 from logs import Logs
 from operations import LISTED, LISTED_KEYS
-from stack import BUILD, PROGRAMS, ROOT, Stack
-
-# ends what must not outlive pytest, however pytest ends
-GUARD = """
-read -r _
-for store in main follower; do
-    "$1/t/lib/ceph-store" stop $store --dir "$2" --purge
-done
-rm -rf "$2"
-"""
+from stack import BUILD, PROGRAMS, Stack
 
 
 def pytest_configure(config):
@@ -39,25 +27,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def the_stack():
-    folder = tempfile.mkdtemp(prefix="chorus-e2e-")
-    guard = subprocess.Popen(["sh", "-c", GUARD, "guard", ROOT, folder],
-                             stdin=subprocess.PIPE, start_new_session=True,
-                             stdout=subprocess.DEVNULL)
-    try:
+    with guarded("chorus-e2e-", os.environ.get("CHORUS_E2E_LOGS")) as folder:
         stack = Stack(folder)
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda s: s.start(), (stack.main, stack.follower)))
+        stack.start_stores()
         try:
             stack.start()
             yield stack
         finally:
             stack.end()
-    finally:
-        keep = os.environ.get("CHORUS_E2E_LOGS")
-        if keep:
-            shutil.copytree(f"{folder}/log", keep, dirs_exist_ok=True)
-        guard.stdin.close()
-        guard.wait()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ loses the connection, before or after the store has done what it was asked.
 """
 
 import http.client
+import random
 import socket
 import threading
 import time
@@ -40,6 +41,7 @@ class Fault:
     drop: bool = False                  # the connection, without an answer
     truncate: Optional[int] = None      # the answer's body after so many bytes
     hang: bool = False                  # no answer until the fault is cleared
+    chance: float = 1.0                 # of each request to be hit
     delay: float = 0        # seconds before the store gets it, dropped or not
     bytes_per_second: Optional[int] = None      # of the answer's body
     hits: int = 0
@@ -53,11 +55,12 @@ class FaultServer:
     def __init__(self, upstream_port):
         self.upstream_port = upstream_port
         self.lock = threading.Lock()
+        self.random = random.Random()
         self.fault = None
         self.cleared = threading.Event()
+        self.late = set()           # targets of what it got too late
         self.passed = 0             # requests the store got
         self.sent_bytes = 0         # of answers' bodies
-        self.targets = []           # (method, target) of all requests
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -79,7 +82,7 @@ class FaultServer:
 
     def reset(self):
         self.clear()
-        self.targets = []
+        self.late = set()
         self.passed = self.sent_bytes = 0
 
     def close(self):
@@ -114,9 +117,9 @@ class FaultServer:
 
     def choose(self, method, target):
         with self.lock:
-            self.targets.append((method, target))
             f = self.fault
-            if f is None or not f.when(method, target):
+            if f is None or not f.when(method, target) \
+                    or self.random.random() >= f.chance:
                 return None, self.cleared
             if f.times is not None and f.hits >= f.times:
                 return None, self.cleared
@@ -136,7 +139,7 @@ class FaultServer:
         if expects:
             client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-        if fault and fault.hang:
+        if fault and fault.hang and not fault.applied:
             cleared.wait(120)
             shut(client)
             return False
@@ -153,6 +156,7 @@ class FaultServer:
             # the store gets it although the client may be gone by then
             body = read_exactly(reader, length)
             if fault.drop:
+                self.late.add(target)
                 shut(client)
             time.sleep(fault.delay)
             with self.upstream(lines, [body]) as up:
@@ -164,7 +168,9 @@ class FaultServer:
         with self.upstream(lines, blocks(reader, length)) as up:
             if fault and fault.applied:
                 response_of(up, method).read()
-                if fault.drop:
+                if fault.hang:
+                    cleared.wait(120)
+                if fault.hang or fault.drop:
                     shut(client)
                     return False
                 send_answer(client, method, fault.answer)

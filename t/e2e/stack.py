@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import redis
 
@@ -191,6 +192,8 @@ class Stack:
         self.number_of_workers = 0
         self.faulty_main = FaultServer(self.main.port)
         self.faulty_follower = FaultServer(self.follower.port)
+        self.more_http = ""         # lines of nginx.conf's http block
+        self.proxy_conf = f"{ROOT}/conf/chorus_proxy.conf"
         self.config = self.write_config("chorus.json")
         self.s3 = boto(self.nginx.url, self.keys["alice"])
         self.died = []
@@ -242,7 +245,7 @@ class Stack:
 
     def write_nginx(self, main_port=None):
         """nginx.conf, with main behind another port if it is given."""
-        location = f"include {ROOT}/conf/chorus_proxy.conf;"
+        location = f"include {self.proxy_conf};"
         upstreams = "".join(
             f"upstream {name} {{ server 127.0.0.1:{port}; keepalive 64; "
             "keepalive_timeout 30s; }\n"
@@ -266,6 +269,7 @@ log_format e2e '"$request" $status $upstream_addr $upstream_status '
 access_log {self.folder}/log/nginx-access.log e2e;
 chorus_config {self.config};
 chorus_zone chorus 1m;
+{self.more_http}
 {upstreams}
 server {{
     listen 127.0.0.1:{self.nginx.port} backlog=1024;
@@ -285,6 +289,10 @@ server {{
 """)
 
     # ---- the whole
+
+    def start_stores(self):
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda s: s.start(), (self.main, self.follower)))
 
     def start(self):
         self.redis.start()

@@ -1,0 +1,170 @@
+"""Is the follower equal to main, and main to what clients were told?
+
+Asks both stores and reads the history; knows nothing of Chorus.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import compare
+from store import boto
+from wire import path_of
+from writes import GONE
+
+THREADS = 6
+LATE = 10       # seconds in which main may apply what it did not confirm
+
+
+def acl_of(wire, path):
+    """The grants; the owner is of each store's own making."""
+    answer = wire.call("GET", path, query="acl")
+    begin = answer.body.find(b"<AccessControlList>")
+    return answer.status, b"AllUsers" in answer.body[begin:]
+
+
+class Verdict:
+    def __init__(self, main, follower, with_acl=False):
+        self.main = main
+        self.follower = follower
+        self.with_acl = with_acl
+        self.compared = 0
+        self.found = {}         # {(bucket, key): lines}; a bucket itself: ""
+        self.on_main = {}       # {(bucket, key): SHA-256}
+
+    def compare(self, buckets):
+        """{bucket: its user}: all keys, all that the stores say of them."""
+        self.found, self.compared = {}, 0
+        for bucket, user in buckets.items():
+            self.compare_bucket(bucket, user)
+        return self.found
+
+    def say(self, bucket, key, line):
+        self.found.setdefault((bucket, key), []).append(line)
+
+    def compare_bucket(self, bucket, user):
+        a, b = (compare.listing(s, bucket, boto(s.url, s.keys[user]))
+                for s in (self.main, self.follower))
+        if a is None or b is None:
+            if a is not b:
+                self.say(bucket, "", f"bucket: main {names(a)}, "
+                                     f"follower {names(b)}")
+            return
+        ours, theirs = self.main.wire(user), self.follower.wire(user)
+        x, y = (compare.tags_of(w, path_of(bucket)) for w in (ours, theirs))
+        ours.close()
+        theirs.close()
+        if x != y:
+            self.say(bucket, "", f"bucket tags: main {x}, follower {y}")
+
+        keys = sorted(a.keys() | b.keys())
+        self.compared += len(keys)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for part in pool.map(
+                    lambda n: self.compare_keys(
+                        bucket, user, keys[n::THREADS], a, b),
+                    range(THREADS)):
+                for key, line in part:
+                    self.say(bucket, key.decode(), line)
+
+    def compare_keys(self, bucket, user, keys, a, b):
+        ours, theirs = self.main.wire(user), self.follower.wire(user)
+        found = []
+        for key in keys:
+            if key not in a or key not in b:
+                found.append((key, f"main {names(a.get(key))}, "
+                                   f"follower {names(b.get(key))}"))
+                if key in a:
+                    self.on_main[bucket, key.decode()] = None
+                continue
+            x, y = self.evidence(ours, bucket, key), \
+                self.evidence(theirs, bucket, key)
+            self.on_main[bucket, key.decode()] = x["sha256"]
+            found += [(key, f"{n}: main {x.get(n)!r}, follower {y.get(n)!r}")
+                      for n in sorted(x.keys() | y.keys())
+                      if x.get(n) != y.get(n)]
+        ours.close()
+        theirs.close()
+        return found
+
+    def evidence(self, wire, bucket, key):
+        found = compare.evidence(wire, bucket, key)
+        if self.with_acl:
+            found["acl"] = acl_of(wire, path_of(bucket, key))
+        return found
+
+    def broken_promises(self, history, late):
+        """Keys whose last write was alone and confirmed, and which main does
+        not hold like that; after compare().  Of `late` (bucket, key) main
+        applied something after its connection was lost: nginx may have sent
+        that again and confirmed it, and the first one came last."""
+        last = {}       # (bucket, key): (at, content, when all others ended)
+        for line in history.lines():
+            if line.get("op") in (None, "multipart", "part", "acl"):
+                continue
+            if 400 <= line.get("status", 0) < 500:
+                continue
+            is_known = 200 <= line.get("status", 0) < 300
+            end = line["until"] + (0 if is_known else LATE)
+            content = line.get("content") if is_known else None
+            for key in line["keys"]:
+                pair = line["bucket"], key
+                at, before, ended = last.get(pair, (-1, None, -1))
+                if line["at"] > at:
+                    at, before = line["at"], \
+                        content if line["at"] > ended else None
+                else:
+                    before = None
+                last[pair] = at, before, max(ended, end)
+        checked = {pair: content for pair, (_, content, _) in last.items()
+                   if content and pair not in late}
+        wrong = {pair: content for pair, content in checked.items()
+                 if self.on_main.get(pair, GONE) not in (content, None)}
+        return len(checked), wrong
+
+
+def names(there):
+    return "has none" if there is None else "has it" \
+        if isinstance(there, dict) else repr(there)
+
+
+# ---- can the comparison fail at all?
+
+def plant(follower, bucket, keys):
+    """Spoils the follower's copy of some keys, each in its own way; returns
+    the pairs that must be found."""
+    wire = follower.wire()
+    done = []
+    for key, spoil in zip(keys, SPOILS):
+        spoil(wire, bucket, key)
+        done.append((bucket, key))
+    surplus = "planted/surplus"
+    wire.put(bucket, surplus, b"never deleted")
+    wire.close()
+    return {*done, (bucket, surplus)}
+
+
+def spoil_missing(wire, bucket, key):
+    wire.delete(bucket, key)
+
+
+def spoil_byte(wire, bucket, key):
+    """Another byte; all else is as it was."""
+    got = wire.get(bucket, key)
+    body = bytes([got.body[0] ^ 1]) + got.body[1:] if got.body else b"x"
+    wire.put(bucket, key, body, {
+        n: v for n, v in got.headers.items()
+        if n.startswith("x-amz-meta-") or n == "content-type"})
+
+
+def spoil_metadata(wire, bucket, key):
+    wire.call("PUT", path_of(bucket, key), headers={
+        "x-amz-copy-source": path_of(bucket, key),
+        "x-amz-metadata-directive": "REPLACE", "x-amz-meta-n": "planted"})
+
+
+def spoil_tags(wire, bucket, key):
+    wire.call("PUT", path_of(bucket, key), query="tagging", body=(
+        b"<Tagging><TagSet><Tag><Key>planted</Key><Value>1</Value></Tag>"
+        b"</TagSet></Tagging>"))
+
+
+SPOILS = [spoil_missing, spoil_byte, spoil_metadata, spoil_tags]
