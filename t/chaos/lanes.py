@@ -20,6 +20,7 @@ from process import wait_until
 from stack import answers
 
 LEASE = 5
+TRANSACTION = b"*1\r\n$5\r\nMULTI\r\n"
 
 
 class Orphan:
@@ -160,12 +161,26 @@ class Lanes:
 
     def lose_tail(self, rng):
         """As a machine that loses power does with appendfsync everysec."""
+        yield from self.cut_tail(rng, torn=False)
+
+    def torn_tail(self, rng):
+        """In the middle of a transaction.  Redis 7.0 skips that when it
+        starts, but keeps it in the file in front of what it writes from then
+        on, and does a part of it when it starts the next time."""
+        yield from self.cut_tail(rng, torn=True)
+
+    def cut_tail(self, rng, torn):
         path = self.append_only_file()
         synced = os.path.getsize(path)
         yield rng.uniform(0.2, 1.0)
         self.stack.redis.kill9()
-        end = os.path.getsize(path)
-        os.truncate(path, rng.randint(synced, end))
+        with open(path, "rb") as f:
+            f.seek(synced)
+            tail = f.read()
+        end = rng.randint(0, len(tail))
+        if not torn:
+            end = max(0, tail.rfind(TRANSACTION, 0, end))
+        os.truncate(path, synced + end)
         yield rng.uniform(0, 1)
         self.stack.redis.start()
 
@@ -330,8 +345,8 @@ LANES = {
     "nginx": {Lanes.kill_worker: 4, Lanes.kill_workers: 2,
               Lanes.kill_master: 2, Lanes.kill_all: 3, Lanes.reload: 2,
               Lanes.reload_and_kill: 2},
-    "redis": {Lanes.redis_kill: 3, Lanes.lose_tail: 3, Lanes.away: 2,
-              Lanes.hangs: 2, Lanes.flushall: 1},
+    "redis": {Lanes.redis_kill: 3, Lanes.lose_tail: 3, Lanes.torn_tail: 1,
+              Lanes.away: 2, Lanes.hangs: 2, Lanes.flushall: 1},
     "worker": {Lanes.worker_kill: 4, Lanes.sleep: 3, Lanes.term: 2},
     "follower": {Lanes.down: 3, Lanes.restarts: 1, Lanes.freezes: 2,
                  Lanes.follower_500_applied: 2,
