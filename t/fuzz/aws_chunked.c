@@ -556,7 +556,7 @@ expand(chorus_mem_t *mem, reference_t *r, chorus_str_t input)
 {
     size_t        i;
     chorus_buf_t  body;
-    static char   data[8192], mark[64];
+    static char   data[8192], mark[64], sum[CHORUS_CHECKSUM_TEXT_MAX_LEN];
 
     body = chorus_buf(mem, input.len + 1);
 
@@ -575,9 +575,9 @@ expand(chorus_mem_t *mem, reference_t *r, chorus_str_t input)
             break;
 
         case '#':
-            memset(mark, '#', sizeof(mark));
+            memset(sum, '#', sizeof(sum));
             chorus_buf_add(&body, (chorus_str_t) {
-                mark, chorus_checksum_text_len(r->algorithm) });
+                sum, chorus_checksum_text_len(r->algorithm) });
             break;
 
         default:

@@ -132,6 +132,14 @@ sub answer {
 
     print $client $reply or return 0;
     $client->flush;
+
+    # a reset would take the answer with it
+    if ($answer{early}) {
+        shutdown $client, 1;
+        my $select = IO::Select->new($client);
+        1 while $select->can_read(2) && sysread $client, my $rest, 65536;
+    }
+
     return !$answer{half} && !$answer{early};
 }
 
