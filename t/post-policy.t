@@ -88,7 +88,7 @@ sub marks_are {
     my ($name, @expected) = @_;
 
     is_deeply([$redis->marks(scalar @expected)], \@expected, "$name: marks");
-    $redis->call('FLUSHDB');
+    $redis->clear;
 }
 
 

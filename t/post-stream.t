@@ -98,7 +98,7 @@ sub reply_of {
 
 $nginx->exchange(form(file => 'x'));
 $redis->marks(1);
-$redis->call('FLUSHDB');
+$redis->clear;
 
 my $file = join '', map { chr 97 + $_ % 26 } 1 .. 3000;
 my $whole = form(file => $file, headers => \@echo,
@@ -134,7 +134,7 @@ for (
 }
 is_whole('pieces of 7 bytes', reply_of(send_pieces($whole, 0.0005, 7)));
 is_deeply([$redis->marks(1)], ['alice:bkt:follower k 7'], 'all of them mark');
-$redis->call('FLUSHDB');
+$redis->clear;
 
 {
     my $reply = $nginx->exchange(form(bucket => 'small-b',
@@ -220,7 +220,7 @@ for (
     my ($name, $at, $reaches_main) = @$_;
 
     Chorus::Storage->requests;
-    $redis->call('FLUSHDB');
+    $redis->clear;
     my $socket = send_pieces(substr($whole, 0, $at), 0, $at);
     sleep 0.1;
     close $socket;
