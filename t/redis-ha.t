@@ -162,7 +162,7 @@ sub sentinel_url {
 
     # the old one comes back as it was, and is made a replica
     $one->begin;
-    ok(wait_for(sub { (eval { $one->call('ROLE')->[0] } // '') eq 'slave' }, 20),
+    ok(wait_for(sub { (eval { $one->call('ROLE')->[0] } // '') eq 'slave' }, 60),
         'the old master is a replica now');
     passes('the old master is back', 'back');
     arrives('the old master is back', $two, 'back');
