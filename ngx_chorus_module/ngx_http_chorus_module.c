@@ -369,6 +369,7 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
 
     *h = ngx_http_chorus_log_handler;
 
+    ngx_http_chorus_peers_init(cf);
     ngx_http_chorus_settle_init();
     ngx_http_chorus_upload_init();
     ngx_http_chorus_error_init();

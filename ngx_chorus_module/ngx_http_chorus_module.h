@@ -17,6 +17,7 @@
  *     variables.c  $chorus_*
  *     refuse.c     a refusal as S3 XML
  *     error.c      nginx's own error pages as S3 XML
+ *     peer.c       a change goes to a storage once
  *     settle.c     log phase: did it happen?  then mark
  *     mark.c       marks waiting for Redis
  *     repeat.c     marks made again, when main did not say how it ended
@@ -157,6 +158,7 @@ typedef struct {
     ngx_array_t                 buckets;    /* of ngx_http_chorus_bucket_t */
     ngx_http_chorus_loc_conf_t *root;       /* NULL without */
     ngx_array_t                *domains;    /* of ngx_str_t, longest first */
+    ngx_http_upstream_init_peer_pt  peer_init;  /* of an upstream: peer.c */
     unsigned                    serves:1;   /* "chorus on" somewhere in it */
 } ngx_http_chorus_srv_conf_t;
 
@@ -373,6 +375,9 @@ ngx_int_t ngx_http_chorus_refuse_headers(ngx_http_request_t *r,
 
 /* error.c */
 void ngx_http_chorus_error_init(void);
+
+/* peer.c */
+void ngx_http_chorus_peers_init(ngx_conf_t *cf);
 
 /* settle.c */
 void ngx_http_chorus_settle_init(void);
