@@ -269,7 +269,6 @@ ngx_http_chorus_journal_init(ngx_http_chorus_main_conf_t *cmcf,
     journal->conf = cmcf->journal_conf;
     journal->log = cycle->log;
     journal->dir = cmcf->journal_conf->path->name;
-    journal->started = ngx_http_chorus_journal_now();
 
     ngx_queue_init(&journal->segments);
 

@@ -3,6 +3,7 @@
  */
 
 #include "ngx_http_chorus_journal.h"
+#include "chorus_redis.h"
 
 #include <sys/file.h>
 #include <sys/random.h>
@@ -10,6 +11,9 @@
 
 #define NGX_HTTP_CHORUS_SEGMENT_TRIES  8
 #define NGX_HTTP_CHORUS_SEGMENT_CARRY  100      /* intents at a time */
+/* two strings, a CHORUS_JOURNAL_CLOSED */
+#define NGX_HTTP_CHORUS_SEGMENT_WHO    (8 + CHORUS_REDIS_RUN_SIZE             \
+                                        + CHORUS_REDIS_GENERATION_SIZE)
 
 
 static ngx_uint_t ngx_http_chorus_segment_is_worn(
@@ -330,9 +334,17 @@ ngx_http_chorus_segments_tidy(ngx_http_chorus_journal_t *journal)
 static ngx_uint_t
 ngx_http_chorus_segment_is_over(ngx_http_chorus_segment_t *segment)
 {
+    ngx_msec_t                  last;
+    ngx_http_chorus_journal_t  *journal;
+
+    journal = segment->journal;
+
+    /* one that is not heard of may be one that is being replaced */
+    last = ngx_http_chorus_redis_last(journal->cmcf->redis);
+
     return segment->refs == 0
-           && (ngx_msec_int_t) (ngx_current_msec - segment->settled)
-              >= (ngx_msec_int_t) segment->journal->conf->window;
+           && (ngx_msec_int_t) (last - segment->settled)
+              >= (ngx_msec_int_t) journal->conf->window;
 }
 
 
@@ -507,8 +519,10 @@ ngx_http_chorus_segments_leave(ngx_http_chorus_journal_t *journal)
 static ngx_uint_t
 ngx_http_chorus_segment_close(ngx_http_chorus_segment_t *segment)
 {
-    u_char                   bytes[CHORUS_JOURNAL_HEAD];
-    chorus_journal_record_t  record;
+    u_char                    bytes[CHORUS_JOURNAL_HEAD
+                                    + NGX_HTTP_CHORUS_SEGMENT_WHO], *last;
+    chorus_journal_record_t   record;
+    chorus_journal_closed_t   closed;
 
     if (!segment->journal->cmcf->redis_was_well) {
         return 0;
@@ -525,10 +539,16 @@ ngx_http_chorus_segment_close(ngx_http_chorus_segment_t *segment)
     record.time_ms = ngx_http_chorus_journal_now()
                      - (ngx_current_msec - segment->settled);
 
+    ngx_http_chorus_redis_known(segment->journal->cmcf->redis, &closed.run,
+                                &closed.generation);
+
+    last = chorus_journal_put_str(bytes + CHORUS_JOURNAL_HEAD, closed.run);
+    last = chorus_journal_put_str(last, closed.generation);
+    record.payload.len = last - bytes - CHORUS_JOURNAL_HEAD;
+
     chorus_journal_frame(bytes, segment->salt, &record);
 
-    (void) ngx_http_chorus_segment_append(segment, bytes,
-                                          CHORUS_JOURNAL_HEAD);
+    (void) ngx_http_chorus_segment_append(segment, bytes, last - bytes);
 
     return 0;
 }

@@ -549,7 +549,8 @@ ngx_http_chorus_batch_done(void *data, ngx_http_chorus_redis_result_t result,
 
         mark = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
         ngx_http_chorus_recent_add(marks->cmcf->recent, &mark->node.str,
-                                   mark->name_len, mark->facets);
+                                   mark->name_len, mark->facets,
+                                   mark->since);
         ngx_http_chorus_mark_free(marks, mark);
     }
 

@@ -409,14 +409,12 @@ ngx_int_t ngx_http_chorus_recent_init(ngx_http_chorus_main_conf_t *cmcf,
 void ngx_http_chorus_recent_exit(ngx_http_chorus_main_conf_t *cmcf);
 /* Redis has acknowledged a mark: "chorus:{R}", `name_len` of it, and key. */
 void ngx_http_chorus_recent_add(ngx_http_chorus_recent_t *recent,
-    ngx_str_t *mark, size_t name_len, unsigned facets);
+    ngx_str_t *mark, size_t name_len, unsigned facets, ngx_msec_t since);
 /* From redis.c, before ngx_http_chorus_marks_resume(): what Redis has
  * acknowledged since then (of ngx_current_msec) may be gone; with `all`
  * everything is. */
 void ngx_http_chorus_recent_forgotten(ngx_http_chorus_recent_t *recent,
     ngx_msec_t since, ngx_uint_t all);
-/* From redis.c, now and then while it is ready: tells the debts. */
-void ngx_http_chorus_recent_tell(ngx_http_chorus_recent_t *recent);
 
 /* repeat.c */
 char *ngx_http_chorus_repeat_directive(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -486,8 +484,14 @@ void ngx_http_chorus_debts_exit(ngx_http_chorus_main_conf_t *cmcf);
  * `reason` is a literal.  NGX_ERROR only without memory. */
 ngx_int_t ngx_http_chorus_owe(ngx_http_chorus_debts_t *debts,
     chorus_str_t replication, const char *reason);
+/* The same; it is owed since then, of ngx_current_msec. */
+ngx_int_t ngx_http_chorus_owe_since(ngx_http_chorus_debts_t *debts,
+    chorus_str_t replication, const char *reason, ngx_msec_t since);
+/* Redis may have forgotten what it was told last. */
+void ngx_http_chorus_debts_again(ngx_http_chorus_debts_t *debts);
 /* Nothing more is added to what is owed. */
 void ngx_http_chorus_debts_settle(ngx_http_chorus_debts_t *debts);
+/* Now and then: tells what has not been told. */
 void ngx_http_chorus_debts_tick(ngx_http_chorus_debts_t *debts);
 /* Whether a debt outlives this process. */
 ngx_uint_t ngx_http_chorus_debts_are_kept(ngx_http_chorus_debts_t *debts);
@@ -525,6 +529,11 @@ ngx_int_t ngx_http_chorus_redis_call(ngx_http_chorus_redis_t *redis,
     int argc, const char **argv, const size_t *lens,
     ngx_http_chorus_redis_pt done, void *data);
 ngx_uint_t ngx_http_chorus_redis_is_ready(ngx_http_chorus_redis_t *redis);
+/* Who took our marks, as in chorus_redis_identity_t; empty: nobody yet. */
+void ngx_http_chorus_redis_known(ngx_http_chorus_redis_t *redis,
+    chorus_str_t *run, chorus_str_t *generation);
+/* When it last said anything; of ngx_current_msec. */
+ngx_msec_t ngx_http_chorus_redis_last(ngx_http_chorus_redis_t *redis);
 
 /* status.c */
 char *ngx_http_chorus_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -122,6 +122,22 @@ ngx_http_chorus_redis_is_ready(ngx_http_chorus_redis_t *redis)
 }
 
 
+void
+ngx_http_chorus_redis_known(ngx_http_chorus_redis_t *redis, chorus_str_t *run,
+    chorus_str_t *generation)
+{
+    *run = chorus_str_from(redis->known.run);
+    *generation = chorus_str_from(redis->known.generation);
+}
+
+
+ngx_msec_t
+ngx_http_chorus_redis_last(ngx_http_chorus_redis_t *redis)
+{
+    return redis->heard;
+}
+
+
 static void
 ngx_http_chorus_redis_connect(ngx_http_chorus_redis_t *redis)
 {
@@ -247,11 +263,12 @@ ngx_http_chorus_redis_recognize(ngx_http_chorus_redis_t *redis)
     redis->heard = ngx_current_msec;
 
     if (memory != CHORUS_REDIS_SAME) {
+        ngx_http_chorus_debts_again(redis->cmcf->debts);
         ngx_http_chorus_recent_forgotten(redis->cmcf->recent, since,
                                          memory == CHORUS_REDIS_LOST_ALL);
     }
 
-    ngx_http_chorus_recent_tell(redis->cmcf->recent);
+    ngx_http_chorus_debts_tick(redis->cmcf->debts);
 }
 
 

@@ -418,6 +418,33 @@ a_debt_there_and_back(void **state)
 }
 
 
+static void
+who_has_it_there_and_back(void **state)
+{
+    size_t                    i, len;
+    unsigned char             bytes[64], *p;
+    chorus_journal_closed_t   closed;
+
+    (void) state;
+
+    p = chorus_journal_put_str(bytes, chorus_str("run"));
+    p = chorus_journal_put_str(p, chorus_str("generation"));
+    len = (size_t) (p - bytes);
+
+    assert_true(chorus_journal_closed_parse(
+                    (chorus_str_t) { (char *) bytes, len }, &closed));
+    check_str("run", closed.run, "run");
+    check_str("generation", closed.generation, "generation");
+
+    /* of a version that did not say: nothing */
+
+    for (i = 0; i < len; i++) {
+        assert_false(chorus_journal_closed_parse(
+                         (chorus_str_t) { (char *) bytes, i }, &closed));
+    }
+}
+
+
 int
 main(void)
 {
@@ -431,7 +458,8 @@ main(void)
         test_row(a_length_out_of_bounds),
         test_row(an_intent_there_and_back),
         test_row(intents_that_are_none),
-        test_row(a_debt_there_and_back)
+        test_row(a_debt_there_and_back),
+        test_row(who_has_it_there_and_back)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
