@@ -1,8 +1,10 @@
 /*
  * The journal of one process, between its files:
  *
- *     journal.c          directives, start and end of a process, its timer
- *     journal_segment.c  segments: made, written, held, removed
+ *     journal_conf.c     directives, and whether the folder can be used
+ *     journal.c          start and end of a process, its timer
+ *     journal_segment.c  segments: made, written, held
+ *     journal_tidy.c     and carried over, removed
  *     journal_intent.c   the intent of one request
  *     journal_adopt.c    finds segments that another process has left
  *     journal_replay.c   reads them, and marks what they say
@@ -186,12 +188,17 @@ ngx_int_t ngx_http_chorus_journal_salt(const u_char *name, uint64_t *salt);
 ngx_http_chorus_segment_t *ngx_http_chorus_segment_add(
     ngx_http_chorus_journal_t *journal, ngx_fd_t fd, const u_char *name,
     uint64_t salt, off_t size);
+uint64_t ngx_http_chorus_journal_now(void);
+/* It is full, or old: another one is begun. */
+ngx_uint_t ngx_http_chorus_segment_is_worn(
+    ngx_http_chorus_segment_t *segment);
+
+/* journal_tidy.c */
 /* Removes what nothing holds, and carries over what stands in the way. */
 void ngx_http_chorus_segments_tidy(ngx_http_chorus_journal_t *journal);
 /* At the end of the process: what is settled is removed, what is not stays
  * for another one. */
 void ngx_http_chorus_segments_leave(ngx_http_chorus_journal_t *journal);
-uint64_t ngx_http_chorus_journal_now(void);
 
 /* journal.c: a write or the size of the folder is over its limit, or is not
  * any more */

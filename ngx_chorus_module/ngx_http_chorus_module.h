@@ -428,13 +428,18 @@ void ngx_http_chorus_repeat(ngx_http_chorus_repeats_t *repeats,
     ngx_http_chorus_intent_t *intent);
 void ngx_http_chorus_repeats_exit(ngx_http_chorus_main_conf_t *cmcf);
 
-/* journal.c */
+/* journal_conf.c */
 char *ngx_http_chorus_journal_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_chorus_journal_sync_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_chorus_journal_check(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
+/* Once nginx has made the folder: whether its processes can use it. */
+ngx_int_t ngx_http_chorus_journal_reach(ngx_cycle_t *cycle,
+    ngx_http_chorus_main_conf_t *cmcf);
+
+/* journal.c */
 ngx_int_t ngx_http_chorus_journal_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
 void ngx_http_chorus_journal_exit(ngx_http_chorus_main_conf_t *cmcf);

@@ -505,6 +505,9 @@ ngx_http_chorus_status_journal(u_char *p, u_char *end,
     return ngx_snprintf(p, end - p,
                         "{\"bytes\":%O,\"segments\":%ui,\"intents\":%uA,"
                         "\"open\":%A,\"aborted\":%uA,\"adopted\":%uA,"
-                        "\"debts\":%uA}", bytes, segments, n->intents, open,
-                        n->aborted, n->adopted, n->debts);
+                        "\"debts\":%uA,\"debts_kept\":%s}",
+                        bytes, segments, n->intents, open, n->aborted,
+                        n->adopted, n->debts,
+                        ngx_http_chorus_debts_are_kept(cmcf->debts)
+                        ? "true" : "false");
 }

@@ -215,7 +215,7 @@ ok(kill_worker(), 'killed while main is at work');
 arrive('that is adopted', 'unknown');
 is(status()->{proxy}{journal}{adopted}, 6, 'and counted');
 is_deeply([sort keys %{ status()->{proxy}{journal} }], [qw(aborted adopted
-    bytes debts intents open segments)], 'as the rest of it');
+    bytes debts debts_kept intents open segments)], 'as the rest of it');
 
 $redis->end;
 put("master-$_") for 1 .. 5;
