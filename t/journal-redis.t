@@ -131,6 +131,18 @@ ok(wait_for { owed() }, 'its tail is lost: it is told of the debt again');
 ok(wait_for(sub { !debts_of_file() }, 8), 'until it has had it for long');
 
 
+# what it has acknowledged may be gone when another one takes its place
+start_nginx('window=2s');
+put('hung');
+arrive('a mark', 'hung');
+kill 'STOP', $redis->{pid};
+sleep 4.5;
+cmp_ok(scalar $journal->segments, '>', 0,
+    'a Redis that hangs: what it has is kept');
+kill 'CONT', $redis->{pid};
+ok(wait_for(sub { !$journal->segments }, 8), 'until it is heard of again');
+
+
 # ---- a process that was replaced ----
 
 start_nginx('');
