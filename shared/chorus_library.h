@@ -15,6 +15,7 @@
 #define CHORUS_REDIS_WAKE          "chorus:wake"
 #define CHORUS_REDIS_GENERATION    "chorus:generation"
 #define CHORUS_REDIS_OWED          "chorus:owed"
+#define CHORUS_REDIS_HEAL          "chorus:heal"
 
 extern const char    chorus_library_text[];
 extern const size_t  chorus_library_len;
