@@ -327,11 +327,11 @@ def test_half_a_transition_is_healed_when_redis_is_back(stack, bucket):
     stack.stop_workers()
     r = f"alice:{bucket}:follower"
     client = stack.redis.client
-    stack.main.wire().put(bucket, "k", b"new")
+    stack.main.wire().put(bucket, "half", b"new")
     stack.redis.call("mark", 3, f"chorus:{{{r}}}", "chorus:schedule",
-                     "chorus:replications", "event", 0, 0, "k")
-    client.zrem(f"chorus:{{{r}}}:dirty", "k")
-    client.hset(f"chorus:{{{r}}}:busy", "k", "1 7 nobody")
+                     "chorus:replications", "event", 0, 0, "half")
+    client.zrem(f"chorus:{{{r}}}:dirty", "half")
+    client.hset(f"chorus:{{{r}}}:busy", "half", "1 7 nobody")
     client.zrem("chorus:schedule", r)
     time.sleep(1.5)
     stack.redis.kill9()
