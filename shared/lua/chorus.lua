@@ -1635,8 +1635,8 @@ local function heal_page(h, r)
     for i = 1, #page[2], 2 do
         local fault = heal_key(r, page[2][i], h.stages)
         if fault then
-            h.found[#h.found + 1] = r.name .. ' "' .. printable(page[2][i])
-                                    .. '": ' .. fault
+            h.found[#h.found + 1] = r.name .. ' ' .. printable(page[2][i])
+                                    .. ': ' .. fault
         end
     end
 

@@ -10,7 +10,7 @@ import compare
 import fault
 from load import Load, put_small
 from process import wait_until
-from stack import IS_ASAN, IS_FULL
+from stack import IS_ASAN, IS_FULL, ROOT
 
 MIB = 1 << 20
 
@@ -340,6 +340,32 @@ def test_half_a_transition_is_healed_when_redis_is_back(stack, bucket):
     stack.wait_equal(bucket)
     stack.wait_idle(bucket)
     assert stack.redis.check() == []
+    assert log_has(worker, f"healed {r} half: busy without lease")
+
+
+def test_a_result_that_redis_refuses_becomes_a_mark(stack, bucket):
+    """Not dropped: another worker may have been done before its writes."""
+    stack.wire().put(bucket, "k", b"old")
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    with open(f"{ROOT}/shared/lua/chorus.lua") as f:
+        library = f.read()
+    broken = library.replace(
+        "local function done(r, a)\n",
+        "local function done(r, a)\n    error('not today')\n")
+    assert broken != library
+    load = stack.redis.client.function_load
+    load(broken, replace=True)
+    try:
+        stack.wire().put(bucket, "k", b"new")
+        wait_until(lambda: log_has(stack.worker, "refuses the result"), 20,
+                   "it is given up")
+    finally:
+        load(library, replace=True)
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+
+
+def log_has(worker, text):
     with open(worker.log) as f:
-        assert any("healed" in line and bucket in line
-                   and "busy without lease" in line for line in f)
+        return any(text in line for line in f)

@@ -82,7 +82,7 @@ HALVES = {
 def test_half_a_transition_is_made_whole(q, client, name):
     make, fault, place = HALVES[name]
     make(q, client)
-    assert q.heal() == ['%s "k": %s' % (R1, fault)]
+    assert q.heal() == ['%s k: %s' % (R1, fault)]
     assert q.places().get(b'k') == place
     q.check_all()
     assert q.heal('later') == []
