@@ -273,13 +273,14 @@ def test_what_is_doubted(stack, bucket, name, method):
     if method == "DELETE":
         stack.wire().delete(bucket, "k")
     f = stack.faulty_follower.inject(
-        when=lambda m, t: m == method and t.endswith("/k"), times=1,
-        **fields)
+        when=lambda m, t: m == method and t.endswith("/k"),
+        times=2 if is_doubted else 1, **fields)
     stack.use_worker(**settings)
-    wait_until(lambda: f.hits == 1, 10, f"its {method}")
+    wait_until(lambda: f.hits == f.times, 10, f"its {method}")
     stack.wait_equal(bucket)
     stack.wait_idle(bucket)
-    assert stack.stats(bucket)["recheck"] == (1 if is_doubted else 0)
+    assert stack.stats(bucket)["recheck"] == (1 if is_doubted else 0), \
+        stack.worker.log_end()
 
 
 def test_what_was_not_sent_is_not_doubted(stack, bucket):
@@ -304,12 +305,12 @@ def test_a_doubt_that_redis_has_forgotten_is_told_again(stack, bucket):
     """Claim, doubt and all: a Redis that lost its last second."""
     settings = stale_write(stack, bucket, recheck_seconds=[3600])
     r = f"alice:{bucket}:follower"
-    f = stack.faulty_follower.inject(when=is_put_of_k, times=1, drop=True,
+    f = stack.faulty_follower.inject(when=is_put_of_k, times=2, drop=True,
                                      applied=True)
     stack.use_worker(**settings)
-    wait_until(lambda: f.hits == 1, 10, "its PUT")
+    wait_until(lambda: f.hits == 2, 10, "its PUT")
     stack.wait_idle(bucket)
-    assert stack.stats(bucket)["recheck"] == 1
+    assert stack.stats(bucket)["recheck"] == 1, stack.worker.log_end()
     stack.redis.client.delete(f"chorus:{{{r}}}:recheck")
     time.sleep(1.5)
     stack.redis.kill9()
