@@ -81,7 +81,7 @@ read_everything(void **state)
         " 'routes': [{'user': 'bob', 'bucket': '~^logs-', 'storage': 'logs'}],"
         " 'worker': {'concurrency': 8, 'lease_seconds': 10,"
         "            'max_attempts': 5, 'retry_max_seconds': 60,"
-        "            'grace_seconds': 0},"
+        "            'grace_seconds': 0, 'recheck_seconds': [2, 86400]},"
         " 'api': {'token_file': '/run/token'}}";
 
     (void) state;
@@ -150,6 +150,9 @@ read_everything(void **state)
     check_int("attempts", config.worker.max_attempts, 5);
     check_int("retry", config.worker.retry_max_seconds, 60);
     check_int("grace", config.worker.grace_seconds, 0);
+    check_int("rechecks", (int64_t) config.worker.nrechecks, 2);
+    check_int("first recheck", config.worker.recheck_seconds[0], 2);
+    check_int("second recheck", config.worker.recheck_seconds[1], 86400);
     check_str("token", config.api_token_file, "/run/token");
 
     chorus_config_close(&config);
@@ -180,6 +183,10 @@ defaults(void **state)
     check_int("attempts", config.worker.max_attempts, 0);
     check_int("retry", config.worker.retry_max_seconds, 300);
     check_int("grace", config.worker.grace_seconds, 30);
+    check_int("rechecks", (int64_t) config.worker.nrechecks, 3);
+    check_int("first recheck", config.worker.recheck_seconds[0], 10);
+    check_int("second recheck", config.worker.recheck_seconds[1], 60);
+    check_int("third recheck", config.worker.recheck_seconds[2], 600);
     check_int("token", (int64_t) config.api_token_file.len, 0);
 
     chorus_config_close(&config);
@@ -631,6 +638,18 @@ static const struct {
       "worker.retry_max_seconds: must be a whole number from 1 to 86400" },
     { WITH("'worker': {'grace_seconds': 3601}"),
       "worker.grace_seconds: must be a whole number from 0 to 3600" },
+    { WITH("'worker': {'recheck_seconds': 10}"),
+      "worker.recheck_seconds: must be a list" },
+    { WITH("'worker': {'recheck_seconds': []}"),
+      "worker.recheck_seconds: must have 1 to 9 numbers" },
+    { WITH("'worker': {'recheck_seconds': [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}"),
+      "worker.recheck_seconds: must have 1 to 9 numbers" },
+    { WITH("'worker': {'recheck_seconds': [0]}"),
+      "worker.recheck_seconds[0]: must be a whole number from 1 to 86400" },
+    { WITH("'worker': {'recheck_seconds': [10, 10]}"),
+      "worker.recheck_seconds[1]: must be a whole number from 11 to 86400" },
+    { WITH("'worker': {'recheck_seconds': [10, 86401]}"),
+      "worker.recheck_seconds[1]: must be a whole number from 11 to 86400" },
 };
 
 
