@@ -57,7 +57,7 @@ acl_get(work_t *work, failure_side_t side, const s3_request_t *subject,
         return WORK_DONE;
     }
 
-    if (!s3_response_is(response, 200)) {
+    if (!s3_response_is_success(response)) {
         (void) work_fail(work, side, "GET acl", response);
 
         if (s3_response_is_gone(response)) {
@@ -385,4 +385,29 @@ acl_finish(work_t *work)
     subject = work_request(work, FAILURE_SIDE_FOLLOWER, "GET", NULL);
 
     return acl_make_equal(work, &subject, &is_changed);
+}
+
+
+bool
+acl_owns_bucket(work_t *work)
+{
+    bool          is_there;
+    chorus_str_t  id;
+    chorus_acl_t  acl;
+    s3_request_t  subject;
+
+    if (!work->follower->has_acl
+        || acl_absent(work->follower->name, work->target))
+    {
+        return false;
+    }
+
+    subject = work_bucket_request(work, FAILURE_SIDE_FOLLOWER, "GET", NULL);
+
+    return acl_get(work, FAILURE_SIDE_FOLLOWER, &subject, &acl, &is_there)
+           == WORK_DONE
+           && is_there
+           && identity_of(work, FAILURE_SIDE_FOLLOWER,
+                          work->task->parts.user, &id) == WORK_DONE
+           && id.len != 0 && chorus_str_eq(id, acl.owner);
 }

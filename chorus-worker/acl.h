@@ -41,5 +41,9 @@ work_rc_t acl_finish(work_t *work);
 work_rc_t acl_make_equal(work_t *work, const s3_request_t *subject,
     bool *is_changed);
 
+/* Whether the follower has the bucket and it is the user's own; false as well
+ * when that cannot be told. */
+bool acl_owns_bucket(work_t *work);
+
 
 #endif

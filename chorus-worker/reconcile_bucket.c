@@ -48,11 +48,18 @@ reconcile_bucket_location(work_t *work)
 }
 
 
+/* A bucket that is there is left alone: a second PUT would take its ACL away
+ * (AWS), or is refused because of it (RGW 16). */
+
 static work_rc_t
 reconcile_bucket_put(work_t *work)
 {
     s3_request_t          put;
     const s3_response_t  *answer;
+
+    if (acl_owns_bucket(work)) {
+        return WORK_DONE;
+    }
 
     put = work_bucket_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
     put.body = reconcile_bucket_location(work);
