@@ -45,7 +45,7 @@ class Store:
 
     def uid(self, user):
         """The store's own id of a user: no other store has the same."""
-        return user if self.name == "main" else f"{self.name}${user}"
+        return user if self.name == "main" else f"{self.name}-{user}"
 
     def start(self):
         for user, key in self.keys.items():

@@ -34,6 +34,20 @@ NO_ACLS = (501, b"<?xml version='1.0'?><Error><Code>NotImplemented</Code>"
 OWNER_ENFORCED = (400, b"<?xml version='1.0'?><Error><Code>"
                        b"AccessControlListNotSupported</Code></Error>",
                   "application/xml")
+GRANT = ("<Grant><Grantee xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'"
+         " xsi:type='{}'>{}</Grantee><Permission>{}</Permission></Grant>")
+# as AWS may have it: a group that Ceph has not, an address, and a new kind
+OF_AWS = (200, (
+    "<AccessControlPolicy><Owner><ID>alice</ID></Owner><AccessControlList>"
+    + GRANT.format("CanonicalUser", "<ID>alice</ID>", "FULL_CONTROL")
+    + GRANT.format("Group", f"<URI>{SIGNED.decode()}</URI>", "READ_ACP")
+    + GRANT.format("Group", "<URI>http://acs.amazonaws.com/groups/s3/"
+                            "LogDelivery</URI>", "WRITE")
+    + GRANT.format("AmazonCustomerByEmail",
+                   "<EmailAddress>bob@example.com</EmailAddress>", "READ")
+    + GRANT.format("Robot", "<Serial>1</Serial>", "READ")
+    + "</AccessControlList></AccessControlPolicy>").encode(),
+    "application/xml")
 GONE = (404, b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>",
         "application/xml")
 
@@ -204,6 +218,50 @@ def test_a_grantee_whom_only_main_knows_is_left_out(stack, bucket):
     lines = [line for line in "".join(logs.all_text().values()).split("\n")
              if '"carol"' in line and f"bucket={bucket}" in line]
     assert len(lines) == 1 and 'key="k"' in lines[0], lines
+
+
+def test_grants_that_ceph_cannot_hold_are_left_out(stack, bucket):
+    logs = Logs(stack.folder)
+    watched_worker(stack)
+    stack.faulty_main.inject(when=lambda m, t: is_acl(t) and "/k" in t,
+                             answer=OF_AWS)
+    stack.s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    wait_until(lambda: compare.listing(stack.follower, bucket)
+               and stack.waiting(bucket) == 0, 10, "it is settled")
+    assert acl_of(stack.follower, bucket, "k") == (
+        b"alice", sorted([OWNER, (SIGNED, b"READ_ACP")]))
+    assert stack.failed_attempts(bucket) == 0
+    assert "does not know 3 of the grantees" in "".join(
+        logs.all_text().values())
+
+
+@pytest.mark.parametrize("side", ["main", "follower"])
+def test_a_user_who_may_not_ask_for_their_id_is_left_out(stack, bucket, side):
+    logs = Logs(stack.folder)
+    watched_worker(stack)
+    server = stack.faulty_main if side == "main" else stack.faulty_follower
+    f = server.inject(when=lambda m, t: t == "/", answer=fault.DENIED)
+    for key in ("a", "b", "c"):
+        stack.s3.put_object(Bucket=bucket, Key=key, Body=b"x", **FOR_BOB)
+    stack.wait_equal(bucket, ignore=("acl",))
+    stack.wait_idle(bucket)
+    assert stack.failed_attempts(bucket) == 0
+    assert acl_of(stack.follower, bucket, "a") == (b"alice", [OWNER])
+    assert f.hits <= 3, "each user is asked once a minute"
+    assert 'does not tell the canonical id of user "bob"' in "".join(
+        logs.all_text().values())
+
+
+@pytest.mark.parametrize("side", ["main", "follower"])
+def test_a_storage_in_trouble_makes_no_grant_unknown(stack, bucket, side):
+    watched_worker(stack)
+    server = stack.faulty_main if side == "main" else stack.faulty_follower
+    server.inject(when=lambda m, t: t == "/", answer=fault.SLOW_DOWN)
+    stack.s3.put_object(Bucket=bucket, Key="k", Body=b"x", **FOR_BOB)
+    wait_until(lambda: stack.failed_attempts(bucket) > 0, 10, "it is told")
+    stack.faulty_main.clear()
+    stack.faulty_follower.clear()
+    stack.wait_equal(bucket)
 
 
 def watched_worker(stack):
