@@ -48,6 +48,7 @@ typedef struct {
     chorus_str_t        region;
     chorus_provider_t   provider;
     bool                has_checksums;  /* verifies and keeps them */
+    bool                has_acl;        /* keeps access control lists */
     bool                is_main;
     chorus_user_t      *users;          /* one credential each */
     size_t              nusers;

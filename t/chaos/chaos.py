@@ -119,7 +119,7 @@ class Run:
         self.history = history
         self.lanes = Lanes(stack, options.seed, history, options.without,
                            options.pause)
-        self.verdict = Verdict(stack.main, stack.follower, options.acl)
+        self.verdict = Verdict(stack.main, stack.follower)
         self.logs = Logs(stack.folder)
         self.problems = []
         self.writers = []
@@ -289,7 +289,6 @@ def options_of(argv):
                    help="faults that do not come, of: " + " ".join(NAMES)
                    + "; all of a kind by its first word")
     p.add_argument("--no-journal", action="store_true")
-    p.add_argument("--acl", action="store_true", help="compare ACLs as well")
     p.add_argument("--keep", default=f"{ROOT}/build/chaos")
     options = p.parse_args(argv)
     options.seed = options.seed or secrets.token_hex(4)

@@ -70,6 +70,7 @@ read_everything(void **state)
         "    'alice': {'access_key': 'FA', 'secret_key_file': 'x'},"
         "    'bob': {'access_key': 'FB', 'secret_key': 'S3CR3T/fb'}}},"
         "  'logs': {'endpoint': 'https://logs:8443', 'checksums': true,"
+        "           'acl': false,"
         "           'users': {"
         "    'bob': {'access_key': 'LB', 'secret_key': 'S3CR3T/lb'}}}},"
         " 'users': {'alice': [{'access_key': 'CA1', 'secret_key': 'S3CR3T/1'},"
@@ -109,6 +110,8 @@ read_everything(void **state)
     check_int("ceph has no checksums", config.main->has_checksums, 0);
     check_int("aws has", config.storages[1].has_checksums, 1);
     check_int("unless told", config.storages[2].has_checksums, 1);
+    check_int("ceph has ACLs", config.main->has_acl, 1);
+    check_int("unless told", config.storages[2].has_acl, 0);
     check_int("the system's", (int64_t) config.storages[2].ca_file.len, 0);
     check_int("provider", config.storages[1].provider, CHORUS_PROVIDER_AWS);
     check_str("host", config.storages[2].host, "logs:8443");
@@ -458,6 +461,8 @@ static const struct {
     { ENDPOINT(""), "storages.f.endpoint: is empty" },
     { STORAGE("'checksums': 'yes', 'users': {}"),
       "storages.f.checksums: must be true or false" },
+    { STORAGE("'acl': 1, 'users': {}"),
+      "storages.f.acl: must be true or false" },
     { STORAGE("'ca_file': 'c', 'users': {}"),
       "storages.f.ca_file: needs an https:// endpoint" },
     { ENDPOINT("https://f', 'ca_file': '"), "storages.f.ca_file: is empty" },
