@@ -248,6 +248,9 @@ class Run:
         say(f"drained in {self.drained:.1f} s; {self.verdict.compared} keys "
             f"compared, {self.promises} confirmed writes found on main, "
             f"{getattr(self, 'planted', 0)} planted differences found")
+        if self.verdict.mislisted:
+            say(f"{self.verdict.mislisted} keys equal when read, which only "
+                f"one of the stores lists")
         for problem in self.problems:
             say(f"PROBLEM: {problem}")
         say(f"{len(self.verdict.found)} differences")
