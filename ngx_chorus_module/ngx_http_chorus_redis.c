@@ -144,6 +144,7 @@ ngx_http_chorus_redis_connect(ngx_http_chorus_redis_t *redis)
     }
 
     redis->state = NGX_HTTP_CHORUS_REDIS_CONNECTING;
+    redis->ssl = NULL;
 
     ngx_add_timer(&redis->watchdog, NGX_HTTP_CHORUS_REDIS_CONNECT_MS);
 
@@ -163,6 +164,7 @@ ngx_http_chorus_redis_open(ngx_http_chorus_redis_t *redis)
     struct sockaddr_un *un;
 
     addr = ngx_http_chorus_redis_where(redis);
+    redis->met = addr;
 
     if (addr->sockaddr->sa_family == AF_UNIX) {
         un = (struct sockaddr_un *) addr->sockaddr;
@@ -295,8 +297,11 @@ ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac, int status)
 {
     ngx_http_chorus_redis_t  *redis = ac->ev.data;
 
+    char  why[CHORUS_REDIS_TLS_WHY_SIZE];
+
     if (status != REDIS_OK) {
-        ngx_http_chorus_redis_complain(redis, "connection lost", ac->errstr);
+        ngx_http_chorus_redis_complain(redis, "connection lost",
+                     ngx_http_chorus_redis_tls_why(redis, ac->errstr, why));
     }
 }
 
@@ -371,14 +376,17 @@ ngx_http_chorus_redis_watchdog_handler(ngx_event_t *ev)
 {
     ngx_http_chorus_redis_t  *redis = ev->data;
 
+    char  why[CHORUS_REDIS_TLS_WHY_SIZE];
+
     if (redis->ac == NULL) {
         return;
     }
 
     ngx_http_chorus_redis_complain(redis, "no answer",
+                                   ngx_http_chorus_redis_tls_why(redis,
                                    redis->state == NGX_HTTP_CHORUS_REDIS_READY
                                    ? "a call timed out"
-                                   : "connecting timed out");
+                                   : "connecting timed out", why));
 
     redisAsyncFree(redis->ac);
 }
