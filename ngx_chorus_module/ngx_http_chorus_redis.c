@@ -297,11 +297,9 @@ ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac, int status)
 {
     ngx_http_chorus_redis_t  *redis = ac->ev.data;
 
-    char  why[CHORUS_REDIS_TLS_WHY_SIZE];
-
     if (status != REDIS_OK) {
-        ngx_http_chorus_redis_complain(redis, "connection lost",
-                     ngx_http_chorus_redis_tls_why(redis, ac->errstr, why));
+        ngx_http_chorus_redis_tls_complain(redis, "connection lost",
+                                           ac->errstr);
     }
 }
 
@@ -376,17 +374,14 @@ ngx_http_chorus_redis_watchdog_handler(ngx_event_t *ev)
 {
     ngx_http_chorus_redis_t  *redis = ev->data;
 
-    char  why[CHORUS_REDIS_TLS_WHY_SIZE];
-
     if (redis->ac == NULL) {
         return;
     }
 
-    ngx_http_chorus_redis_complain(redis, "no answer",
-                                   ngx_http_chorus_redis_tls_why(redis,
+    ngx_http_chorus_redis_tls_complain(redis, "no answer",
                                    redis->state == NGX_HTTP_CHORUS_REDIS_READY
                                    ? "a call timed out"
-                                   : "connecting timed out", why));
+                                   : "connecting timed out");
 
     redisAsyncFree(redis->ac);
 }

@@ -106,10 +106,10 @@ ngx_int_t ngx_http_chorus_redis_attach(ngx_http_chorus_redis_t *redis,
 ngx_int_t ngx_http_chorus_redis_tls_start(ngx_http_chorus_redis_t *redis);
 /* Behind it: nginx alerts of errors of OpenSSL that it finds in the queue. */
 void ngx_http_chorus_redis_tls_done(ngx_http_chorus_redis_t *redis);
-/* Why a connection failed, while hiredis still has it: in `text`, of
- * CHORUS_REDIS_TLS_WHY_SIZE bytes, or `otherwise`. */
-const char *ngx_http_chorus_redis_tls_why(ngx_http_chorus_redis_t *redis,
-    const char *otherwise, char *text);
+/* As ngx_http_chorus_redis_complain(), with what TLS knows of a connection
+ * that hiredis still has. */
+void ngx_http_chorus_redis_tls_complain(ngx_http_chorus_redis_t *redis,
+    const char *what, const char *otherwise);
 
 /* redis_call.c */
 /* Each call and each reply of a connection that is READY. */

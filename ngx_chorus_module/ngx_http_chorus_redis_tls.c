@@ -130,17 +130,22 @@ ngx_http_chorus_redis_tls_name(ngx_http_chorus_redis_t *redis)
 }
 
 
-const char *
-ngx_http_chorus_redis_tls_why(ngx_http_chorus_redis_t *redis,
-    const char *otherwise, char *text)
+void
+ngx_http_chorus_redis_tls_complain(ngx_http_chorus_redis_t *redis,
+    const char *what, const char *otherwise)
 {
+    char  why[CHORUS_REDIS_TLS_WHY_SIZE];
+
     if (redis->ssl == NULL) {
-        return otherwise;
+        ngx_http_chorus_redis_complain(redis, what, otherwise);
+        return;
     }
 
-    chorus_redis_tls_why(redis->ssl, otherwise, text);
+    chorus_redis_tls_why(redis->ssl, otherwise, why);
 
-    return text;
+    ngx_http_chorus_redis_complain(redis,
+                            SSL_is_init_finished(redis->ssl) ? what : "TLS",
+                            why);
 }
 
 #else
@@ -160,11 +165,11 @@ ngx_http_chorus_redis_tls_start(ngx_http_chorus_redis_t *redis)
 }
 
 
-const char *
-ngx_http_chorus_redis_tls_why(ngx_http_chorus_redis_t *redis,
-    const char *otherwise, char *text)
+void
+ngx_http_chorus_redis_tls_complain(ngx_http_chorus_redis_t *redis,
+    const char *what, const char *otherwise)
 {
-    return otherwise;
+    ngx_http_chorus_redis_complain(redis, what, otherwise);
 }
 
 #endif

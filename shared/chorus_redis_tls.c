@@ -189,14 +189,16 @@ chorus_redis_tls_why(SSL *ssl, const char *otherwise, char *text)
         (void) snprintf(text, CHORUS_REDIS_TLS_WHY_SIZE,
                         "that port does not speak TLS");
 
+    } else if (reason != NULL) {
+        (void) snprintf(text, CHORUS_REDIS_TLS_WHY_SIZE, "%s", reason);
+
     } else if (!SSL_is_init_finished(ssl)) {
         (void) snprintf(text, CHORUS_REDIS_TLS_WHY_SIZE,
                         "no TLS handshake: %s; does that port speak TLS?",
-                        reason == NULL ? otherwise : reason);
+                        otherwise);
 
     } else {
-        (void) snprintf(text, CHORUS_REDIS_TLS_WHY_SIZE, "%s",
-                        reason == NULL ? otherwise : reason);
+        (void) snprintf(text, CHORUS_REDIS_TLS_WHY_SIZE, "%s", otherwise);
     }
 
     ERR_clear_error();
