@@ -3,6 +3,8 @@
 #   make BUILD=build/asan SANITIZE=address,undefined   an instrumented build
 #   make CC=clang BUILD=build/clang                    with another compiler
 #   make CRASH_POINTS=1                                for t/crash.t
+#   make HIREDIS_CFLAGS=-I... HIREDIS_LIBS="-L... -lhiredis" BUILD=build/tls
+#                                     another hiredis than pkg-config's
 #   make V=1                                           show the commands
 
 BUILD     ?= $(if $(CRASH_POINTS),build/crash,build)
@@ -24,14 +26,22 @@ crash := $(if $(CRASH_POINTS),-DCHORUS_CRASH_POINTS=1)
 q   := $(if $(V),,@)
 say := @$(if $(V),:,echo)
 
-libraries := libcurl hiredis libcrypto jansson libpcre2-8 expat
+libraries := libcurl libcrypto jansson libpcre2-8 expat
+
+# asked once, and only when something is compiled: `make help` needs nothing
+hiredis_env = $(if $(HIREDIS_CFLAGS),HIREDIS_CFLAGS='$(HIREDIS_CFLAGS)') \
+              $(if $(HIREDIS_LIBS),HIREDIS_LIBS='$(HIREDIS_LIBS)')
+hiredis = $(shell CC='$(CC)' $(hiredis_env) tools/hiredis $(1))
+hiredis_cflags = $(eval hiredis_cflags := \
+                   $(call hiredis,cflags))$(hiredis_cflags)
+hiredis_libs   = $(eval hiredis_libs := $(call hiredis,libs))$(hiredis_libs)
 
 cflags  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
           -Wmissing-prototypes -Werror -D_GNU_SOURCE -pthread \
-          $(OPT) $(sanitize) -Ishared -I$(BUILD) -MMD -MP $(CFLAGS)
+          $(OPT) $(sanitize) -Ishared -I$(BUILD) $(hiredis_cflags) \
+          -MMD -MP $(CFLAGS)
 ldflags = -pthread $(sanitize) $(LDFLAGS)
-# one lookup, and only when something is compiled: `make help` needs nothing
-libs    = $(shell pkg-config --libs $(libraries))
+libs    = $(hiredis_libs) $(shell pkg-config --libs $(libraries))
 
 shared_src := $(addprefix shared/,$(shell sed -e '/^\#/d' shared/SOURCES))
 shared_obj := $(shared_src:%.c=$(BUILD)/obj/%.o) \
@@ -171,7 +181,8 @@ $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(BUILD)/libchorus.a
 # ---- the nginx module, against the tree that Debian's nginx-dev installs ----
 
 nginx_tree   := $(BUILD)/nginx
-module_deps  := config tools/embed shared/SOURCES shared/lua/chorus.lua
+module_deps  := config tools/embed tools/hiredis shared/SOURCES \
+                shared/lua/chorus.lua
 module_files := $(wildcard ngx_chorus_module/*.[ch] shared/*.[ch])
 
 $(nginx_tree)/objs/Makefile: $(module_deps)
@@ -182,7 +193,7 @@ $(nginx_tree)/objs/Makefile: $(module_deps)
 	@mkdir -p $(nginx_tree)
 	@cp -r $(NGINX_SRC)/. $(nginx_tree)/
 	$(say) "  CONF  $(nginx_tree)"
-	$(q)cd $(nginx_tree) && ./configure --with-compat --with-cc="$(CC)" \
+	$(q)cd $(nginx_tree) && $(hiredis_env) ./configure --with-compat --with-cc="$(CC)" \
 	    --with-cc-opt="-D_GNU_SOURCE $(OPT) $(sanitize) $(crash)" \
 	    --with-ld-opt="$(sanitize)" \
 	    --with-http_ssl_module --with-http_v2_module --with-threads \

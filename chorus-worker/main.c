@@ -287,11 +287,11 @@ main_serve(const main_options_t *options)
     live = live_config_get();
     config = live_config(live);
     concurrency = config->worker.concurrency;
-    queue = queue_create(&config->redis, worker_id);
+    queue = queue_create(&config->redis, worker_id, &error);
     live_config_put(live);
 
     if (queue == NULL) {
-        log_write(LOG_ERROR, "out of memory");
+        log_write(LOG_ERROR, "%s", error.text);
         return 1;
     }
 

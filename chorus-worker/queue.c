@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "log.h"
 #include "queue_internal.h"
+#include "queue_tls.h"
 
 #define QUEUE_CLAIM_FIELDS  7
 #define QUEUE_RENEW_ARGS    3           /* of one key */
@@ -48,15 +49,19 @@ queue_copy_url(chorus_mem_t *mem, const chorus_redis_url_t *url)
     copy.unix_path = chorus_str_dup(mem, url->unix_path);
     copy.user = chorus_str_dup(mem, url->user);
     copy.password = chorus_str_dup(mem, url->password);
+    copy.tls_name = chorus_str_dup(mem, url->tls_name);
 
     return copy;
 }
 
 
 queue_t *
-queue_create(const chorus_redis_url_t *url, const char *worker_id)
+queue_create(const chorus_redis_url_t *url, const char *worker_id,
+    chorus_error_t *error)
 {
     queue_t  *queue;
+
+    (void) chorus_error_set(error, "out of memory");
 
     queue = calloc(1, sizeof(queue_t));
     if (queue == NULL) {
@@ -76,6 +81,15 @@ queue_create(const chorus_redis_url_t *url, const char *worker_id)
     queue->connection.mem = &queue->mem;
     queue->connection.url = queue_copy_url(&queue->forever_mem, url);
     queue->worker_id = worker_id;
+
+    if (url->tls) {
+        queue->connection.tls = chorus_redis_tls_create(url, error);
+
+        if (queue->connection.tls == NULL) {
+            queue_destroy(queue);
+            return NULL;
+        }
+    }
 
     return queue;
 }
@@ -98,6 +112,7 @@ queue_destroy(queue_t *queue)
     queue_repair_clear(&queue->repair);
     queue_wipe(queue->connection.url.password);
     queue_wipe(queue->connection.url.sentinel_password);
+    chorus_redis_tls_destroy(queue->connection.tls);
 
     chorus_arena_destroy(queue->arena);
     chorus_arena_destroy(queue->forever);
@@ -139,8 +154,12 @@ queue_drain_wake(queue_t *queue)
 
     wake = queue->connection.wake;
 
+    /* Readable TLS is a record of messages: what else Redis sends, session
+     * tickets, came before its first reply.  A record fits into one read, so
+     * that none stays behind where poll() does not see it. */
+
     if (redisBufferRead(wake) != REDIS_OK) {
-        queue_connection_lost(&queue->connection, wake->errstr);
+        queue_connection_lost(&queue->connection, queue_tls_why(wake));
         return;
     }
 

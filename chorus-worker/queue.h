@@ -20,8 +20,9 @@
 
 typedef struct queue_s  queue_t;
 
-/* `url` is copied.  NULL when out of memory. */
-queue_t *queue_create(const chorus_redis_url_t *url, const char *worker_id);
+/* `url` is copied, and the files of its TLS are read.  NULL with `error`. */
+queue_t *queue_create(const chorus_redis_url_t *url, const char *worker_id,
+    chorus_error_t *error);
 void queue_destroy(queue_t *queue);
 
 /* Before the first claim and when the configuration has changed. */

@@ -11,6 +11,7 @@
 
 #include "api.h"
 #include "chorus_config.h"
+#include "chorus_redis_tls.h"
 #include "status.h"
 
 
@@ -66,6 +67,34 @@ usage(FILE *out)
 }
 
 
+/* Also what nginx and the worker would make of it when they start. */
+
+static chorus_rc_t
+config_check_all(chorus_mem_t *mem, const char *path, chorus_config_t *config,
+    chorus_error_t *error)
+{
+    chorus_rc_t          rc;
+    chorus_redis_tls_t  *tls;
+
+    rc = chorus_config_load(mem, path, config, error);
+
+    if (rc != CHORUS_OK || !config->redis.tls) {
+        return rc;
+    }
+
+    tls = chorus_redis_tls_create(&config->redis, error);
+
+    if (tls == NULL) {
+        chorus_config_close(config);
+        return CHORUS_ERROR;
+    }
+
+    chorus_redis_tls_destroy(tls);
+
+    return CHORUS_OK;
+}
+
+
 static int
 config_check(const ctl_options_t *options, char **args)
 {
@@ -84,7 +113,7 @@ config_check(const ctl_options_t *options, char **args)
     }
 
     mem = chorus_arena_mem(arena);
-    rc = chorus_config_load(&mem, args[0], &config, &error);
+    rc = config_check_all(&mem, args[0], &config, &error);
 
     if (rc == CHORUS_OK) {
         printf("%s: good: %zu storages, main is \"%.*s\", %zu users, "

@@ -330,7 +330,9 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_http_chorus_redis_resolve(cf, cmcf) != NGX_OK) {
+    if (ngx_http_chorus_redis_resolve(cf, cmcf) != NGX_OK
+        || ngx_http_chorus_redis_tls_init(cf, cmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

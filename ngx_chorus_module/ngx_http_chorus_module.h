@@ -88,8 +88,10 @@ typedef ngx_int_t (*ngx_http_chorus_body_pt)(ngx_http_request_t *r,
 typedef struct {
     ngx_str_t                   path;           /* chorus_config */
     chorus_config_t            *config;         /* NULL: not configured */
-    ngx_addr_t                 *redis_addrs;    /* or of its sentinels */
+    ngx_addr_t                 *redis_addrs;    /* or of its sentinels, with
+                                                 * their host for a name */
     ngx_uint_t                  nredis_addrs;
+    struct ssl_ctx_st          *redis_tls;      /* NULL: no rediss:// */
 
     ngx_shm_zone_t             *zone;           /* chorus_zone, or NULL */
     ngx_str_t                   api_token;      /* wiped with the pool */
@@ -510,6 +512,9 @@ typedef void (*ngx_http_chorus_redis_pt)(void *data,
 
 /* Addresses of redis.url, resolved where blocking is allowed. */
 ngx_int_t ngx_http_chorus_redis_resolve(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
+/* Reads the files of its TLS. */
+ngx_int_t ngx_http_chorus_redis_tls_init(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
 ngx_int_t ngx_http_chorus_redis_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);

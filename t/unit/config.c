@@ -234,6 +234,10 @@ redis_urls(void **state)
         { WITH("'redis': {'url': 'redis://h', 'user': 'u', "
                "'password_file': 'f'}"),
           "h", 6379, "", "u", "S3CR3T/file", 0 },
+#if (CHORUS_REDIS_TLS)
+        { REDIS("rediss://h"), "h", 6379, "", "", "", 0 },
+        { REDIS("Rediss://u:S3CR3T@h:7/3"), "h", 7, "", "u", "S3CR3T", 3 },
+#endif
     };
 
     (void) state;
@@ -251,6 +255,8 @@ redis_urls(void **state)
         assert_true(chorus_str_eq(config.redis.password,
                                   chorus_str_from(rows[i].password)));
         check_int(rows[i].json, config.redis.database, rows[i].database);
+        check_int(rows[i].json, config.redis.tls,
+                  strcasestr(rows[i].json, "'rediss://") != NULL);
 
         chorus_config_close(&config);
     }
@@ -275,6 +281,10 @@ redis_sentinels(void **state)
           "h:1 i:26379 ::1:2 my-main_1.x : :", 3 },
         { REDIS("redis+sentinel://u:S3CR3T@h,i:2/s"),
           "h:26379 i:2 s u:S3CR3T :", 0 },
+#if (CHORUS_REDIS_TLS)
+        { REDIS("rediss+sentinel://u:S3CR3T@h,i:2/s/1"),
+          "h:26379 i:2 s u:S3CR3T :", 1 },
+#endif
         { WITH("'redis': {'url': 'redis+sentinel://h/s', "
                "'sentinel_password': '${env:ALICE_SECRET}'}"),
           "h:26379 s : :S3CR3T/env", 0 },
@@ -518,12 +528,40 @@ static const struct {
 #define BAD_SENTINEL  "redis.url: must be redis+sentinel://[[user]:" \
                       "password@]host[:port],host[:port].../service" \
                       "[/database]"
-#define NO_TLS        "redis.url: this build cannot speak TLS to Redis; let " \
-                      "stunnel do it and use redis:// or unix://"
-#define BAD_SCHEME    "redis.url: must begin with redis://, " \
-                      "redis+sentinel:// or unix://"
-    { REDIS("rediss://:S3CR3T@h"), NO_TLS },
-    { REDIS("rediss+sentinel://:S3CR3T@h/s"), NO_TLS },
+#define BAD_SCHEME    "redis.url: must begin with redis://, rediss://, " \
+                      "redis+sentinel://, rediss+sentinel:// or unix://"
+#if (CHORUS_REDIS_TLS)
+#define TLS(text)     text
+#else
+#define TEXT_OF(version)  #version
+#define TEXT(version)     TEXT_OF(version)
+#define TLS(text)     "redis.url: this build cannot speak TLS to Redis, its " \
+                      "hiredis " TEXT(CHORUS_HIREDIS) " has no SSL; build "   \
+                      "with hiredis 1.0 or later and its hiredis_ssl, or "    \
+                      "let stunnel do it and use redis:// or unix://"
+#endif
+    { REDIS("rediss://S3CR3T@h"),
+      TLS("redis.url: must be rediss://[[user]:password@]host[:port]"
+          "[/database]") },
+    { REDIS("rediss+sentinel://:S3CR3T@h"),
+      TLS("redis.url: must be rediss+sentinel://[[user]:password@]host"
+          "[:port],host[:port].../service[/database]") },
+    { WITH("'redis': {'url': 'rediss://h', 'cert_file': 'c'}"),
+      TLS("redis: \"cert_file\" and \"key_file\" need each other") },
+    { WITH("'redis': {'url': 'rediss://h', 'key_file': 'k'}"),
+      TLS("redis: \"cert_file\" and \"key_file\" need each other") },
+    { WITH("'redis': {'url': 'rediss://h', 'ca_file': ''}"),
+      TLS("redis.ca_file: is empty") },
+#define NEEDS_TLS(name) \
+    "redis." name ": needs a rediss:// or rediss+sentinel:// url"
+    { WITH("'redis': {'url': 'redis://h', 'ca_file': 'c'}"),
+      NEEDS_TLS("ca_file") },
+    { WITH("'redis': {'url': 'unix:///r', 'cert_file': 'c', 'key_file': "
+           "'k'}"), NEEDS_TLS("cert_file") },
+    { WITH("'redis': {'url': 'redis://h', 'key_file': 'k'}"),
+      NEEDS_TLS("key_file") },
+    { WITH("'redis': {'url': 'redis+sentinel://h/s', 'tls_name': 'n'}"),
+      NEEDS_TLS("tls_name") },
     { REDIS("h:6379"), BAD_SCHEME },
     { REDIS("http://h"), BAD_SCHEME },
     { REDIS("redis://"), BAD_REDIS },
