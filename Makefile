@@ -48,7 +48,7 @@ worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
 .PHONY: all module worker ctl unit bench bench-build fuzz fuzz-run chaos \
-        install demo demo-stop check lint clean help
+        install uninstall demo demo-stop check lint clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -79,6 +79,17 @@ install: all                ## into Debian's places, below DESTDIR
 	    $(DESTDIR)/usr/share/doc/chorus/nginx.conf
 	install -D -m 644 conf/chorus.json \
 	    $(DESTDIR)/usr/share/doc/chorus/chorus.json
+	@# nginx gives the journal to the user of its processes when it starts
+	install -d -m 755 $(DESTDIR)/var/lib/chorus
+	install -d -m 700 $(DESTDIR)/var/lib/chorus/journal
+
+uninstall:                  ## but /etc/chorus and /var/lib/chorus stay
+	rm -f $(DESTDIR)/usr/lib/nginx/modules/ngx_http_chorus_module.so \
+	    $(DESTDIR)/usr/local/bin/chorus-worker \
+	    $(DESTDIR)/usr/local/bin/chorusctl \
+	    $(DESTDIR)/etc/nginx/chorus_server.conf \
+	    $(DESTDIR)/etc/nginx/chorus_proxy.conf
+	rm -rf $(DESTDIR)/usr/share/doc/chorus
 
 check:                      ## install, build, run all tests
 	@tools/install-packages check
