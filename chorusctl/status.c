@@ -103,14 +103,15 @@ status_print_proxy(const json_t *proxy)
 static void
 status_print_away(const json_t *proxy, const json_t *journal)
 {
+    json_int_t   waiting = status_number(proxy, "waiting");
     json_int_t   debts = status_number(journal, "debts");
     const char  *state = json_string_value(json_object_get(journal, "state"));
 
     printf("Redis is away. Writes go on; followers get them when it is back.\n"
-           "%lld changed keys wait for it",
-           (long long) status_number(proxy, "waiting"));
+           "%lld changed %s for it", (long long) waiting,
+           waiting == 1 ? "key waits" : "keys wait");
 
-    if (status_number(proxy, "waiting") > 0) {
+    if (waiting > 0) {
         printf(", the oldest for %lld s",
                (long long) (status_number(proxy, "waiting_ms") / 1000));
     }
@@ -122,7 +123,7 @@ status_print_away(const json_t *proxy, const json_t *journal)
     }
 
     printf(debts == 0 && strcmp(state, "good") == 0
-           ? ", all in the journal: nothing is lost.\n" : ".\n");
+           ? ", in the journal: nothing is lost.\n" : ".\n");
 
     if (strcmp(state, "good") != 0) {
         printf("The journal takes no more (%s): nginx's error.log says why.\n",

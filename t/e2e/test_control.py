@@ -79,7 +79,7 @@ def test_status_without_redis(stack, filled):
         args = ("-t", stack.token_file)
         done = wait_until(
             lambda: (d := stack.chorusctl(*args, "status"))
-            and "\n1 changed keys wait" in d.stdout and d, 15, "one waits")
+            and "\n1 changed key waits" in d.stdout and d, 15, "one waits")
         assert done.returncode == 1 and not done.stderr
         assert done.stdout.startswith("Redis is away.")
         assert "in the memory of nginx only" in done.stdout
