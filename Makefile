@@ -1,11 +1,19 @@
 # Chorus.  `make help` lists the targets; everything built lands in build/.
 #
-#   make BUILD=build/asan SANITIZE=address,undefined   an instrumented build
+#   make BUILD=build/asan                              with sanitizers
+#   make chaos BUILD=build/asan SECONDS=60             chaos with these
 #   make CC=clang BUILD=build/clang                    with another compiler
 #   make CRASH_POINTS=1                                for t/crash.t
 #   make V=1                                           show the commands
 
 BUILD     ?= $(if $(CRASH_POINTS),build/crash,build)
+
+# what else would be in a folder of that name; the tests go by it, too
+ifneq ($(findstring asan,$(notdir $(BUILD))),)
+OPT       ?= -O1 -g
+SANITIZE  ?= address,undefined
+endif
+
 OPT       ?= -O2 -g
 SANITIZE  ?=
 NGINX_SRC ?= /usr/share/nginx/src
@@ -110,7 +118,7 @@ fuzz-programs: $(fuzz_prog)
 
 # the target's own default, not that of fuzz; CHAOS=--help lists options
 chaos: SECONDS = 480
-chaos:                      ## everything fails, for SECONDS (480); SEED=
+chaos:                      ## everything fails, for SECONDS (480); SEED=, BUILD=build/asan
 	@tools/install-packages check
 	@$(MAKE) --no-print-directory all
 	@CHORUS_BUILD=$(abspath $(BUILD)) t/chaos/chaos.py \
