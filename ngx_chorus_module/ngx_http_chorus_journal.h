@@ -4,7 +4,8 @@
  *     journal.c          directives, start and end of a process, its timer
  *     journal_segment.c  segments: made, written, held, removed
  *     journal_intent.c   the intent of one request
- *     journal_adopt.c    segments that another process has left
+ *     journal_adopt.c    finds segments that another process has left
+ *     journal_replay.c   reads them, and marks what they say
  *     journal_debt.c     scans that are owed
  *     journal_sync.c     fdatasync in a thread
  *
@@ -77,6 +78,30 @@ struct ngx_http_chorus_intent_s {
 typedef struct ngx_http_chorus_adopt_s  ngx_http_chorus_adopt_t;
 typedef struct ngx_http_chorus_sync_s  ngx_http_chorus_sync_t;
 
+/* ABORT or DONE of an intent */
+typedef struct {
+    uint64_t                      id;
+    uint32_t                      type;
+} ngx_http_chorus_ending_t;
+
+
+struct ngx_http_chorus_adopt_s {
+    ngx_http_chorus_journal_t    *journal;
+    ngx_event_t                   event;
+
+    /* the segment being read; NULL: none */
+    ngx_http_chorus_segment_t    *segment;
+    u_char                       *bytes;
+    chorus_journal_reader_t       reader;
+    ngx_http_chorus_ending_t     *endings;  /* sorted: ABORT and DONE */
+    size_t                        nendings;
+    ngx_uint_t                    marked;   /* writes */
+    ngx_uint_t                    nbad;
+    unsigned                      is_again:1;
+    unsigned                      is_closed:1;
+};
+
+
 struct ngx_http_chorus_journal_s {
     ngx_http_chorus_main_conf_t  *cmcf;
     ngx_http_chorus_journal_conf_t  *conf;
@@ -146,6 +171,13 @@ ngx_int_t ngx_http_chorus_adopt_init(ngx_http_chorus_journal_t *journal);
 void ngx_http_chorus_adopt_exit(ngx_http_chorus_journal_t *journal);
 /* Looks at the folder: sums it up, and takes what has no owner. */
 void ngx_http_chorus_adopt_look(ngx_http_chorus_journal_t *journal);
+
+/* journal_replay.c */
+/* Begins to read that segment, whose size is known; NGX_ERROR when it cannot
+ * be read.  adopt->segment is NULL before. */
+ngx_int_t ngx_http_chorus_replay(ngx_http_chorus_adopt_t *adopt,
+    ngx_http_chorus_segment_t *segment);
+void ngx_http_chorus_replay_handler(ngx_event_t *ev);
 
 /* journal_sync.c */
 ngx_int_t ngx_http_chorus_sync_init(ngx_http_chorus_journal_t *journal,

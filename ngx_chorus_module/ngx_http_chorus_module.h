@@ -21,9 +21,7 @@
  *     mark.c       marks waiting for Redis
  *     repeat.c     marks made again, when main did not say how it ended
  *     journal*.c   what is not in Redis yet, in files (see journal.h)
- *     redis.c      the connection to Redis on nginx's event loop
- *     redis_greeting.c   and what makes it usable
- *     redis_sentinel.c   and who knows where it is
+ *     redis*.c     the connection to Redis (see redis.h)
  *     recent.c     what a Redis that restarts may forget
  *     status.c     counters and GET /api/v1/status
  */
@@ -459,7 +457,7 @@ const char *ngx_http_chorus_journal_state(ngx_http_chorus_journal_t *journal);
 ngx_uint_t ngx_http_chorus_journal_may_write(
     ngx_http_chorus_journal_t *journal);
 
-/* journal_adopt.c: marks again what other processes have said to Redis in
+/* journal_replay.c: marks again what other processes have said to Redis in
  * their last moments; NULL is fine */
 void ngx_http_chorus_journal_again(ngx_http_chorus_journal_t *journal);
 
@@ -512,7 +510,7 @@ void ngx_http_chorus_crash(ngx_http_chorus_main_conf_t *cmcf,
 #define ngx_http_chorus_crash(cmcf, name)  (void) (cmcf)
 #endif
 
-/* redis.c */
+/* redis.c, redis_call.c */
 typedef enum {
     NGX_HTTP_CHORUS_REDIS_REPLY = 0,    /* the value of the function */
     NGX_HTTP_CHORUS_REDIS_REFUSED,      /* an error reply: try again later */

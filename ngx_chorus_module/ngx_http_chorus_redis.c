@@ -1,5 +1,5 @@
 /*
- * The connection to Redis: hiredis on nginx's event loop.
+ * The connection to Redis: made, lost, made again.
  *
  *     AWAY --timer--> CONNECTING --> GREETING --> READY
  *      ^                  |             |           |
@@ -10,30 +10,18 @@
  * Redis is looked at once a second, so that one that was emptied, or that
  * hangs, is noticed without traffic.
  *
- * Rules that keep hiredis and nginx apart:
- * after any call into hiredis the context may be gone, so only this file's
- * own structure is touched then; hiredis reads at most 16 KiB a call, so its
- * events are level-triggered; the descriptor belongs to hiredis, the nginx
- * connection to ngx_http_chorus_redis_cleanup(); addresses were resolved when
- * the configuration was read, because hiredis would block in DNS.
+ * Addresses were resolved when the configuration was read, because hiredis
+ * would block in DNS.
  */
 
 #include "ngx_http_chorus_redis.h"
 
 
 #define NGX_HTTP_CHORUS_REDIS_CONNECT_MS    5000    /* until READY */
-#define NGX_HTTP_CHORUS_REDIS_REPLY_MS      10000   /* no reply at all */
 #define NGX_HTTP_CHORUS_REDIS_LOOK_MS       1000
 #define NGX_HTTP_CHORUS_REDIS_WELL_MS       5000    /* without complaint */
 #define NGX_HTTP_CHORUS_REDIS_BACKOFF_MIN   50
 #define NGX_HTTP_CHORUS_REDIS_BACKOFF_MAX   2000
-
-
-typedef struct {
-    ngx_http_chorus_redis_t        *redis;
-    ngx_http_chorus_redis_pt        done;
-    void                           *data;
-} ngx_http_chorus_redis_call_t;
 
 
 static void ngx_http_chorus_redis_connect(ngx_http_chorus_redis_t *redis);
@@ -41,26 +29,12 @@ static redisAsyncContext *ngx_http_chorus_redis_open(
     ngx_http_chorus_redis_t *redis);
 static ngx_addr_t *ngx_http_chorus_redis_where(
     ngx_http_chorus_redis_t *redis);
-static void ngx_http_chorus_redis_sent(ngx_http_chorus_redis_t *redis);
-static void ngx_http_chorus_redis_recognize(ngx_http_chorus_redis_t *redis);
-static void ngx_http_chorus_redis_look_handler(ngx_event_t *ev);
-static ngx_int_t ngx_http_chorus_redis_attach(ngx_http_chorus_redis_t *redis,
-    redisAsyncContext *ac);
 static void ngx_http_chorus_redis_connected(const redisAsyncContext *ac,
     int status);
+static void ngx_http_chorus_redis_recognize(ngx_http_chorus_redis_t *redis);
+static void ngx_http_chorus_redis_look_handler(ngx_event_t *ev);
 static void ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac,
     int status);
-static void ngx_http_chorus_redis_away(ngx_http_chorus_redis_t *redis);
-static void ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply,
-    void *data);
-
-static void ngx_http_chorus_redis_add_read(void *data);
-static void ngx_http_chorus_redis_del_read(void *data);
-static void ngx_http_chorus_redis_add_write(void *data);
-static void ngx_http_chorus_redis_del_write(void *data);
-static void ngx_http_chorus_redis_cleanup(void *data);
-static void ngx_http_chorus_redis_read_handler(ngx_event_t *ev);
-static void ngx_http_chorus_redis_write_handler(ngx_event_t *ev);
 static void ngx_http_chorus_redis_reconnect_handler(ngx_event_t *ev);
 static void ngx_http_chorus_redis_watchdog_handler(ngx_event_t *ev);
 
@@ -148,119 +122,6 @@ ngx_http_chorus_redis_is_ready(ngx_http_chorus_redis_t *redis)
 }
 
 
-ngx_int_t
-ngx_http_chorus_redis_call(ngx_http_chorus_redis_t *redis, int argc,
-    const char **argv, const size_t *lens, ngx_http_chorus_redis_pt done,
-    void *data)
-{
-    ngx_http_chorus_redis_call_t  *call;
-
-    if (redis->state != NGX_HTTP_CHORUS_REDIS_READY) {
-        return NGX_DECLINED;
-    }
-
-    call = ngx_alloc(sizeof(ngx_http_chorus_redis_call_t), redis->log);
-    if (call == NULL) {
-        return NGX_DECLINED;
-    }
-
-    call->redis = redis;
-    call->done = done;
-    call->data = data;
-
-    if (redisAsyncCommandArgv(redis->ac, ngx_http_chorus_redis_replied, call,
-                              argc, argv, lens)
-        != REDIS_OK)
-    {
-        ngx_free(call);
-        return NGX_DECLINED;
-    }
-
-    ngx_http_chorus_redis_sent(redis);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_chorus_redis_sent(ngx_http_chorus_redis_t *redis)
-{
-    if (redis->inflight++ == 0) {
-        ngx_add_timer(&redis->watchdog, NGX_HTTP_CHORUS_REDIS_REPLY_MS);
-    }
-}
-
-
-void
-ngx_http_chorus_redis_heard(ngx_http_chorus_redis_t *redis)
-{
-    redis->heard = ngx_current_msec;
-
-    if (redis->inflight) {
-        ngx_add_timer(&redis->watchdog, NGX_HTTP_CHORUS_REDIS_REPLY_MS);
-
-    } else if (redis->watchdog.timer_set) {
-        ngx_del_timer(&redis->watchdog);
-    }
-}
-
-
-static void
-ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply, void *data)
-{
-    ngx_http_chorus_redis_call_t *call = data;
-
-    ngx_str_t                 text;
-    redisReply               *r;
-    ngx_http_chorus_redis_t  *redis;
-
-    r = reply;
-    redis = call->redis;
-    redis->inflight--;
-
-    ngx_str_null(&text);
-
-    if (r == NULL) {
-        /* hiredis is freeing the context and runs all callbacks in a row:
-         * nothing may be sent from here on */
-        redis->state = NGX_HTTP_CHORUS_REDIS_AWAY;
-        call->done(call->data, NGX_HTTP_CHORUS_REDIS_GONE, &text);
-        ngx_free(call);
-        return;
-    }
-
-    ngx_http_chorus_redis_heard(redis);
-
-    if (r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_ERROR) {
-        text.data = (u_char *) r->str;
-        text.len = r->len;
-    }
-
-    if (r->type != REDIS_REPLY_ERROR) {
-        call->done(call->data, NGX_HTTP_CHORUS_REDIS_REPLY, &text);
-        ngx_free(call);
-        return;
-    }
-
-    ngx_http_chorus_redis_complain(redis, "refuses a call", r->str);
-
-    call->done(call->data, NGX_HTTP_CHORUS_REDIS_REFUSED, &text);
-    ngx_free(call);
-
-    if (chorus_redis_needs_greeting((chorus_str_t) { r->str, r->len })) {
-        redisAsyncFree(ac);
-    }
-}
-
-
-ngx_uint_t
-ngx_http_chorus_redis_is_error(redisReply *reply, const char *prefix)
-{
-    return reply->type == REDIS_REPLY_ERROR
-           && ngx_strncmp(reply->str, prefix, ngx_strlen(prefix)) == 0;
-}
-
-
 static void
 ngx_http_chorus_redis_connect(ngx_http_chorus_redis_t *redis)
 {
@@ -334,42 +195,6 @@ ngx_http_chorus_redis_where(ngx_http_chorus_redis_t *redis)
     redis->asks = (cmcf->config->redis.nsentinels != 0);
 
     return &cmcf->redis_addrs[redis->addr++ % cmcf->nredis_addrs];
-}
-
-
-static ngx_int_t
-ngx_http_chorus_redis_attach(ngx_http_chorus_redis_t *redis,
-    redisAsyncContext *ac)
-{
-    ngx_connection_t  *c;
-
-    c = ngx_get_connection(ac->c.fd, redis->log);
-    if (c == NULL) {
-        return NGX_ERROR;
-    }
-
-    c->data = redis;
-    c->pool = NULL;
-    c->log = redis->log;
-    c->read->log = redis->log;
-    c->write->log = redis->log;
-    c->read->handler = ngx_http_chorus_redis_read_handler;
-    c->write->handler = ngx_http_chorus_redis_write_handler;
-
-    /* nginx calls the read handler of idle connections when it quits */
-    c->idle = 1;
-
-    redis->c = c;
-    redis->ac = ac;
-
-    ac->ev.data = redis;
-    ac->ev.addRead = ngx_http_chorus_redis_add_read;
-    ac->ev.delRead = ngx_http_chorus_redis_del_read;
-    ac->ev.addWrite = ngx_http_chorus_redis_add_write;
-    ac->ev.delWrite = ngx_http_chorus_redis_del_write;
-    ac->ev.cleanup = ngx_http_chorus_redis_cleanup;
-
-    return NGX_OK;
 }
 
 
@@ -476,85 +301,7 @@ ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac, int status)
 }
 
 
-/* The kind is the first word: "OOM", "WRONGPASS", "Connection". */
-
 void
-ngx_http_chorus_redis_complain(ngx_http_chorus_redis_t *redis,
-    const char *what, const char *why)
-{
-    size_t      len;
-    uint32_t    kind;
-    ngx_uint_t  i, level;
-
-    why = why ? why : "unknown error";
-    len = strcspn(why, " ");
-
-    ngx_crc32_init(kind);
-    ngx_crc32_update(&kind, (u_char *) what, ngx_strlen(what));
-    ngx_crc32_update(&kind, (u_char *) why, len);
-    ngx_crc32_final(kind);
-
-    for (i = 0; i < redis->nsaid && redis->said[i] != kind; i++) {
-        /* void */
-    }
-
-    level = (i < redis->nsaid) ? NGX_LOG_INFO : NGX_LOG_ERR;
-
-    if (i == redis->nsaid && i < NGX_HTTP_CHORUS_REDIS_SAID) {
-        redis->said[redis->nsaid++] = kind;
-    }
-
-    redis->said_last = ngx_current_msec;
-
-    ngx_log_error(level, redis->log, 0,
-                  "chorus: Redis: %s: %s; changed keys wait in memory and "
-                  "requests go on", what, why);
-}
-
-
-/* hiredis calls this last, whatever the reason: the one way back to AWAY. */
-
-static void
-ngx_http_chorus_redis_cleanup(void *data)
-{
-    ngx_http_chorus_redis_t *redis = data;
-
-    ngx_connection_t  *c;
-
-    c = redis->c;
-    redis->c = NULL;
-    redis->ac = NULL;
-
-    if (c) {
-        if (c->read->active) {
-            ngx_del_event(c->read, NGX_READ_EVENT, 0);
-        }
-
-        if (c->write->active) {
-            ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
-        }
-
-        if (c->read->posted) {
-            ngx_delete_posted_event(c->read);
-        }
-
-        if (c->write->posted) {
-            ngx_delete_posted_event(c->write);
-        }
-
-        c->read->closed = 1;
-        c->write->closed = 1;
-        c->idle = 0;
-
-        ngx_free_connection(c);
-        c->fd = (ngx_socket_t) -1;
-    }
-
-    ngx_http_chorus_redis_away(redis);
-}
-
-
-static void
 ngx_http_chorus_redis_away(ngx_http_chorus_redis_t *redis)
 {
     ngx_msec_t  delay;
@@ -634,84 +381,4 @@ ngx_http_chorus_redis_watchdog_handler(ngx_event_t *ev)
                                    : "connecting timed out");
 
     redisAsyncFree(redis->ac);
-}
-
-
-static void
-ngx_http_chorus_redis_add_read(void *data)
-{
-    ngx_http_chorus_redis_t  *redis = data;
-
-    if (redis->c && !redis->c->read->active) {
-        (void) ngx_add_event(redis->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
-    }
-}
-
-
-static void
-ngx_http_chorus_redis_del_read(void *data)
-{
-    ngx_http_chorus_redis_t  *redis = data;
-
-    if (redis->c && redis->c->read->active) {
-        (void) ngx_del_event(redis->c->read, NGX_READ_EVENT, 0);
-    }
-}
-
-
-static void
-ngx_http_chorus_redis_add_write(void *data)
-{
-    ngx_http_chorus_redis_t  *redis = data;
-
-    if (redis->c && !redis->c->write->active) {
-        (void) ngx_add_event(redis->c->write, NGX_WRITE_EVENT,
-                             NGX_LEVEL_EVENT);
-    }
-}
-
-
-static void
-ngx_http_chorus_redis_del_write(void *data)
-{
-    ngx_http_chorus_redis_t  *redis = data;
-
-    if (redis->c && redis->c->write->active) {
-        (void) ngx_del_event(redis->c->write, NGX_WRITE_EVENT, 0);
-    }
-}
-
-
-static void
-ngx_http_chorus_redis_read_handler(ngx_event_t *ev)
-{
-    ngx_connection_t         *c = ev->data;
-    ngx_http_chorus_redis_t  *redis = c->data;
-
-    if (c->close) {
-        /* nginx quits; what still waits is sent first (mark.c holds on) */
-        c->close = 0;
-
-        if (ngx_http_chorus_marks_waiting(redis->cmcf->marks) == 0) {
-            ngx_http_chorus_redis_exit(redis->cmcf);
-        }
-
-        return;
-    }
-
-    if (redis->ac) {
-        redisAsyncHandleRead(redis->ac);
-    }
-}
-
-
-static void
-ngx_http_chorus_redis_write_handler(ngx_event_t *ev)
-{
-    ngx_connection_t         *c = ev->data;
-    ngx_http_chorus_redis_t  *redis = c->data;
-
-    if (redis->ac) {
-        redisAsyncHandleWrite(redis->ac);
-    }
 }

@@ -1,6 +1,11 @@
 /*
- * The state of the connection to Redis, between the file that keeps it
- * (redis.c) and the file that makes it usable (redis_greeting.c).
+ * The state of the connection to Redis, between its files:
+ *
+ *     redis.c            the connection made, lost, made again
+ *     redis_event.c      hiredis on nginx's event loop
+ *     redis_greeting.c   what makes a connection usable
+ *     redis_sentinel.c   who knows where the master is
+ *     redis_call.c       calls, replies, and complaints in the log
  */
 
 #ifndef _NGX_HTTP_CHORUS_REDIS_H_INCLUDED_
@@ -83,7 +88,17 @@ ngx_int_t ngx_http_chorus_redis_take_answer(ngx_http_chorus_redis_t *redis,
 /* redis.c */
 void ngx_http_chorus_redis_ready(ngx_http_chorus_redis_t *redis);
 void ngx_http_chorus_redis_looked(ngx_http_chorus_redis_t *redis);
-/* Each reply of a connection that is READY, after it was counted. */
+/* There is no connection any more: comes back later. */
+void ngx_http_chorus_redis_away(ngx_http_chorus_redis_t *redis);
+
+/* redis_event.c: puts the context on nginx's event loop.  NGX_ERROR: there is
+ * no free connection, and the context is the caller's. */
+ngx_int_t ngx_http_chorus_redis_attach(ngx_http_chorus_redis_t *redis,
+    redisAsyncContext *ac);
+
+/* redis_call.c */
+/* Each call and each reply of a connection that is READY. */
+void ngx_http_chorus_redis_sent(ngx_http_chorus_redis_t *redis);
 void ngx_http_chorus_redis_heard(ngx_http_chorus_redis_t *redis);
 /* Logs each kind of failure as an error once until Redis is well again. */
 void ngx_http_chorus_redis_complain(ngx_http_chorus_redis_t *redis,

@@ -16,6 +16,8 @@
 
 #define CHORUS_DEFAULT_REGION  "us-east-1"
 
+#define CHORUS_CONFIG_RECHECKS_MAX  9
+
 
 typedef struct chorus_pattern_s  chorus_pattern_t;      /* chorus_policy.h */
 
@@ -46,6 +48,7 @@ typedef struct {
     chorus_str_t        region;
     chorus_provider_t   provider;
     bool                has_checksums;  /* verifies and keeps them */
+    bool                has_acl;        /* keeps access control lists */
     bool                is_main;
     chorus_user_t      *users;          /* one credential each */
     size_t              nusers;
@@ -90,6 +93,10 @@ typedef struct {
     unsigned  max_attempts;             /* 0 (default): retry for ever */
     unsigned  retry_max_seconds;        /* cap of the back-off, default 300 */
     unsigned  grace_seconds;            /* at SIGTERM, default 30 */
+    /* after a write whose outcome is unknown, ascending, 1..86400 each,
+     * default 10, 60, 600 */
+    unsigned  recheck_seconds[CHORUS_CONFIG_RECHECKS_MAX];
+    size_t    nrechecks;
 } chorus_worker_config_t;
 
 typedef struct {

@@ -70,6 +70,7 @@ read_everything(void **state)
         "    'alice': {'access_key': 'FA', 'secret_key_file': 'x'},"
         "    'bob': {'access_key': 'FB', 'secret_key': 'S3CR3T/fb'}}},"
         "  'logs': {'endpoint': 'https://logs:8443', 'checksums': true,"
+        "           'acl': false,"
         "           'users': {"
         "    'bob': {'access_key': 'LB', 'secret_key': 'S3CR3T/lb'}}}},"
         " 'users': {'alice': [{'access_key': 'CA1', 'secret_key': 'S3CR3T/1'},"
@@ -81,7 +82,7 @@ read_everything(void **state)
         " 'routes': [{'user': 'bob', 'bucket': '~^logs-', 'storage': 'logs'}],"
         " 'worker': {'concurrency': 8, 'lease_seconds': 10,"
         "            'max_attempts': 5, 'retry_max_seconds': 60,"
-        "            'grace_seconds': 0},"
+        "            'grace_seconds': 0, 'recheck_seconds': [2, 86400]},"
         " 'api': {'token_file': '/run/token'}}";
 
     (void) state;
@@ -109,6 +110,8 @@ read_everything(void **state)
     check_int("ceph has no checksums", config.main->has_checksums, 0);
     check_int("aws has", config.storages[1].has_checksums, 1);
     check_int("unless told", config.storages[2].has_checksums, 1);
+    check_int("ceph has ACLs", config.main->has_acl, 1);
+    check_int("unless told", config.storages[2].has_acl, 0);
     check_int("the system's", (int64_t) config.storages[2].ca_file.len, 0);
     check_int("provider", config.storages[1].provider, CHORUS_PROVIDER_AWS);
     check_str("host", config.storages[2].host, "logs:8443");
@@ -150,6 +153,9 @@ read_everything(void **state)
     check_int("attempts", config.worker.max_attempts, 5);
     check_int("retry", config.worker.retry_max_seconds, 60);
     check_int("grace", config.worker.grace_seconds, 0);
+    check_int("rechecks", (int64_t) config.worker.nrechecks, 2);
+    check_int("first recheck", config.worker.recheck_seconds[0], 2);
+    check_int("second recheck", config.worker.recheck_seconds[1], 86400);
     check_str("token", config.api_token_file, "/run/token");
 
     chorus_config_close(&config);
@@ -180,6 +186,10 @@ defaults(void **state)
     check_int("attempts", config.worker.max_attempts, 0);
     check_int("retry", config.worker.retry_max_seconds, 300);
     check_int("grace", config.worker.grace_seconds, 30);
+    check_int("rechecks", (int64_t) config.worker.nrechecks, 3);
+    check_int("first recheck", config.worker.recheck_seconds[0], 10);
+    check_int("second recheck", config.worker.recheck_seconds[1], 60);
+    check_int("third recheck", config.worker.recheck_seconds[2], 600);
     check_int("token", (int64_t) config.api_token_file.len, 0);
 
     chorus_config_close(&config);
@@ -451,6 +461,8 @@ static const struct {
     { ENDPOINT(""), "storages.f.endpoint: is empty" },
     { STORAGE("'checksums': 'yes', 'users': {}"),
       "storages.f.checksums: must be true or false" },
+    { STORAGE("'acl': 1, 'users': {}"),
+      "storages.f.acl: must be true or false" },
     { STORAGE("'ca_file': 'c', 'users': {}"),
       "storages.f.ca_file: needs an https:// endpoint" },
     { ENDPOINT("https://f', 'ca_file': '"), "storages.f.ca_file: is empty" },
@@ -631,6 +643,18 @@ static const struct {
       "worker.retry_max_seconds: must be a whole number from 1 to 86400" },
     { WITH("'worker': {'grace_seconds': 3601}"),
       "worker.grace_seconds: must be a whole number from 0 to 3600" },
+    { WITH("'worker': {'recheck_seconds': 10}"),
+      "worker.recheck_seconds: must be a list" },
+    { WITH("'worker': {'recheck_seconds': []}"),
+      "worker.recheck_seconds: must have 1 to 9 numbers" },
+    { WITH("'worker': {'recheck_seconds': [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}"),
+      "worker.recheck_seconds: must have 1 to 9 numbers" },
+    { WITH("'worker': {'recheck_seconds': [0]}"),
+      "worker.recheck_seconds[0]: must be a whole number from 1 to 86400" },
+    { WITH("'worker': {'recheck_seconds': [10, 10]}"),
+      "worker.recheck_seconds[1]: must be a whole number from 11 to 86400" },
+    { WITH("'worker': {'recheck_seconds': [10, 86401]}"),
+      "worker.recheck_seconds[1]: must be a whole number from 11 to 86400" },
 };
 
 

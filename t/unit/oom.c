@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 
+#include "chorus_acl.h"
 #include "chorus_checksum.h"
 #include "chorus_policy.h"
 #include "chorus_replication.h"
@@ -379,6 +380,24 @@ scarce_delete(chorus_mem_t *pool)
 
 
 static chorus_rc_t
+scarce_acl(chorus_mem_t *pool)
+{
+    chorus_rc_t     rc;
+    chorus_acl_t    acl;
+    chorus_error_t  error;
+
+    rc = chorus_acl_parse(pool,
+             chorus_str("<AccessControlPolicy><Owner><ID>o</ID></Owner>"
+                        "<AccessControlList><Grant><Grantee><ID>g</ID>"
+                        "</Grantee><Permission>READ</Permission></Grant>"
+                        "</AccessControlList></AccessControlPolicy>"),
+             &acl, &error);
+
+    return rc != CHORUS_OK ? rc : nomem_if_null(chorus_acl_xml(pool, &acl));
+}
+
+
+static chorus_rc_t
 scarce_tagging(chorus_mem_t *pool)
 {
     chorus_rc_t       rc;
@@ -628,6 +647,7 @@ each_allocation_fails_once(void **state)
         { "expired", scarce_expired },
         { "error document", scarce_error_xml },
         { "delete objects", scarce_delete },
+        { "acl", scarce_acl },
         { "tagging", scarce_tagging },
         { "elements", scarce_xml },
         { "replication", scarce_replication },

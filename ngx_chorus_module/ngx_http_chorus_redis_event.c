@@ -1,0 +1,177 @@
+/*
+ * hiredis on nginx's event loop.
+ *
+ * Rules that keep the two apart: after any call into hiredis the context may
+ * be gone, so only our own structure is touched then; hiredis reads at most
+ * 16 KiB a call, so its events are level-triggered; the descriptor belongs to
+ * hiredis, the nginx connection to ngx_http_chorus_redis_cleanup().
+ */
+
+#include "ngx_http_chorus_redis.h"
+
+
+static void ngx_http_chorus_redis_add_read(void *data);
+static void ngx_http_chorus_redis_del_read(void *data);
+static void ngx_http_chorus_redis_add_write(void *data);
+static void ngx_http_chorus_redis_del_write(void *data);
+static void ngx_http_chorus_redis_cleanup(void *data);
+static void ngx_http_chorus_redis_read_handler(ngx_event_t *ev);
+static void ngx_http_chorus_redis_write_handler(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_http_chorus_redis_attach(ngx_http_chorus_redis_t *redis,
+    redisAsyncContext *ac)
+{
+    ngx_connection_t  *c;
+
+    c = ngx_get_connection(ac->c.fd, redis->log);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->data = redis;
+    c->pool = NULL;
+    c->log = redis->log;
+    c->read->log = redis->log;
+    c->write->log = redis->log;
+    c->read->handler = ngx_http_chorus_redis_read_handler;
+    c->write->handler = ngx_http_chorus_redis_write_handler;
+
+    /* nginx calls the read handler of idle connections when it quits */
+    c->idle = 1;
+
+    redis->c = c;
+    redis->ac = ac;
+
+    ac->ev.data = redis;
+    ac->ev.addRead = ngx_http_chorus_redis_add_read;
+    ac->ev.delRead = ngx_http_chorus_redis_del_read;
+    ac->ev.addWrite = ngx_http_chorus_redis_add_write;
+    ac->ev.delWrite = ngx_http_chorus_redis_del_write;
+    ac->ev.cleanup = ngx_http_chorus_redis_cleanup;
+
+    return NGX_OK;
+}
+
+
+/* hiredis calls this last, whatever the reason: the one way back to AWAY. */
+
+static void
+ngx_http_chorus_redis_cleanup(void *data)
+{
+    ngx_http_chorus_redis_t *redis = data;
+
+    ngx_connection_t  *c;
+
+    c = redis->c;
+    redis->c = NULL;
+    redis->ac = NULL;
+
+    if (c) {
+        if (c->read->active) {
+            ngx_del_event(c->read, NGX_READ_EVENT, 0);
+        }
+
+        if (c->write->active) {
+            ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+        }
+
+        if (c->read->posted) {
+            ngx_delete_posted_event(c->read);
+        }
+
+        if (c->write->posted) {
+            ngx_delete_posted_event(c->write);
+        }
+
+        c->read->closed = 1;
+        c->write->closed = 1;
+        c->idle = 0;
+
+        ngx_free_connection(c);
+        c->fd = (ngx_socket_t) -1;
+    }
+
+    ngx_http_chorus_redis_away(redis);
+}
+
+
+static void
+ngx_http_chorus_redis_add_read(void *data)
+{
+    ngx_http_chorus_redis_t  *redis = data;
+
+    if (redis->c && !redis->c->read->active) {
+        (void) ngx_add_event(redis->c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_http_chorus_redis_del_read(void *data)
+{
+    ngx_http_chorus_redis_t  *redis = data;
+
+    if (redis->c && redis->c->read->active) {
+        (void) ngx_del_event(redis->c->read, NGX_READ_EVENT, 0);
+    }
+}
+
+
+static void
+ngx_http_chorus_redis_add_write(void *data)
+{
+    ngx_http_chorus_redis_t  *redis = data;
+
+    if (redis->c && !redis->c->write->active) {
+        (void) ngx_add_event(redis->c->write, NGX_WRITE_EVENT,
+                             NGX_LEVEL_EVENT);
+    }
+}
+
+
+static void
+ngx_http_chorus_redis_del_write(void *data)
+{
+    ngx_http_chorus_redis_t  *redis = data;
+
+    if (redis->c && redis->c->write->active) {
+        (void) ngx_del_event(redis->c->write, NGX_WRITE_EVENT, 0);
+    }
+}
+
+
+static void
+ngx_http_chorus_redis_read_handler(ngx_event_t *ev)
+{
+    ngx_connection_t         *c = ev->data;
+    ngx_http_chorus_redis_t  *redis = c->data;
+
+    if (c->close) {
+        /* nginx quits; what still waits is sent first (mark.c holds on) */
+        c->close = 0;
+
+        if (ngx_http_chorus_marks_waiting(redis->cmcf->marks) == 0) {
+            ngx_http_chorus_redis_exit(redis->cmcf);
+        }
+
+        return;
+    }
+
+    if (redis->ac) {
+        redisAsyncHandleRead(redis->ac);
+    }
+}
+
+
+static void
+ngx_http_chorus_redis_write_handler(ngx_event_t *ev)
+{
+    ngx_connection_t         *c = ev->data;
+    ngx_http_chorus_redis_t  *redis = c->data;
+
+    if (redis->ac) {
+        redisAsyncHandleWrite(redis->ac);
+    }
+}
