@@ -1,6 +1,7 @@
 # Chorus.  `make help` lists the targets; everything built lands in build/.
 #
-#   make BUILD=build/asan SANITIZE=address,undefined   an instrumented build
+#   make BUILD=build/asan                              with sanitizers
+#   make chaos BUILD=build/asan SECONDS=60             chaos with these
 #   make CC=clang BUILD=build/clang                    with another compiler
 #   make CRASH_POINTS=1                                for t/crash.t
 #   make HIREDIS_CFLAGS=-I... HIREDIS_LIBS="-L... -lhiredis" BUILD=build/tls
@@ -8,6 +9,13 @@
 #   make V=1                                           show the commands
 
 BUILD     ?= $(if $(CRASH_POINTS),build/crash,build)
+
+# what else would be in a folder of that name; the tests go by it, too
+ifneq ($(findstring asan,$(notdir $(BUILD))),)
+OPT       ?= -O1 -g
+SANITIZE  ?= address,undefined
+endif
+
 OPT       ?= -O2 -g
 SANITIZE  ?=
 NGINX_SRC ?= /usr/share/nginx/src
@@ -58,7 +66,7 @@ worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
 .PHONY: all module worker ctl unit bench bench-build fuzz fuzz-run chaos \
-        install demo demo-stop check lint clean help
+        install uninstall demo demo-stop check lint clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -89,6 +97,17 @@ install: all                ## into Debian's places, below DESTDIR
 	    $(DESTDIR)/usr/share/doc/chorus/nginx.conf
 	install -D -m 644 conf/chorus.json \
 	    $(DESTDIR)/usr/share/doc/chorus/chorus.json
+	@# nginx gives the journal to the user of its processes when it starts
+	install -d -m 755 $(DESTDIR)/var/lib/chorus
+	install -d -m 700 $(DESTDIR)/var/lib/chorus/journal
+
+uninstall:                  ## but /etc/chorus and /var/lib/chorus stay
+	rm -f $(DESTDIR)/usr/lib/nginx/modules/ngx_http_chorus_module.so \
+	    $(DESTDIR)/usr/local/bin/chorus-worker \
+	    $(DESTDIR)/usr/local/bin/chorusctl \
+	    $(DESTDIR)/etc/nginx/chorus_server.conf \
+	    $(DESTDIR)/etc/nginx/chorus_proxy.conf
+	rm -rf $(DESTDIR)/usr/share/doc/chorus
 
 check:                      ## install, build, run all tests
 	@tools/install-packages check
@@ -109,7 +128,7 @@ fuzz-programs: $(fuzz_prog)
 
 # the target's own default, not that of fuzz; CHAOS=--help lists options
 chaos: SECONDS = 480
-chaos:                      ## everything fails, for SECONDS (480); SEED=
+chaos:                      ## everything fails, for SECONDS (480); SEED=, BUILD=build/asan
 	@tools/install-packages check
 	@$(MAKE) --no-print-directory all
 	@CHORUS_BUILD=$(abspath $(BUILD)) t/chaos/chaos.py \

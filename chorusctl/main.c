@@ -3,6 +3,7 @@
  * of the table below.
  */
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,12 @@ static const command_t  commands[] = {
 };
 
 
+static const struct option  long_options[] = {
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 }
+};
+
+
 static void
 usage(FILE *out)
 {
@@ -61,7 +68,7 @@ usage(FILE *out)
           "  -t TOKEN_FILE  its token (default $ADMIN_TOKEN_FILE, else "
           CTL_DEFAULT_TOKEN_FILE ")\n"
           "  -o json        the API's own answer, for programs\n"
-          "  -h             this help\n\n"
+          "  -h, --help     this help\n\n"
           "example: chorusctl -u http://127.0.0.1:9671 -t api.token status\n",
           out);
 }
@@ -178,7 +185,9 @@ main(int argc, char **argv)
                                           CTL_DEFAULT_TOKEN_FILE);
     options.json = false;
 
-    while ((c = getopt(argc, argv, "+u:t:o:h")) != -1) {
+    while ((c = getopt_long(argc, argv, "+u:t:o:h", long_options, NULL))
+           != -1)
+    {
 
         if (c == 'u') {
             options.url = optarg;

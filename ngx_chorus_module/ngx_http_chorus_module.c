@@ -435,6 +435,7 @@ ngx_http_chorus_exit_process(ngx_cycle_t *cycle)
     ngx_http_chorus_marks_exit(cmcf);
     ngx_http_chorus_repeats_exit(cmcf);
     ngx_http_chorus_recent_exit(cmcf);
+    ngx_http_chorus_counters_exit(cmcf);
 
     chorus_key_cache_destroy(cmcf->keys);
     chorus_crypto_destroy(cmcf->crypto);

@@ -226,9 +226,8 @@ class Run:
 
     def look_around(self):
         self.problems += self.stack.redis.check()
-        for alarm in self.logs.alarms():
-            if not any(e in alarm for e in EXPECTED):
-                self.problems.append(f"log: {alarm}")
+        self.problems += [f"log: {alarm}"
+                          for alarm in self.logs.alarms(EXPECTED)]
         self.end_journal = self.stack.journal_bytes()
 
     # ---- what is told

@@ -971,22 +971,16 @@ folder_teardown(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(read_everything),
-        test_row(defaults),
-        test_row(redis_urls),
-        test_row(redis_sentinels),
-        test_row(endpoints),
-        test_row(broken_files),
-        test_row(readable_by_everyone),
-        test_row(load_from_disk),
-        test_row(refuse_from_disk),
-        test_row(ca_file_from_disk),
-        test_row(close_wipes_secrets)
-    };
-
-    return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
-}
+test_main(folder_setup, folder_teardown,
+    test_row(read_everything),
+    test_row(defaults),
+    test_row(redis_urls),
+    test_row(redis_sentinels),
+    test_row(endpoints),
+    test_row(broken_files),
+    test_row(readable_by_everyone),
+    test_row(load_from_disk),
+    test_row(refuse_from_disk),
+    test_row(ca_file_from_disk),
+    test_row(close_wipes_secrets)
+)
