@@ -321,16 +321,10 @@ write_acls(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(parse_acls),
-        test_row(acls_are_bounded),
-        test_row(compare_acls),
-        test_row(name_acls),
-        test_row(write_acls)
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(parse_acls),
+    test_row(acls_are_bounded),
+    test_row(compare_acls),
+    test_row(name_acls),
+    test_row(write_acls)
+)
