@@ -201,7 +201,7 @@ ngx_http_chorus_debt_add(ngx_http_chorus_debts_t *debts,
     debt->due = 1;
     debt->said = 0;
 
-    ngx_http_chorus_count(debts->cmcf, debts);
+    debts->cmcf->process->debts = debts->n;
 
     return debt;
 }
@@ -463,11 +463,11 @@ ngx_http_chorus_debt_free(ngx_http_chorus_debt_t *debt)
 
     debts = debt->debts;
 
-    (void) ngx_atomic_fetch_add(&debts->cmcf->counters->debts, -1);
     ngx_free((char *) debt->replication.data);
 
     /* nothing is in flight now */
     *debt = debts->list[--debts->n];
+    debts->cmcf->process->debts = debts->n;
 }
 
 

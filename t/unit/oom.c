@@ -28,8 +28,6 @@ typedef chorus_rc_t (*scarce_test_pt)(chorus_mem_t *pool);
 
 
 static scarce_t             scarce;
-static chorus_crypto_t     *crypto;
-static chorus_key_cache_t  *keys;
 static bool                 is_openssl_scarce;
 
 
@@ -698,30 +696,6 @@ each_allocation_of_openssl_fails_once(void **state)
     is_openssl_scarce = true;
     run_scarce("checksum", scarce_checksum, false);
     is_openssl_scarce = false;
-}
-
-
-static int
-crypto_setup(void **state)
-{
-    (void) state;
-
-    crypto = chorus_crypto_create();
-    keys = chorus_key_cache_create();
-
-    return crypto == NULL || keys == NULL ? -1 : 0;
-}
-
-
-static int
-crypto_teardown(void **state)
-{
-    (void) state;
-
-    chorus_key_cache_destroy(keys);
-    chorus_crypto_destroy(crypto);
-
-    return 0;
 }
 
 
