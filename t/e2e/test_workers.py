@@ -283,6 +283,23 @@ def test_what_is_doubted(stack, bucket, name, method):
         stack.worker.log_end()
 
 
+def test_a_kept_connection_that_ends_under_a_request(stack, bucket):
+    """Whether libcurl sends it again by itself or the worker does: the
+    answer to the second is not that to the first."""
+    settings = stale_write(stack, bucket, recheck_seconds=[3600],
+                           concurrency=1)
+    stack.use_worker(**settings)
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    f = stack.faulty_follower.inject(when=is_put_of_k, times=1, drop=True,
+                                     applied=True)
+    stack.wire().put(bucket, "k", b"new, on the connection that was kept")
+    wait_until(lambda: f.hits == 1, 10, "its PUT")
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert stack.stats(bucket)["recheck"] == 1, stack.worker.log_end()
+
+
 def test_what_was_not_sent_is_not_doubted(stack, bucket):
     """Nobody listens, and a body that main cuts short."""
     stale_write(stack, bucket)
