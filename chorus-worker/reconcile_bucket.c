@@ -1,3 +1,4 @@
+#include "acl.h"
 #include "flight.h"
 #include "reconcile.h"
 #include "tags.h"
@@ -47,11 +48,18 @@ reconcile_bucket_location(work_t *work)
 }
 
 
+/* A bucket that is there is left alone: a second PUT would take its ACL away
+ * (AWS), or is refused because of it (RGW 16). */
+
 static work_rc_t
 reconcile_bucket_put(work_t *work)
 {
     s3_request_t          put;
     const s3_response_t  *answer;
+
+    if (acl_owns_bucket(work)) {
+        return WORK_DONE;
+    }
 
     put = work_bucket_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
     put.body = reconcile_bucket_location(work);
@@ -88,22 +96,51 @@ reconcile_bucket_tags(work_t *work)
 }
 
 
-/* A bucket is worth more than its tags: a storage that has none, or does not
- * let us see them, gets a line in the log. */
+static work_rc_t
+reconcile_bucket_acl(work_t *work)
+{
+    bool          is_changed;
+    s3_request_t  ours, theirs;
+
+    ours = work_bucket_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+    theirs = work_bucket_request(work, FAILURE_SIDE_FOLLOWER, "GET", NULL);
+
+    return acl_read(work, &ours) == WORK_DONE
+           ? acl_make_equal(work, &theirs, &is_changed) : WORK_FAILED;
+}
+
+
+static const struct {
+    const char  *name;
+    work_rc_t  (*make_equal)(work_t *work);
+} reconcile_bucket_parts[] = {
+    { "tags", reconcile_bucket_tags },
+    { "ACL", reconcile_bucket_acl },
+};
+
+
+/* A bucket is worth more than its settings: a storage that does not have
+ * them, or does not let us see them, gets a line in the log. */
 
 static work_rc_t
-reconcile_bucket_settings(work_t *work)
+reconcile_bucket_settings(work_t *work, bool is_wanted_by_an_object)
 {
-    if (reconcile_bucket_tags(work) == WORK_DONE) {
-        return WORK_DONE;
-    }
+    size_t  i;
 
-    if (work->failure.kind != FAILURE_SLOW) {
-        return WORK_FAILED;
-    }
+    for (i = 0; i < sizeof(reconcile_bucket_parts)
+                    / sizeof(reconcile_bucket_parts[0]); i++)
+    {
+        if (reconcile_bucket_parts[i].make_equal(work) == WORK_DONE) {
+            continue;
+        }
 
-    work_log(work, LOG_WARN, "the tags of the bucket are not replicated: %s",
-             work->failure.reason);
+        if (work->failure.kind != FAILURE_SLOW && !is_wanted_by_an_object) {
+            return WORK_FAILED;
+        }
+
+        work_log(work, LOG_WARN, "the bucket is replicated without its %s: "
+                 "%s", reconcile_bucket_parts[i].name, work->failure.reason);
+    }
 
     return WORK_DONE;
 }
@@ -147,10 +184,7 @@ reconcile_bucket_make(work_t *work)
     work_log(work, LOG_INFO, "made the bucket on the follower");
 
     /* an object waits: it does not wait for tags */
-    if (reconcile_bucket_tags(work) != WORK_DONE) {
-        work_log(work, LOG_WARN, "the tags of the bucket are not "
-                 "replicated: %s", work->failure.reason);
-    }
+    (void) reconcile_bucket_settings(work, true);
 
     work->failure = before;
 
@@ -207,5 +241,5 @@ reconcile_bucket(work_t *work, task_outcome_t *outcome)
         return WORK_FAILED;
     }
 
-    return reconcile_bucket_settings(work);
+    return reconcile_bucket_settings(work, false);
 }

@@ -117,6 +117,13 @@ ngx_http_chorus_journal_sum(ngx_http_chorus_journal_t *journal, off_t *bytes,
 }
 
 
+const char *
+ngx_http_chorus_journal_state(ngx_http_chorus_journal_t *journal)
+{
+    return journal->failing ? "failing" : journal->full ? "full" : "good";
+}
+
+
 /* When writes have stopped, they do not tell that there is room again. */
 
 static void

@@ -197,7 +197,7 @@ ngx_http_chorus_debt_renew(ngx_http_chorus_debt_t *debt)
 
     if (!debt->counted) {
         debt->counted = 1;
-        ngx_http_chorus_count(debt->debts->cmcf, debts);
+        debt->debts->cmcf->process->debts++;
     }
 }
 
@@ -388,7 +388,7 @@ ngx_http_chorus_debt_done(void *data, ngx_http_chorus_redis_result_t result,
 
         if (debt->counted && !ngx_http_chorus_debts_accrue(debts)) {
             debt->counted = 0;
-            (void) ngx_atomic_fetch_add(&debts->cmcf->counters->debts, -1);
+            debts->cmcf->process->debts--;
         }
     }
 
@@ -423,7 +423,7 @@ ngx_http_chorus_debt_free(ngx_http_chorus_debt_t *debt)
     debts = debt->debts;
 
     if (debt->counted) {
-        (void) ngx_atomic_fetch_add(&debts->cmcf->counters->debts, -1);
+        debts->cmcf->process->debts--;
     }
 
     ngx_queue_remove(&debt->queue);

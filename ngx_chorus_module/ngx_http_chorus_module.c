@@ -331,7 +331,9 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_http_chorus_redis_resolve(cf, cmcf) != NGX_OK) {
+    if (ngx_http_chorus_redis_resolve(cf, cmcf) != NGX_OK
+        || ngx_http_chorus_redis_tls_init(cf, cmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -450,6 +452,7 @@ ngx_http_chorus_exit_process(ngx_cycle_t *cycle)
     ngx_http_chorus_marks_exit(cmcf);
     ngx_http_chorus_repeats_exit(cmcf);
     ngx_http_chorus_recent_exit(cmcf);
+    ngx_http_chorus_counters_exit(cmcf);
 
     chorus_key_cache_destroy(cmcf->keys);
     chorus_crypto_destroy(cmcf->crypto);

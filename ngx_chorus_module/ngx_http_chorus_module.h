@@ -48,6 +48,16 @@
 #define NGX_HTTP_CHORUS_MAX_FOLLOWERS  16
 #define NGX_HTTP_CHORUS_MAX_HEADERS    512
 #define NGX_HTTP_CHORUS_REPEATS        8
+#define NGX_HTTP_CHORUS_PROCESSES      256
+
+
+/* what one process has to say now; only that process writes it */
+typedef struct {
+    ngx_atomic_t                pid;            /* 0: none */
+    ngx_atomic_t                waiting;        /* marks Redis has not */
+    ngx_atomic_t                oldest;         /* of them: ngx_current_msec */
+    ngx_atomic_t                debts;          /* scans Redis is to know of */
+} ngx_http_chorus_process_t;
 
 
 /* in shared memory, one for all worker processes; it survives a reload */
@@ -62,8 +72,10 @@ typedef struct {
     ngx_atomic_t                aborted;        /* of them: did not happen */
     ngx_atomic_t                settled;        /* of them: are over */
     ngx_atomic_t                adopted;        /* taken from other processes */
-    ngx_atomic_t                debts;          /* scans Redis is to know of */
     ngx_atomic_t                resent;         /* Redis may have lost them */
+
+    /* by ngx_process_slot */
+    ngx_http_chorus_process_t   processes[NGX_HTTP_CHORUS_PROCESSES];
 } ngx_http_chorus_counters_t;
 
 
@@ -89,8 +101,10 @@ typedef ngx_int_t (*ngx_http_chorus_body_pt)(ngx_http_request_t *r,
 typedef struct {
     ngx_str_t                   path;           /* chorus_config */
     chorus_config_t            *config;         /* NULL: not configured */
-    ngx_addr_t                 *redis_addrs;    /* or of its sentinels */
+    ngx_addr_t                 *redis_addrs;    /* or of its sentinels, with
+                                                 * their host for a name */
     ngx_uint_t                  nredis_addrs;
+    struct ssl_ctx_st          *redis_tls;      /* NULL: no rediss:// */
 
     ngx_shm_zone_t             *zone;           /* chorus_zone, or NULL */
     ngx_str_t                   api_token;      /* wiped with the pool */
@@ -113,6 +127,7 @@ typedef struct {
     ngx_http_chorus_debts_t    *debts;
     unsigned                    redis_was_well:1;   /* when we left it */
     ngx_http_chorus_counters_t *counters;       /* never NULL once started */
+    ngx_http_chorus_process_t  *process;        /* neither */
 } ngx_http_chorus_main_conf_t;
 
 
@@ -446,6 +461,8 @@ void ngx_http_chorus_journal_exit(ngx_http_chorus_main_conf_t *cmcf);
 /* Bytes and segments in the folder; 0 without a journal. */
 void ngx_http_chorus_journal_sum(ngx_http_chorus_journal_t *journal,
     off_t *bytes, ngx_uint_t *segments);
+/* "good", "full", or "failing": no write to it succeeds. */
+const char *ngx_http_chorus_journal_state(ngx_http_chorus_journal_t *journal);
 /* Whether there is room, and it is time to try. */
 ngx_uint_t ngx_http_chorus_journal_may_write(
     ngx_http_chorus_journal_t *journal);
@@ -525,6 +542,9 @@ typedef void (*ngx_http_chorus_redis_pt)(void *data,
 /* Addresses of redis.url, resolved where blocking is allowed. */
 ngx_int_t ngx_http_chorus_redis_resolve(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
+/* Reads the files of its TLS. */
+ngx_int_t ngx_http_chorus_redis_tls_init(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
 ngx_int_t ngx_http_chorus_redis_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
 void ngx_http_chorus_redis_exit(ngx_http_chorus_main_conf_t *cmcf);
@@ -541,10 +561,18 @@ void ngx_http_chorus_redis_known(ngx_http_chorus_redis_t *redis,
 ngx_msec_t ngx_http_chorus_redis_last(ngx_http_chorus_redis_t *redis);
 
 /* status.c */
-char *ngx_http_chorus_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* counters.c */
+char *ngx_http_chorus_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_chorus_counters_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
+void ngx_http_chorus_counters_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* Writes a JSON object of up to NGX_HTTP_CHORUS_COUNTERS_LEN bytes; returns
+ * its end. */
+u_char *ngx_http_chorus_counters_write(u_char *p, u_char *end,
+    ngx_http_chorus_main_conf_t *cmcf);
+#define NGX_HTTP_CHORUS_COUNTERS_LEN  1024
 #define ngx_http_chorus_count(cmcf, name)                                    \
     (void) ngx_atomic_fetch_add(&(cmcf)->counters->name, 1)
 

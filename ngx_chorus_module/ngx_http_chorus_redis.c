@@ -160,6 +160,7 @@ ngx_http_chorus_redis_connect(ngx_http_chorus_redis_t *redis)
     }
 
     redis->state = NGX_HTTP_CHORUS_REDIS_CONNECTING;
+    redis->ssl = NULL;
 
     ngx_add_timer(&redis->watchdog, NGX_HTTP_CHORUS_REDIS_CONNECT_MS);
 
@@ -179,6 +180,7 @@ ngx_http_chorus_redis_open(ngx_http_chorus_redis_t *redis)
     struct sockaddr_un *un;
 
     addr = ngx_http_chorus_redis_where(redis);
+    redis->met = addr;
 
     if (addr->sockaddr->sa_family == AF_UNIX) {
         un = (struct sockaddr_un *) addr->sockaddr;
@@ -313,7 +315,8 @@ ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac, int status)
     ngx_http_chorus_redis_t  *redis = ac->ev.data;
 
     if (status != REDIS_OK) {
-        ngx_http_chorus_redis_complain(redis, "connection lost", ac->errstr);
+        ngx_http_chorus_redis_tls_complain(redis, "connection lost",
+                                           ac->errstr);
     }
 }
 
@@ -392,7 +395,7 @@ ngx_http_chorus_redis_watchdog_handler(ngx_event_t *ev)
         return;
     }
 
-    ngx_http_chorus_redis_complain(redis, "no answer",
+    ngx_http_chorus_redis_tls_complain(redis, "no answer",
                                    redis->state == NGX_HTTP_CHORUS_REDIS_READY
                                    ? "a call timed out"
                                    : "connecting timed out");

@@ -4,8 +4,8 @@
 
 
 static const char  *const storage_keys[] = {
-    "endpoint", "ca_file", "region", "provider", "checksums", "main", "users",
-    NULL
+    "endpoint", "ca_file", "region", "provider", "checksums", "acl", "main",
+    "users", NULL
 };
 
 /* in the order of chorus_provider_t */
@@ -259,6 +259,17 @@ config_checksums(const chorus_config_reader_t *reader,
 }
 
 
+/* MinIO takes ACLs and forgets them. */
+static chorus_rc_t
+config_acl(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_storage_t *storage)
+{
+    storage->has_acl = storage->provider != CHORUS_PROVIDER_MINIO;
+
+    return chorus_config_bool(reader, node, &storage->has_acl);
+}
+
+
 /* Beside an http:// endpoint it would promise what nobody does. */
 static chorus_rc_t
 config_ca_file(const chorus_config_reader_t *reader,
@@ -283,13 +294,14 @@ config_storage_members(const chorus_config_reader_t *reader,
 {
     chorus_rc_t           rc;
     chorus_config_node_t  endpoint, ca_file, region, provider, checksums;
-    chorus_config_node_t  is_main;
+    chorus_config_node_t  acl, is_main;
 
     endpoint = chorus_config_member(node, "endpoint");
     ca_file = chorus_config_member(node, "ca_file");
     region = chorus_config_member(node, "region");
     provider = chorus_config_member(node, "provider");
     checksums = chorus_config_member(node, "checksums");
+    acl = chorus_config_member(node, "acl");
     is_main = chorus_config_member(node, "main");
 
     rc = chorus_config_endpoint(reader, &endpoint, storage);
@@ -317,6 +329,11 @@ config_storage_members(const chorus_config_reader_t *reader,
     }
 
     rc = config_checksums(reader, &checksums, storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = config_acl(reader, &acl, storage);
     if (rc != CHORUS_OK) {
         return rc;
     }

@@ -200,7 +200,11 @@ $redis->end;
 put("away-$_") for 1 .. 5;
 put('refused', 404);
 wait_for { ($journal->types)[-1] eq 'abort' };
+is(status()->{proxy}{waiting}, 5, 'the status says what waits for Redis');
 ok(kill_worker(), 'killed with marks that wait for Redis');
+ok(wait_for(sub { status()->{proxy}{waiting} == 5 }, 6),
+    'the same waits in the next process, and nothing is counted twice');
+is(status()->{proxy}{journal}{state}, 'good', 'the journal is well');
 restart_redis();
 arrive('they are adopted', map { "away-$_" } 1 .. 5);
 is_deeply([grep { /refused/ } $redis->marks_now], [],
@@ -208,6 +212,7 @@ is_deeply([grep { /refused/ } $redis->marks_now], [],
 like($nginx->log, qr/\[notice\].*is adopted: 5 writes are marked/,
     'it is logged');
 ok(wait_for(sub { !$journal->segments }, 6), 'and removed');
+is(status()->{proxy}{waiting}, 0, 'then nothing waits');
 
 my $socket = send_put('unknown', 'wait:3');
 wait_for { has_begun('unknown') };
@@ -215,7 +220,8 @@ ok(kill_worker(), 'killed while main is at work');
 arrive('that is adopted', 'unknown');
 is(status()->{proxy}{journal}{adopted}, 6, 'and counted');
 is_deeply([sort keys %{ status()->{proxy}{journal} }], [qw(aborted adopted
-    bytes debts debts_kept intents open segments)], 'as the rest of it');
+    bytes debts debts_kept intents open segments state)],
+    'as the rest of it');
 
 $redis->end;
 put("master-$_") for 1 .. 5;

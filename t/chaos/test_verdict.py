@@ -59,6 +59,32 @@ def test_what_main_was_to_hold(tmp_path, name):
     assert verdict.broken_promises(history, {("b", "k")}) == (0, {})
 
 
+HERE = {"status": 200, "sha256": "x", "etag": "1"}
+THERE = dict(HERE, etag="2")
+GONE_HERE = {"status": 404, "sha256": "the error of one store"}
+GONE_THERE = {"status": 404, "sha256": "the error of the other"}
+
+# what both stores say of a key that only one of them lists: lines found
+BY_NAME = {
+    "equal when read": (HERE, HERE, 0),
+    "gone when read": (GONE_HERE, GONE_THERE, 0),
+    "main has none": (GONE_HERE, HERE, 1),
+    "the follower has none": (HERE, GONE_THERE, 1),
+    "another ETag": (HERE, THERE, 1),
+}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_key_that_one_store_lists_is_read_from_both(monkeypatch, name):
+    ours, theirs, lines = BY_NAME[name]
+    monkeypatch.setattr(Verdict, "evidence",
+                        lambda self, wire, bucket, key: wire)
+    found, is_on_main = Verdict(None, None).compare_by_name(
+        ours, theirs, "b", b"k")
+    assert len(found) == lines
+    assert is_on_main == (ours is HERE)
+
+
 def test_the_story_of_a_key_has_its_faults(tmp_path):
     history = History(tmp_path / "history")
     for n in range(20):

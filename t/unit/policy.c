@@ -249,16 +249,10 @@ followers(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(match_patterns),
-        test_row(match_in_doubt),
-        test_row(refuse_patterns),
-        test_row(routes),
-        test_row(followers)
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(match_patterns),
+    test_row(match_in_doubt),
+    test_row(refuse_patterns),
+    test_row(routes),
+    test_row(followers)
+)
