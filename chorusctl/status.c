@@ -82,6 +82,12 @@ status_print_journal(const json_t *journal)
            (long long) status_number(journal, "adopted"),
            (long long) status_number(journal, "aborted"),
            (long long) status_number(journal, "debts"));
+
+    if (json_is_false(json_object_get(journal, "debts_kept"))) {
+        printf("The journal's folder has no room for its file of debts: make "
+               "room, or what is\nowed ends with nginx (its error.log says "
+               "why).\n");
+    }
 }
 
 
@@ -132,7 +138,9 @@ status_print_away(const json_t *proxy, const json_t *journal)
 
     if (debts != 0) {
         printf("Further keys are not known by name: %lld scans are owed, which "
-               "is noted.\n", (long long) debts);
+               "%s.\n", (long long) debts,
+               json_is_false(json_object_get(journal, "debts_kept"))
+               ? "only the memory of nginx holds" : "is noted");
     }
 }
 

@@ -95,7 +95,12 @@ def test_status_without_redis(stack, filled):
 AWAY = {
     "all-is-well": ({}, ["7 changed keys wait for it, the oldest for 61 s",
                          "nothing is lost"], ["scans", "max_size"]),
-    "scans-are-owed": ({"debts": 2}, ["2 scans are owed"], ["nothing is lost"]),
+    "scans-are-owed": ({"debts": 2}, ["2 scans are owed, which is noted"],
+                       ["nothing is lost", "no room"]),
+    "scans-are-owed-and-not-written": (
+        {"debts": 2, "debts_kept": False},
+        ["2 scans are owed, which only the memory", "no room for its file"],
+        ["noted"]),
     "full": ({"state": "full"}, ["its max_size"], ["nothing is lost"]),
     "failing": ({"state": "failing"}, ["a write failed"],
                 ["nothing is lost"]),
