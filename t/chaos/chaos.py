@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import time
-from urllib.parse import unquote
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), "e2e"))
@@ -204,10 +203,7 @@ class Run:
                 self.problems.append(f"{len(healed)} keys became equal only "
                                      f"after the queue was empty: "
                                      f"{sorted(healed)[:5]}")
-        late = {tuple(unquote(t.split("?")[0][1:]).split("/", 1))
-                for t in self.stack.faulty_main.late}
-        self.promises, wrong = self.verdict.broken_promises(self.history,
-                                                            late)
+        self.promises, wrong = self.verdict.broken_promises(self.history)
         for pair, content in wrong.items():
             self.verdict.say(*pair, f"main was to hold {content}, has "
                                     f"{self.verdict.on_main.get(pair)}")

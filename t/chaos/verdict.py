@@ -99,11 +99,10 @@ class Verdict:
     def evidence(self, wire, bucket, key):
         return compare.evidence(wire, bucket, key)
 
-    def broken_promises(self, history, late):
+    def broken_promises(self, history):
         """Keys whose last write was alone and confirmed, and which main does
-        not hold like that; after compare().  Of `late` (bucket, key) main
-        applied something after its connection was lost: nginx may have sent
-        that again and confirmed it, and the first one came last."""
+        not hold like that; after compare().  What was not confirmed may come
+        for a while."""
         last = {}       # (bucket, key): (at, content, when all others ended)
         for line in history.lines():
             if line.get("op") in (None, "multipart", "part", "acl"):
@@ -123,7 +122,7 @@ class Verdict:
                     before = None
                 last[pair] = at, before, max(ended, end)
         checked = {pair: content for pair, (_, content, _) in last.items()
-                   if content and pair not in late}
+                   if content}
         wrong = {pair: content for pair, content in checked.items()
                  if self.on_main.get(pair, GONE) not in (content, None)}
         return len(checked), wrong
