@@ -140,7 +140,7 @@ read_everything(void **state)
     check_str("user", config.replications[0].user, "*");
     check_int("to", (int64_t) config.replications[0].nto, 1);
     check_int("to", (int64_t) config.replications[1].nto, 2);
-    check_str("to", config.replications[1].to[0]->name, "logs");
+    check_str("to", config.replications[1].to[0].storage->name, "logs");
     check_str("bucket", chorus_pattern_text(config.replications[1].bucket),
               "~^x");
     check_str("route", config.routes[0].storage->name, "logs");
