@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "compare.h"
 #include "content.h"
+#include "filter.h"
 #include "health.h"
 #include "reconcile.h"
 #include "tags.h"
@@ -74,7 +75,13 @@ reconcile_object(work_t *work, task_outcome_t *outcome)
 {
     unsigned  facets;
 
-    facets = work->task->facets;
+    if (!filter_takes_key(work)) {
+        *outcome = TASK_EQUAL;
+        return WORK_DONE;
+    }
+
+    /* new tags may let in what has not been copied before */
+    facets = filter_asks_tags(work) ? CHORUS_FACET_ALL : work->task->facets;
 
     if (facets == CHORUS_FACET_ACL) {
         return reconcile_acl(work, outcome);
