@@ -77,10 +77,12 @@ def differs(a, b, ignore):
                             and "etag" not in ignore)
 
 
-def differences(main, follower, bucket, sample=200, ignore=()):
+def differences(main, follower, bucket, sample=200, ignore=(), target=None):
     """What differs, a line each; of at most `sample` objects everything is
-    looked at, of all others what listings say.  `ignore`: headers."""
-    a, b = listing(main, bucket), listing(follower, bucket)
+    looked at, of all others what listings say.  `ignore`: headers; `target`:
+    the bucket's name on the follower."""
+    target = target or bucket
+    a, b = listing(main, bucket), listing(follower, target)
 
     if a is None or b is None:
         if a is b:
@@ -96,7 +98,8 @@ def differences(main, follower, bucket, sample=200, ignore=()):
 
     ours, theirs = main.wire(), follower.wire()
     try:
-        tags = [tags_of(w, path_of(bucket)) for w in (ours, theirs)]
+        tags = [tags_of(w, path_of(b)) for w, b in ((ours, bucket),
+                                                   (theirs, target))]
         if tags[0] != tags[1]:
             found.append(f"bucket tags: main {tags[0]}, follower {tags[1]}")
 
@@ -104,7 +107,7 @@ def differences(main, follower, bucket, sample=200, ignore=()):
                                           hashlib.md5(k).digest()))
         for key in chosen[:sample]:
             x = evidence(ours, bucket, key)
-            y = evidence(theirs, bucket, key)
+            y = evidence(theirs, target, key)
             found += [f"{key!r} {n}: main {x.get(n)!r}, follower {y.get(n)!r}"
                       for n in sorted(x.keys() | y.keys())
                       if x.get(n) != y.get(n) and n not in ignore]
@@ -115,11 +118,12 @@ def differences(main, follower, bucket, sample=200, ignore=()):
 
 
 def wait_equal(main, follower, bucket, seconds=20, sample=200,
-               ignore=()):
+               ignore=(), target=None):
     """Waits until nothing differs; returns the seconds that took."""
     begin = time.monotonic()
     while True:
-        found = differences(main, follower, bucket, sample, ignore)
+        found = differences(main, follower, bucket, sample, ignore,
+                            target)
         took = time.monotonic() - begin
         if not found:
             return took
