@@ -1,5 +1,7 @@
 """Buckets themselves: their settings, other names, parts of them, their end."""
 
+import base64
+import hashlib
 import json
 
 import pytest
@@ -187,8 +189,7 @@ def test_a_setting_that_ceph_16_does_not_have(stack, set_bucket):
     """"?encryption" is the bucket itself to it: neither put nor deleted."""
     answer = stack.main.wire().call("GET", path_of(set_bucket),
                                     query="encryption")
-    assert b"ListBucketResult" in answer.body or answer.status in (
-        404, 405, 501), answer
+    assert b"<ListBucketResult" in answer.body, answer
     stack.wire().put(set_bucket, "k", b"x")
     stack.s3.put_bucket_tagging(Bucket=set_bucket, Tagging={
         "TagSet": [{"Key": "look", "Value": "again"}]})
@@ -204,8 +205,10 @@ def test_object_lock_is_there_from_the_beginning(stack, bucket_name,
     made_by = stack.main.s3 if by_object else stack.s3
     made_by.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
     if by_object:
-        stack.wire().put(bucket, "k", b"x", headers={
-            "content-md5": "nQuhMFZSmFwTVFxEabmoyw=="})
+        # S3 wants the MD5 where there is a lock
+        assert stack.wire().put(bucket, "k", b"x", headers={
+            "content-md5": base64.b64encode(hashlib.md5(b"x").digest())
+            .decode()}).status == 200
     rule = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {
         "Mode": "GOVERNANCE", "Days": 1}}}
 
