@@ -1,10 +1,12 @@
 /*
- * A small object costs two requests.  Of a large one the follower is asked
- * first, while main's GET waits with a full ring.
+ * A small object costs two requests and a third for its ACL.  Of a large one,
+ * and of one that failed before, the follower is asked first, while main's GET
+ * waits with a full ring.
  */
 
 #include <string.h>
 
+#include "acl.h"
 #include "compare.h"
 #include "content.h"
 #include "filter.h"
@@ -54,6 +56,9 @@ content_refused(work_t *work, const s3_response_t *answer)
         work_log(work, LOG_WARN, "the follower does not have the storage "
                  "class, leaving it out");
         work->without_storage_class = true;
+        work->failure.kind = FAILURE_AGAIN;
+
+    } else if (acl_is_to_blame(work, answer)) {
         work->failure.kind = FAILURE_AGAIN;
     }
 
@@ -188,6 +193,23 @@ content_tags(work_t *work, const object_t *object, chorus_tagging_t *tags)
 }
 
 
+/* What the object has beside its bytes and headers. */
+
+static work_rc_t
+content_besides(work_t *work, const object_t *object, chorus_tagging_t *tags)
+{
+    s3_request_t  subject;
+
+    if (content_tags(work, object, tags) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    subject = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+
+    return acl_read(work, &subject);
+}
+
+
 /* Main has the object; its body is on the way. */
 
 static work_rc_t
@@ -196,6 +218,7 @@ content_copy(work_t *work, const s3_response_t *source,
 {
     bool              is_equal;
     object_t          object;
+    work_rc_t         rc;
     chorus_tagging_t  tags;
 
     if (!object_read(&object, work->mem, source)) {
@@ -211,7 +234,7 @@ content_copy(work_t *work, const s3_response_t *source,
         transfer_fill(work, source);
     }
 
-    if (content_tags(work, &object, &tags) != WORK_DONE) {
+    if (content_besides(work, &object, &tags) != WORK_DONE) {
         return WORK_FAILED;
     }
 
@@ -220,7 +243,7 @@ content_copy(work_t *work, const s3_response_t *source,
         return WORK_DONE;
     }
 
-    if (object.size > CONTENT_LARGE) {
+    if (object.size > CONTENT_LARGE || work->task->attempts != 0) {
         if (compare_large(work, &object, &tags, outcome, &is_equal)
             != WORK_DONE)
         {
@@ -234,8 +257,10 @@ content_copy(work_t *work, const s3_response_t *source,
 
     *outcome = TASK_SYNCED;
 
-    return object.nparts != 0 ? multipart_copy(work, &object, &tags)
-                              : content_put(work, source, &object, &tags);
+    rc = object.nparts != 0 ? multipart_copy(work, &object, &tags)
+                            : content_put(work, source, &object, &tags);
+
+    return rc == WORK_DONE ? acl_finish(work) : rc;
 }
 
 

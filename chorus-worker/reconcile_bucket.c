@@ -1,3 +1,4 @@
+#include "acl.h"
 #include "bucket_settings.h"
 #include "chorus_s3_xml.h"
 #include "flight.h"
@@ -15,11 +16,12 @@
  */
 
 static const s3_response_t *
-reconcile_bucket_look(work_t *work, failure_side_t side)
+reconcile_bucket_look(work_t *work)
 {
     s3_request_t  request;
 
-    request = work_bucket_request(work, side, "GET", "max-keys=1");
+    request = work_bucket_request(work, FAILURE_SIDE_MAIN, "GET",
+                                  "max-keys=1");
 
     return s3_client_call(work->client, S3_LANE_SIDE, &request);
 }
@@ -72,6 +74,8 @@ reconcile_bucket_lock(work_t *work, bool *is_locked)
     return WORK_DONE;
 }
 
+/* A bucket that is there is left alone: a second PUT would take its ACL away
+ * (AWS), or is refused because of it (RGW 16). */
 
 static work_rc_t
 reconcile_bucket_put(work_t *work)
@@ -83,6 +87,10 @@ reconcile_bucket_put(work_t *work)
     static const chorus_header_t  lock = {
         { "x-amz-bucket-object-lock-enabled", 32 }, { "true", 4 }
     };
+
+    if (acl_owns_bucket(work)) {
+        return WORK_DONE;
+    }
 
     if (reconcile_bucket_lock(work, &is_locked) != WORK_DONE) {
         return WORK_FAILED;
@@ -125,22 +133,51 @@ reconcile_bucket_tags(work_t *work)
 }
 
 
-/* A bucket is worth more than its tags: a storage that has none, or does not
- * let us see them, gets a line in the log. */
+static work_rc_t
+reconcile_bucket_acl(work_t *work)
+{
+    bool          is_changed;
+    s3_request_t  ours, theirs;
+
+    ours = work_bucket_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+    theirs = work_bucket_request(work, FAILURE_SIDE_FOLLOWER, "GET", NULL);
+
+    return acl_read(work, &ours) == WORK_DONE
+           ? acl_make_equal(work, &theirs, &is_changed) : WORK_FAILED;
+}
+
+
+static const struct {
+    const char  *name;
+    work_rc_t  (*make_equal)(work_t *work);
+} reconcile_bucket_parts[] = {
+    { "tags", reconcile_bucket_tags },
+    { "ACL", reconcile_bucket_acl },
+};
+
+
+/* A bucket is worth more than its settings: a storage that does not have
+ * them, or does not let us see them, gets a line in the log. */
 
 static work_rc_t
-reconcile_bucket_settings(work_t *work)
+reconcile_bucket_settings(work_t *work, bool is_wanted_by_an_object)
 {
-    if (reconcile_bucket_tags(work) == WORK_DONE) {
-        return WORK_DONE;
-    }
+    size_t  i;
 
-    if (work->failure.kind != FAILURE_SLOW) {
-        return WORK_FAILED;
-    }
+    for (i = 0; i < sizeof(reconcile_bucket_parts)
+                    / sizeof(reconcile_bucket_parts[0]); i++)
+    {
+        if (reconcile_bucket_parts[i].make_equal(work) == WORK_DONE) {
+            continue;
+        }
 
-    work_log(work, LOG_WARN, "the tags of the bucket are not replicated: %s",
-             work->failure.reason);
+        if (work->failure.kind != FAILURE_SLOW && !is_wanted_by_an_object) {
+            return WORK_FAILED;
+        }
+
+        work_log(work, LOG_WARN, "the bucket is replicated without its %s: "
+                 "%s", reconcile_bucket_parts[i].name, work->failure.reason);
+    }
 
     return WORK_DONE;
 }
@@ -240,10 +277,7 @@ reconcile_bucket_make(work_t *work)
     work_log(work, LOG_INFO, "made the bucket on the follower");
 
     /* an object waits: it does not wait for tags */
-    if (reconcile_bucket_tags(work) != WORK_DONE) {
-        work_log(work, LOG_WARN, "the tags of the bucket are not "
-                 "replicated: %s", work->failure.reason);
-    }
+    (void) reconcile_bucket_settings(work, true);
 
     if (bucket_settings(work) != WORK_DONE) {
         work_log(work, LOG_WARN, "the settings of the bucket are not "
@@ -280,31 +314,12 @@ reconcile_bucket_create(work_t *work)
 }
 
 
-/* Not by PUT: AWS would reset the ACL of a bucket that is there. */
-
-static work_rc_t
-reconcile_bucket_exists(work_t *work)
-{
-    const s3_response_t  *response;
-
-    response = reconcile_bucket_look(work, FAILURE_SIDE_FOLLOWER);
-
-    if (reconcile_bucket_is_gone(response)) {
-        return reconcile_bucket_put(work);
-    }
-
-    return s3_response_is(response, 200) && response->code.data == NULL
-           ? WORK_DONE
-           : work_fail(work, FAILURE_SIDE_FOLLOWER, "GET bucket", response);
-}
-
-
 work_rc_t
 reconcile_bucket(work_t *work, task_outcome_t *outcome)
 {
     const s3_response_t  *response;
 
-    response = reconcile_bucket_look(work, FAILURE_SIDE_MAIN);
+    response = reconcile_bucket_look(work);
 
     if (reconcile_bucket_is_gone(response)) {
         return reconcile_bucket_delete(work, outcome);
@@ -318,8 +333,8 @@ reconcile_bucket(work_t *work, task_outcome_t *outcome)
 
     *outcome = TASK_SYNCED;
 
-    if (reconcile_bucket_exists(work) != WORK_DONE
-        || reconcile_bucket_settings(work) != WORK_DONE)
+    if (reconcile_bucket_put(work) != WORK_DONE
+        || reconcile_bucket_settings(work, false) != WORK_DONE)
     {
         return WORK_FAILED;
     }

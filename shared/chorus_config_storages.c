@@ -5,9 +5,9 @@
 
 
 static const char  *const storage_keys[] = {
-    "endpoint", "ca_file", "region", "provider", "checksums", "part_numbers",
-    "conditional_put", "version_ids", "object_lock", "location",
-    "bucket_settings", "main", "users", NULL
+    "endpoint", "ca_file", "region", "provider", "checksums", "acl",
+    "part_numbers", "conditional_put", "version_ids", "object_lock",
+    "location", "bucket_settings", "main", "users", NULL
 };
 
 typedef chorus_rc_t (*config_user_pt)(const chorus_config_reader_t *reader,
@@ -258,6 +258,7 @@ config_abilities(const chorus_config_reader_t *reader,
         bool        *value;
     } abilities[] = {
         { "checksums", provider->has_checksums, &storage->has_checksums },
+        { "acl", provider->has_acl, &storage->has_acl },
         { "part_numbers", provider->has_part_numbers,
           &storage->has_part_numbers },
         { "conditional_put", provider->has_conditional_put,

@@ -115,6 +115,13 @@ chorus_rc_t chorus_config_redis(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_config_t *config);
 
 
+/* ---- chorus_config_redis_url.c ---- */
+
+/* redis.url: all that it says, the rest of `redis` stays. */
+chorus_rc_t chorus_config_redis_url(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_redis_url_t *redis);
+
+
 /* ---- chorus_config_storages.c ---- */
 
 /* "storages", and which of them is main. */

@@ -310,3 +310,13 @@ chorus_journal_debt_parse(chorus_str_t payload, chorus_journal_debt_t *debt)
            && journal_take_str(&payload, &debt->reason)
            && payload.len == 0;
 }
+
+
+bool
+chorus_journal_closed_parse(chorus_str_t payload,
+    chorus_journal_closed_t *closed)
+{
+    return journal_take_str(&payload, &closed->run)
+           && journal_take_str(&payload, &closed->generation)
+           && payload.len == 0;
+}

@@ -131,4 +131,15 @@ bool chorus_journal_debt_parse(chorus_str_t payload,
     chorus_journal_debt_t *debt);
 
 
+/* Payload of a CLOSED: which Redis has it, as in chorus_redis_identity_t. */
+
+typedef struct {
+    chorus_str_t   run;
+    chorus_str_t   generation;
+} chorus_journal_closed_t;
+
+bool chorus_journal_closed_parse(chorus_str_t payload,
+    chorus_journal_closed_t *closed);
+
+
 #endif

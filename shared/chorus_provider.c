@@ -11,12 +11,14 @@
 /* in the order of chorus_provider_t */
 static const chorus_provider_table_t  providers[CHORUS_NPROVIDERS] = {
 
-    /* only what every storage has; part numbers tell themselves */
+    /* only what every storage has; part numbers tell themselves, ACLs often */
     { .name = "generic",
+      .has_acl = true,
       .has_part_numbers = true },
 
     { .name = "aws",
       .has_checksums = true,
+      .has_acl = true,
       .has_part_numbers = true,
       .has_conditional_put = true,
       .has_object_lock = true,
@@ -26,12 +28,14 @@ static const chorus_provider_table_t  providers[CHORUS_NPROVIDERS] = {
      * there, which is not the region that is signed; Swift and the
      * administration are served beside S3 */
     { .name = "ceph",
+      .has_acl = true,
       .has_part_numbers = true,
       .has_conditional_put = true,
       .has_object_lock = true,
       .keeps_version_ids = true,
       .reserved = { "swift", "admin", "auth", NULL } },
 
+    /* takes ACLs and forgets them */
     { .name = "minio",
       .has_checksums = true,
       .has_part_numbers = true,

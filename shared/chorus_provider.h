@@ -25,6 +25,7 @@ typedef enum {
 typedef struct {
     const char  *name;                  /* "ceph" */
     bool         has_checksums;         /* verifies, keeps x-amz-checksum-* */
+    bool         has_acl;               /* keeps them */
     bool         has_part_numbers;      /* may answer ?partNumber: is asked */
     bool         has_conditional_put;   /* If-Match, If-None-Match on PUT */
     bool         keeps_version_ids;     /* a privileged writer may name them */

@@ -50,8 +50,15 @@ sub marks_of {
 sub marks_now {
     my ($expected) = @_;
 
-    return map { s/^alice:bkt:follower //r }
-        $redis->marks(scalar @$expected);
+    # two marks of one key come one after the other: wait for what is meant
+    my @marks = $redis->marks(scalar @$expected);
+    wait_for {
+        s/^alice:bkt:follower // for @marks;
+        return 1 if "@marks" eq "@$expected";
+        @marks = $redis->marks_now;
+        0;
+    } 1;
+    return map { s/^alice:bkt:follower //r } @marks;
 }
 
 

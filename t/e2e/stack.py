@@ -85,6 +85,7 @@ class Redis(Process):
             "--appendfsync", "everysec", "--save", ""],
             f"{folder}/log/redis.log")
         self.url = f"redis://127.0.0.1:{port}/0"
+        self.settings = {}          # beside the url, in chorus.json
         self.client = redis.Redis(port=port, socket_timeout=10)
 
     def is_ready(self):
@@ -228,7 +229,7 @@ class Stack:
             return {"access_key": self.keys[name].access,
                     "secret_key": self.keys[name].secret}
         return {
-            "redis": {"url": self.redis.url},
+            "redis": {"url": self.redis.url, **self.redis.settings},
             "storages": {
                 "main": self.storage(self.main, main_url, main=True),
                 "follower": self.storage(self.follower, follower_url),

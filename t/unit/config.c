@@ -71,6 +71,7 @@ read_everything(void **state)
         "    'alice': {'access_key': 'FA', 'secret_key_file': 'x'},"
         "    'bob': {'access_key': 'FB', 'secret_key': 'S3CR3T/fb'}}},"
         "  'logs': {'endpoint': 'https://logs:8443', 'checksums': true,"
+        "           'acl': false,"
         "           'users': {"
         "    'bob': {'access_key': 'LB', 'secret_key': 'S3CR3T/lb'}}}},"
         " 'users': {'alice': [{'access_key': 'CA1', 'secret_key': 'S3CR3T/1'},"
@@ -82,7 +83,7 @@ read_everything(void **state)
         " 'routes': [{'user': 'bob', 'bucket': '~^logs-', 'storage': 'logs'}],"
         " 'worker': {'concurrency': 8, 'lease_seconds': 10,"
         "            'max_attempts': 5, 'retry_max_seconds': 60,"
-        "            'grace_seconds': 0},"
+        "            'grace_seconds': 0, 'recheck_seconds': [2, 86400]},"
         " 'api': {'token_file': '/run/token'}}";
 
     (void) state;
@@ -110,6 +111,8 @@ read_everything(void **state)
     check_int("ceph has no checksums", config.main->has_checksums, 0);
     check_int("aws has", config.storages[1].has_checksums, 1);
     check_int("unless told", config.storages[2].has_checksums, 1);
+    check_int("ceph has ACLs", config.main->has_acl, 1);
+    check_int("unless told", config.storages[2].has_acl, 0);
     check_int("the system's", (int64_t) config.storages[2].ca_file.len, 0);
     check_int("provider", config.storages[1].provider, CHORUS_PROVIDER_AWS);
     check_str("host", config.storages[2].host, "logs:8443");
@@ -151,6 +154,9 @@ read_everything(void **state)
     check_int("attempts", config.worker.max_attempts, 5);
     check_int("retry", config.worker.retry_max_seconds, 60);
     check_int("grace", config.worker.grace_seconds, 0);
+    check_int("rechecks", (int64_t) config.worker.nrechecks, 2);
+    check_int("first recheck", config.worker.recheck_seconds[0], 2);
+    check_int("second recheck", config.worker.recheck_seconds[1], 86400);
     check_str("token", config.api_token_file, "/run/token");
 
     chorus_config_close(&config);
@@ -181,6 +187,10 @@ defaults(void **state)
     check_int("attempts", config.worker.max_attempts, 0);
     check_int("retry", config.worker.retry_max_seconds, 300);
     check_int("grace", config.worker.grace_seconds, 30);
+    check_int("rechecks", (int64_t) config.worker.nrechecks, 3);
+    check_int("first recheck", config.worker.recheck_seconds[0], 10);
+    check_int("second recheck", config.worker.recheck_seconds[1], 60);
+    check_int("third recheck", config.worker.recheck_seconds[2], 600);
     check_int("token", (int64_t) config.api_token_file.len, 0);
 
     chorus_config_close(&config);
@@ -361,6 +371,10 @@ redis_urls(void **state)
         { WITH("'redis': {'url': 'redis://h', 'user': 'u', "
                "'password_file': 'f'}"),
           "h", 6379, "", "u", "S3CR3T/file", 0 },
+#if (CHORUS_REDIS_TLS)
+        { REDIS("rediss://h"), "h", 6379, "", "", "", 0 },
+        { REDIS("Rediss://u:S3CR3T@h:7/3"), "h", 7, "", "u", "S3CR3T", 3 },
+#endif
     };
 
     (void) state;
@@ -378,6 +392,8 @@ redis_urls(void **state)
         assert_true(chorus_str_eq(config.redis.password,
                                   chorus_str_from(rows[i].password)));
         check_int(rows[i].json, config.redis.database, rows[i].database);
+        check_int(rows[i].json, config.redis.tls,
+                  strcasestr(rows[i].json, "'rediss://") != NULL);
 
         chorus_config_close(&config);
     }
@@ -402,6 +418,10 @@ redis_sentinels(void **state)
           "h:1 i:26379 ::1:2 my-main_1.x : :", 3 },
         { REDIS("redis+sentinel://u:S3CR3T@h,i:2/s"),
           "h:26379 i:2 s u:S3CR3T :", 0 },
+#if (CHORUS_REDIS_TLS)
+        { REDIS("rediss+sentinel://u:S3CR3T@h,i:2/s/1"),
+          "h:26379 i:2 s u:S3CR3T :", 1 },
+#endif
         { WITH("'redis': {'url': 'redis+sentinel://h/s', "
                "'sentinel_password': '${env:ALICE_SECRET}'}"),
           "h:26379 s : :S3CR3T/env", 0 },
@@ -588,6 +608,8 @@ static const struct {
     { ENDPOINT(""), "storages.f.endpoint: is empty" },
     { STORAGE("'checksums': 'yes', 'users': {}"),
       "storages.f.checksums: must be true or false" },
+    { STORAGE("'acl': 1, 'users': {}"),
+      "storages.f.acl: must be true or false" },
     { STORAGE("'ca_file': 'c', 'users': {}"),
       "storages.f.ca_file: needs an https:// endpoint" },
     { ENDPOINT("https://f', 'ca_file': '"), "storages.f.ca_file: is empty" },
@@ -643,12 +665,40 @@ static const struct {
 #define BAD_SENTINEL  "redis.url: must be redis+sentinel://[[user]:" \
                       "password@]host[:port],host[:port].../service" \
                       "[/database]"
-#define NO_TLS        "redis.url: this build cannot speak TLS to Redis; let " \
-                      "stunnel do it and use redis:// or unix://"
-#define BAD_SCHEME    "redis.url: must begin with redis://, " \
-                      "redis+sentinel:// or unix://"
-    { REDIS("rediss://:S3CR3T@h"), NO_TLS },
-    { REDIS("rediss+sentinel://:S3CR3T@h/s"), NO_TLS },
+#define BAD_SCHEME    "redis.url: must begin with redis://, rediss://, " \
+                      "redis+sentinel://, rediss+sentinel:// or unix://"
+#if (CHORUS_REDIS_TLS)
+#define TLS(text)     text
+#else
+#define TEXT_OF(version)  #version
+#define TEXT(version)     TEXT_OF(version)
+#define TLS(text)     "redis.url: this build cannot speak TLS to Redis, its " \
+                      "hiredis " TEXT(CHORUS_HIREDIS) " has no SSL; build "   \
+                      "with hiredis 1.0 or later and its hiredis_ssl, or "    \
+                      "let stunnel do it and use redis:// or unix://"
+#endif
+    { REDIS("rediss://S3CR3T@h"),
+      TLS("redis.url: must be rediss://[[user]:password@]host[:port]"
+          "[/database]") },
+    { REDIS("rediss+sentinel://:S3CR3T@h"),
+      TLS("redis.url: must be rediss+sentinel://[[user]:password@]host"
+          "[:port],host[:port].../service[/database]") },
+    { WITH("'redis': {'url': 'rediss://h', 'cert_file': 'c'}"),
+      TLS("redis: \"cert_file\" and \"key_file\" need each other") },
+    { WITH("'redis': {'url': 'rediss://h', 'key_file': 'k'}"),
+      TLS("redis: \"cert_file\" and \"key_file\" need each other") },
+    { WITH("'redis': {'url': 'rediss://h', 'ca_file': ''}"),
+      TLS("redis.ca_file: is empty") },
+#define NEEDS_TLS(name) \
+    "redis." name ": needs a rediss:// or rediss+sentinel:// url"
+    { WITH("'redis': {'url': 'redis://h', 'ca_file': 'c'}"),
+      NEEDS_TLS("ca_file") },
+    { WITH("'redis': {'url': 'unix:///r', 'cert_file': 'c', 'key_file': "
+           "'k'}"), NEEDS_TLS("cert_file") },
+    { WITH("'redis': {'url': 'redis://h', 'key_file': 'k'}"),
+      NEEDS_TLS("key_file") },
+    { WITH("'redis': {'url': 'redis+sentinel://h/s', 'tls_name': 'n'}"),
+      NEEDS_TLS("tls_name") },
     { REDIS("h:6379"), BAD_SCHEME },
     { REDIS("http://h"), BAD_SCHEME },
     { REDIS("redis://"), BAD_REDIS },
@@ -831,6 +881,18 @@ static const struct {
       "worker.retry_max_seconds: must be a whole number from 1 to 86400" },
     { WITH("'worker': {'grace_seconds': 3601}"),
       "worker.grace_seconds: must be a whole number from 0 to 3600" },
+    { WITH("'worker': {'recheck_seconds': 10}"),
+      "worker.recheck_seconds: must be a list" },
+    { WITH("'worker': {'recheck_seconds': []}"),
+      "worker.recheck_seconds: must have 1 to 9 numbers" },
+    { WITH("'worker': {'recheck_seconds': [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}"),
+      "worker.recheck_seconds: must have 1 to 9 numbers" },
+    { WITH("'worker': {'recheck_seconds': [0]}"),
+      "worker.recheck_seconds[0]: must be a whole number from 1 to 86400" },
+    { WITH("'worker': {'recheck_seconds': [10, 10]}"),
+      "worker.recheck_seconds[1]: must be a whole number from 11 to 86400" },
+    { WITH("'worker': {'recheck_seconds': [10, 86401]}"),
+      "worker.recheck_seconds[1]: must be a whole number from 11 to 86400" },
 };
 
 
@@ -1109,25 +1171,19 @@ folder_teardown(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(read_everything),
-        test_row(defaults),
-        test_row(abilities),
-        test_row(reserved_names),
-        test_row(replication_parts),
-        test_row(redis_urls),
-        test_row(redis_sentinels),
-        test_row(endpoints),
-        test_row(broken_files),
-        test_row(readable_by_everyone),
-        test_row(load_from_disk),
-        test_row(refuse_from_disk),
-        test_row(ca_file_from_disk),
-        test_row(close_wipes_secrets)
-    };
-
-    return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
-}
+test_main(folder_setup, folder_teardown,
+    test_row(read_everything),
+    test_row(defaults),
+    test_row(abilities),
+    test_row(reserved_names),
+    test_row(replication_parts),
+    test_row(redis_urls),
+    test_row(redis_sentinels),
+    test_row(endpoints),
+    test_row(broken_files),
+    test_row(readable_by_everyone),
+    test_row(load_from_disk),
+    test_row(refuse_from_disk),
+    test_row(ca_file_from_disk),
+    test_row(close_wipes_secrets)
+)

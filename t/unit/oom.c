@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 
+#include "chorus_acl.h"
 #include "chorus_checksum.h"
 #include "chorus_bucket_setting.h"
 #include "chorus_policy.h"
@@ -28,8 +29,6 @@ typedef chorus_rc_t (*scarce_test_pt)(chorus_mem_t *pool);
 
 
 static scarce_t             scarce;
-static chorus_crypto_t     *crypto;
-static chorus_key_cache_t  *keys;
 static bool                 is_openssl_scarce;
 
 
@@ -382,6 +381,24 @@ scarce_delete(chorus_mem_t *pool)
 
 
 static chorus_rc_t
+scarce_acl(chorus_mem_t *pool)
+{
+    chorus_rc_t     rc;
+    chorus_acl_t    acl;
+    chorus_error_t  error;
+
+    rc = chorus_acl_parse(pool,
+             chorus_str("<AccessControlPolicy><Owner><ID>o</ID></Owner>"
+                        "<AccessControlList><Grant><Grantee><ID>g</ID>"
+                        "</Grantee><Permission>READ</Permission></Grant>"
+                        "</AccessControlList></AccessControlPolicy>"),
+             &acl, &error);
+
+    return rc != CHORUS_OK ? rc : nomem_if_null(chorus_acl_xml(pool, &acl));
+}
+
+
+static chorus_rc_t
 scarce_tagging(chorus_mem_t *pool)
 {
     chorus_rc_t       rc;
@@ -659,6 +676,7 @@ each_allocation_fails_once(void **state)
         { "expired", scarce_expired },
         { "error document", scarce_error_xml },
         { "delete objects", scarce_delete },
+        { "acl", scarce_acl },
         { "tagging", scarce_tagging },
         { "elements", scarce_xml },
         { "replication", scarce_replication },
@@ -709,30 +727,6 @@ each_allocation_of_openssl_fails_once(void **state)
     is_openssl_scarce = true;
     run_scarce("checksum", scarce_checksum, false);
     is_openssl_scarce = false;
-}
-
-
-static int
-crypto_setup(void **state)
-{
-    (void) state;
-
-    crypto = chorus_crypto_create();
-    keys = chorus_key_cache_create();
-
-    return crypto == NULL || keys == NULL ? -1 : 0;
-}
-
-
-static int
-crypto_teardown(void **state)
-{
-    (void) state;
-
-    chorus_key_cache_destroy(keys);
-    chorus_crypto_destroy(crypto);
-
-    return 0;
 }
 
 

@@ -419,18 +419,12 @@ settings(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(match_patterns),
-        test_row(match_in_doubt),
-        test_row(refuse_patterns),
-        test_row(routes),
-        test_row(followers),
-        test_row(filters),
-        test_row(settings)
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(match_patterns),
+    test_row(match_in_doubt),
+    test_row(refuse_patterns),
+    test_row(routes),
+    test_row(followers),
+    test_row(filters),
+    test_row(settings)
+)
