@@ -116,11 +116,11 @@ def differences(main, follower, bucket, sample=200, ignore=(), target=None):
 
     ours, theirs = main.wire(), follower.wire()
     try:
-        tags = [tags_of(w, path_of(b)) for w, b in ((ours, bucket),
-                                                   (theirs, target))]
+        both = [(ours, path_of(bucket)), (theirs, path_of(target))]
+        tags = [tags_of(*of) for of in both]
         if tags[0] != tags[1]:
             found.append(f"bucket tags: main {tags[0]}, follower {tags[1]}")
-        acls = [acl_of(w, path_of(bucket)) for w in (ours, theirs)]
+        acls = [acl_of(*of) for of in both]
         if acls[0] != acls[1]:
             found.append(f"bucket ACL: main {acls[0]}, follower {acls[1]}")
 
