@@ -142,7 +142,8 @@ rules_replication(const chorus_config_reader_t *reader,
         return rc;
     }
 
-    rc = chorus_config_require_users(reader, config, config->main, rule->user);
+    rc = chorus_config_require_users(reader, config, config->main,
+                                     rule->user);
     if (rc != CHORUS_OK) {
         return rc;
     }
