@@ -247,7 +247,8 @@ rules_route(const chorus_config_reader_t *reader,
         return rc;
     }
 
-    return chorus_config_require_users(reader, config, rule->storage, rule->user);
+    return chorus_config_require_users(reader, config, rule->storage,
+                                       rule->user);
 }
 
 
