@@ -9,6 +9,7 @@
 #include "acl.h"
 #include "compare.h"
 #include "content.h"
+#include "filter.h"
 #include "multipart.h"
 #include "reconcile.h"
 #include "tags.h"
@@ -235,6 +236,11 @@ content_copy(work_t *work, const s3_response_t *source,
 
     if (content_besides(work, &object, &tags) != WORK_DONE) {
         return WORK_FAILED;
+    }
+
+    if (!filter_takes_tags(work, &tags)) {
+        *outcome = TASK_EQUAL;
+        return WORK_DONE;
     }
 
     if (object.size > CONTENT_LARGE || work->task->attempts != 0) {

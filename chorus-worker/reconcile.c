@@ -6,6 +6,7 @@
 #include "chorus_s3_request.h"
 #include "clock.h"
 #include "content.h"
+#include "filter.h"
 #include "health.h"
 #include "reconcile.h"
 #include "tags.h"
@@ -91,7 +92,13 @@ reconcile_object(work_t *work, task_outcome_t *outcome)
     bool      is_narrow;
     unsigned  facets;
 
-    facets = work->task->facets;
+    if (!filter_takes_key(work)) {
+        *outcome = TASK_EQUAL;
+        return WORK_DONE;
+    }
+
+    /* new tags may let in what has not been copied before */
+    facets = filter_asks_tags(work) ? CHORUS_FACET_ALL : work->task->facets;
     is_narrow = (facets & CHORUS_FACET_CONTENT) == 0
                 && (facets & (CHORUS_FACET_TAGS | CHORUS_FACET_ACL)) != 0;
 

@@ -1,7 +1,12 @@
 #include "acl.h"
+#include "bucket_settings.h"
+#include "chorus_s3_xml.h"
 #include "flight.h"
 #include "reconcile.h"
 #include "tags.h"
+
+/* attempts, half a minute at least */
+#define RECONCILE_BUCKET_WAITS  7
 
 
 /*
@@ -22,31 +27,52 @@ reconcile_bucket_look(work_t *work)
 }
 
 
-/* Only AWS asks for the region outside of its first one, and refuses it
- * there. */
+static bool
+reconcile_bucket_is_gone(const s3_response_t *response)
+{
+    return s3_response_is(response, 404)
+           && s3_response_has_code(response, "NoSuchBucket");
+}
+
 
 static chorus_str_t
 reconcile_bucket_location(work_t *work)
 {
     chorus_buf_t  buf;
 
-    if (work->follower->provider != CHORUS_PROVIDER_AWS
-        || chorus_str_eq(work->follower->region, chorus_str("us-east-1")))
-    {
+    if (work->follower->location.len == 0) {
         return chorus_null_str;
     }
 
     buf = chorus_buf(work->mem, 256);
     chorus_buf_text(&buf, "<CreateBucketConfiguration xmlns=\""
-                    "http://s3.amazonaws.com/doc/2006-03-01/\">"
-                    "<LocationConstraint>");
-    chorus_buf_add(&buf, work->follower->region);
-    chorus_buf_text(&buf, "</LocationConstraint>"
-                    "</CreateBucketConfiguration>");
+                    CHORUS_S3_NAMESPACE "\">");
+    chorus_xml_element(&buf, "LocationConstraint", work->follower->location);
+    chorus_buf_text(&buf, "</CreateBucketConfiguration>");
 
     return chorus_buf_str(&buf);
 }
 
+
+/* A bucket has object lock from its beginning or, with most storages, never.
+ * Main that does not tell is no reason to be without a copy. */
+
+static work_rc_t
+reconcile_bucket_lock(work_t *work, bool *is_locked)
+{
+    if (bucket_settings_lock(work, is_locked) == WORK_DONE) {
+        return WORK_DONE;
+    }
+
+    if (work->failure.kind != FAILURE_SLOW) {
+        return WORK_FAILED;
+    }
+
+    work_log(work, LOG_WARN, "the bucket is made without object lock: %s",
+             work->failure.reason);
+
+    return WORK_DONE;
+}
 
 /* A bucket that is there is left alone: a second PUT would take its ACL away
  * (AWS), or is refused because of it (RGW 16). */
@@ -54,15 +80,26 @@ reconcile_bucket_location(work_t *work)
 static work_rc_t
 reconcile_bucket_put(work_t *work)
 {
+    bool                  is_locked;
     s3_request_t          put;
     const s3_response_t  *answer;
+
+    static const chorus_header_t  lock = {
+        { "x-amz-bucket-object-lock-enabled", 32 }, { "true", 4 }
+    };
 
     if (acl_owns_bucket(work)) {
         return WORK_DONE;
     }
 
+    if (reconcile_bucket_lock(work, &is_locked) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
     put = work_bucket_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
     put.body = reconcile_bucket_location(work);
+    put.headers = &lock;
+    put.nheaders = is_locked ? 1 : 0;
 
     answer = s3_client_call(work->client, S3_LANE_SIDE, &put);
 
@@ -146,6 +183,60 @@ reconcile_bucket_settings(work_t *work, bool is_wanted_by_an_object)
 }
 
 
+/* What is in it, though main's bucket is gone: a key, or a version of one. */
+
+static chorus_str_t
+reconcile_bucket_content(work_t *work)
+{
+    s3_request_t          request;
+    const s3_response_t  *response;
+
+    request = work_bucket_request(work, FAILURE_SIDE_FOLLOWER, "GET",
+                                  "max-keys=1&versions=");
+    response = s3_client_call(work->client, S3_LANE_SIDE, &request);
+
+    return s3_response_is(response, 200)
+           ? chorus_xml_text(work->mem, chorus_buf_str(&response->body),
+                             "Key")
+           : chorus_null_str;
+}
+
+
+/*
+ * The deletes of its objects are on the way; when they are not, what is in it
+ * is not from main, and Chorus does not delete it.  That cannot be told from
+ * a long queue, so it is asked for ever, but rarely.
+ */
+
+static work_rc_t
+reconcile_bucket_not_empty(work_t *work)
+{
+    char          text[LOG_KEY_SIZE];
+    chorus_str_t  key;
+
+    work->failure.kind = FAILURE_SOON;
+
+    if (work->task->attempts < RECONCILE_BUCKET_WAITS) {
+        return WORK_FAILED;
+    }
+
+    key = reconcile_bucket_content(work);
+
+    if (key.len == 0) {
+        return WORK_FAILED;
+    }
+
+    (void) log_escape(text, sizeof(text), key);
+
+    failure_set(&work->failure, FAILURE_SLOW, FAILURE_SIDE_FOLLOWER,
+                "BucketNotEmpty", "main's bucket is gone, but the follower's "
+                "holds keys that Chorus has no reason to delete, such as "
+                "\"%.100s\": delete them there", text);
+
+    return WORK_FAILED;
+}
+
+
 static work_rc_t
 reconcile_bucket_delete(work_t *work, task_outcome_t *outcome)
 {
@@ -159,9 +250,11 @@ reconcile_bucket_delete(work_t *work, task_outcome_t *outcome)
     if (!s3_response_is_success(answer)
         && !s3_response_has_code(answer, "NoSuchBucket"))
     {
-        /* BucketNotEmpty: the deletes of its objects are on the way */
-        return work_fail(work, FAILURE_SIDE_FOLLOWER, "DELETE bucket",
+        (void) work_fail(work, FAILURE_SIDE_FOLLOWER, "DELETE bucket",
                          answer);
+
+        return s3_response_has_code(answer, "BucketNotEmpty")
+               ? reconcile_bucket_not_empty(work) : WORK_FAILED;
     }
 
     *outcome = TASK_DELETED;
@@ -185,6 +278,11 @@ reconcile_bucket_make(work_t *work)
 
     /* an object waits: it does not wait for tags */
     (void) reconcile_bucket_settings(work, true);
+
+    if (bucket_settings(work) != WORK_DONE) {
+        work_log(work, LOG_WARN, "the settings of the bucket are not "
+                 "replicated: %s", work->failure.reason);
+    }
 
     work->failure = before;
 
@@ -223,9 +321,7 @@ reconcile_bucket(work_t *work, task_outcome_t *outcome)
 
     response = reconcile_bucket_look(work);
 
-    if (s3_response_is(response, 404)
-        && s3_response_has_code(response, "NoSuchBucket"))
-    {
+    if (reconcile_bucket_is_gone(response)) {
         return reconcile_bucket_delete(work, outcome);
     }
 
@@ -237,9 +333,11 @@ reconcile_bucket(work_t *work, task_outcome_t *outcome)
 
     *outcome = TASK_SYNCED;
 
-    if (reconcile_bucket_put(work) != WORK_DONE) {
+    if (reconcile_bucket_put(work) != WORK_DONE
+        || reconcile_bucket_settings(work, false) != WORK_DONE)
+    {
         return WORK_FAILED;
     }
 
-    return reconcile_bucket_settings(work, false);
+    return bucket_settings(work);
 }

@@ -314,11 +314,10 @@ ngx_http_chorus_replay_intent(ngx_http_chorus_adopt_t *adopt,
 
     replication.user = intent.user;
     replication.bucket = intent.bucket;
-    replication.target = chorus_null_str;
 
-    while (chorus_journal_list_next(&intent.followers,
-                                    &replication.follower))
-    {
+    while (chorus_journal_list_next(&intent.followers, &replication.target)) {
+        replication.follower = chorus_str_cut(&replication.target, ':');
+
         name = chorus_replication_name(&mem, &replication);
 
         if (name.data == NULL) {

@@ -40,6 +40,7 @@
 #include "chorus_config.h"
 #include "chorus_crypto.h"
 #include "chorus_policy.h"
+#include "chorus_replication.h"
 #include "chorus_s3_error.h"
 #include "chorus_s3_request.h"
 #include "chorus_uri.h"
@@ -156,7 +157,7 @@ typedef struct {
     /* what they mean, resolved when chorus.json is known */
     chorus_storage_t           *route;              /* or NULL */
     ngx_uint_t                  nfollowers;
-    chorus_storage_t           *followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
+    chorus_destination_t        followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
 
     unsigned                    outside:1;  /* of a server, in no location */
 } ngx_http_chorus_loc_conf_t;
@@ -192,7 +193,7 @@ struct ngx_http_chorus_ctx_s {
     chorus_str_t                 user;          /* empty: not signed */
     chorus_storage_t            *storage;       /* routed to */
     size_t                       nfollowers;
-    chorus_storage_t            *followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
+    chorus_follower_t            followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
 
     chorus_str_t                *keys;          /* touched, DeleteObjects */
     size_t                       nkeys;
@@ -274,6 +275,8 @@ ngx_int_t ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
 ngx_int_t ngx_http_chorus_location_add(ngx_conf_t *cf,
     ngx_http_chorus_loc_conf_t *conf);
 ngx_int_t ngx_http_chorus_location_handler(ngx_http_request_t *r);
+/* Whether the location that is being merged is of one bucket. */
+ngx_uint_t ngx_http_chorus_location_is_bucket(ngx_conf_t *cf);
 /* The location that requests about that bucket go to, as far as prefix
  * locations tell; NULL when they do not. */
 ngx_http_chorus_loc_conf_t *ngx_http_chorus_location_of(
@@ -397,6 +400,9 @@ void ngx_http_chorus_peers_init(ngx_conf_t *cf);
 /* settle.c */
 void ngx_http_chorus_settle_init(void);
 ngx_int_t ngx_http_chorus_log_handler(ngx_http_request_t *r);
+/* Follower i of the request as a replication. */
+chorus_replication_t ngx_http_chorus_replication(ngx_http_chorus_ctx_t *ctx,
+    ngx_uint_t i);
 /* Ties ctx to the request so that the log phase finds it even after an
  * internal redirect has cleared the module contexts. */
 ngx_int_t ngx_http_chorus_watch(ngx_http_request_t *r,

@@ -11,6 +11,8 @@
 
 #include "chorus_error.h"
 #include "chorus_mem.h"
+#include "chorus_provider.h"
+#include "chorus_s3_xml.h"
 #include "chorus_str.h"
 
 
@@ -32,13 +34,6 @@ typedef struct {
     size_t               ncredentials;
 } chorus_user_t;
 
-typedef enum {
-    CHORUS_PROVIDER_GENERIC = 0,
-    CHORUS_PROVIDER_AWS,
-    CHORUS_PROVIDER_CEPH,
-    CHORUS_PROVIDER_MINIO
-} chorus_provider_t;
-
 typedef struct {
     chorus_str_t        name;
     chorus_str_t        endpoint;       /* "https://s3.example.net:8443" */
@@ -49,16 +44,38 @@ typedef struct {
     chorus_provider_t   provider;
     bool                has_checksums;  /* verifies and keeps them */
     bool                has_acl;        /* keeps access control lists */
+    bool                has_part_numbers;
+    bool                has_conditional_put;
+    bool                keeps_version_ids;
+    bool                has_object_lock;
+    chorus_str_t        location;       /* of new buckets; empty: not named */
+    unsigned            settings;       /* chorus_bucket_setting.h: 1 << n */
     bool                is_main;
     chorus_user_t      *users;          /* one credential each */
     size_t              nusers;
 } chorus_storage_t;
 
 typedef struct {
-    chorus_str_t        user;           /* a name or "*" */
-    chorus_pattern_t   *bucket;
-    chorus_storage_t  **to;             /* of chorus_storage_t *, followers */
-    size_t              nto;
+    chorus_storage_t   *storage;        /* a follower */
+    chorus_str_t        bucket;         /* there; empty: of the same name.
+                                         * See chorus_destination.h */
+} chorus_destination_t;
+
+/* Which objects of a bucket; all when it is zero. */
+typedef struct {
+    chorus_str_t        prefix;         /* of the key */
+    chorus_tag_t       *tags;           /* all of which the object has */
+    size_t              ntags;
+} chorus_filter_t;
+
+typedef struct {
+    chorus_str_t            user;       /* a name or "*" */
+    chorus_pattern_t       *bucket;
+    chorus_destination_t   *to;         /* of chorus_destination_t */
+    size_t                  nto;
+    chorus_filter_t         filter;
+    bool                    has_settings;   /* else those of the storage */
+    unsigned                settings;   /* as in chorus_storage_t */
 } chorus_replication_rule_t;
 
 typedef struct {

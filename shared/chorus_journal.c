@@ -282,15 +282,24 @@ chorus_journal_put_intent(unsigned char *p,
 
 
 unsigned char *
+chorus_journal_put_len(unsigned char *p, size_t len)
+{
+    journal_put(p, len, 4);
+
+    return p + 4;
+}
+
+
+unsigned char *
 chorus_journal_put_str(unsigned char *p, chorus_str_t s)
 {
-    journal_put(p, s.len, 4);
+    p = chorus_journal_put_len(p, s.len);
 
     if (s.len) {
-        memcpy(p + 4, s.data, s.len);
+        memcpy(p, s.data, s.len);
     }
 
-    return p + 4 + s.len;
+    return p + s.len;
 }
 
 

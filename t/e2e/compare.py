@@ -95,10 +95,12 @@ def differs(a, b, ignore):
                             and "etag" not in ignore)
 
 
-def differences(main, follower, bucket, sample=200, ignore=()):
+def differences(main, follower, bucket, sample=200, ignore=(), target=None):
     """What differs, a line each; of at most `sample` objects everything is
-    looked at, of all others what listings say.  `ignore`: headers."""
-    a, b = listing(main, bucket), listing(follower, bucket)
+    looked at, of all others what listings say.  `ignore`: headers; `target`:
+    the bucket's name on the follower."""
+    target = target or bucket
+    a, b = listing(main, bucket), listing(follower, target)
 
     if a is None or b is None:
         if a is b:
@@ -114,10 +116,11 @@ def differences(main, follower, bucket, sample=200, ignore=()):
 
     ours, theirs = main.wire(), follower.wire()
     try:
-        tags = [tags_of(w, path_of(bucket)) for w in (ours, theirs)]
+        both = [(ours, path_of(bucket)), (theirs, path_of(target))]
+        tags = [tags_of(*of) for of in both]
         if tags[0] != tags[1]:
             found.append(f"bucket tags: main {tags[0]}, follower {tags[1]}")
-        acls = [acl_of(w, path_of(bucket)) for w in (ours, theirs)]
+        acls = [acl_of(*of) for of in both]
         if acls[0] != acls[1]:
             found.append(f"bucket ACL: main {acls[0]}, follower {acls[1]}")
 
@@ -125,7 +128,7 @@ def differences(main, follower, bucket, sample=200, ignore=()):
                                           hashlib.md5(k).digest()))
         for key in chosen[:sample]:
             x = evidence(ours, bucket, key)
-            y = evidence(theirs, bucket, key)
+            y = evidence(theirs, target, key)
             found += [f"{key!r} {n}: main {x.get(n)!r}, follower {y.get(n)!r}"
                       for n in sorted(x.keys() | y.keys())
                       if x.get(n) != y.get(n) and n not in ignore]
@@ -136,11 +139,12 @@ def differences(main, follower, bucket, sample=200, ignore=()):
 
 
 def wait_equal(main, follower, bucket, seconds=20, sample=200,
-               ignore=()):
+               ignore=(), target=None):
     """Waits until nothing differs; returns the seconds that took."""
     begin = time.monotonic()
     while True:
-        found = differences(main, follower, bucket, sample, ignore)
+        found = differences(main, follower, bucket, sample, ignore,
+                            target)
         took = time.monotonic() - begin
         if not found:
             return took

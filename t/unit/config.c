@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chorus_bucket_setting.h"
 #include "chorus_config.h"
 #include "chorus_policy.h"
 #include "config_host.h"
@@ -143,7 +144,7 @@ read_everything(void **state)
     check_str("user", config.replications[0].user, "*");
     check_int("to", (int64_t) config.replications[0].nto, 1);
     check_int("to", (int64_t) config.replications[1].nto, 2);
-    check_str("to", config.replications[1].to[0]->name, "logs");
+    check_str("to", config.replications[1].to[0].storage->name, "logs");
     check_str("bucket", chorus_pattern_text(config.replications[1].bucket),
               "~^x");
     check_str("route", config.routes[0].storage->name, "logs");
@@ -197,6 +198,142 @@ defaults(void **state)
     parse_good(WITH("'region': '*', 'worker': {}, 'replications': [], "
                     "'routes': []"), &config);
     check_str("any region", config.region, "*");
+    chorus_config_close(&config);
+}
+
+
+/* What a storage can, as a word: Checksums, Part numbers, conditional puT,
+ * Version ids, object Lock, and its location. */
+static void
+abilities(void **state)
+{
+    size_t                   i;
+    char                     words[8];
+    chorus_config_t          config;
+    const chorus_storage_t  *f;
+
+    static const struct {
+        const char  *members;
+        const char  *words;
+        const char  *location;
+    } rows[] = {
+#define ABLE(members)  STORAGE(members ", 'users': {" ALICE("F") "}")
+        { ABLE("'region': 'eu-1'"), "-p---", "" },
+        { ABLE("'region': 'eu-1', 'provider': 'generic'"), "-p---", "" },
+        { ABLE("'region': 'eu-1', 'provider': 'aws'"), "cpt-l", "eu-1" },
+        { ABLE("'provider': 'aws'"), "cpt-l", "" },
+        { ABLE("'region': 'eu-1', 'provider': 'ceph'"), "-ptvl", "" },
+        { ABLE("'region': 'eu-1', 'provider': 'minio'"), "cptvl", "" },
+
+        { ABLE("'provider': 'ceph', 'checksums': true, 'part_numbers': false,"
+               " 'conditional_put': false, 'version_ids': false, "
+               "'object_lock': false"), "c----", "" },
+        { ABLE("'provider': 'aws', 'region': 'eu-1', 'location': false"),
+          "cpt-l", "" },
+        { ABLE("'region': 'eu-1', 'location': true"), "-p---", "eu-1" },
+        { ABLE("'region': 'eu-1', 'location': 'zg:cold'"), "-p---",
+          "zg:cold" },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        parse_good(rows[i].members, &config);
+        f = &config.storages[1];
+
+        (void) snprintf(words, sizeof(words), "%c%c%c%c%c",
+                        f->has_checksums ? 'c' : '-',
+                        f->has_part_numbers ? 'p' : '-',
+                        f->has_conditional_put ? 't' : '-',
+                        f->keeps_version_ids ? 'v' : '-',
+                        f->has_object_lock ? 'l' : '-');
+
+        check_str(rows[i].members, chorus_str_from(words), rows[i].words);
+        assert_true(chorus_str_eq(f->location,
+                                  chorus_str_from(rows[i].location)));
+        chorus_config_close(&config);
+    }
+}
+
+
+static void
+reserved_names(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        chorus_provider_t   provider;
+        const char         *bucket;
+        bool                expected;
+    } rows[] = {
+        { CHORUS_PROVIDER_CEPH, "swift", true },
+        { CHORUS_PROVIDER_CEPH, "admin", true },
+        { CHORUS_PROVIDER_CEPH, "auth", true },
+        { CHORUS_PROVIDER_CEPH, "minio", false },
+        { CHORUS_PROVIDER_CEPH, "swifts", false },
+        { CHORUS_PROVIDER_MINIO, "minio", true },
+        { CHORUS_PROVIDER_MINIO, "admin", false },
+        { CHORUS_PROVIDER_AWS, "admin", false },
+        { CHORUS_PROVIDER_GENERIC, "admin", true },
+        { CHORUS_PROVIDER_GENERIC, "minio", true },
+        { CHORUS_PROVIDER_GENERIC, "photos", false },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        check_int(rows[i].bucket,
+                  chorus_provider_reserves(rows[i].provider,
+                                           chorus_str_from(rows[i].bucket)),
+                  rows[i].expected);
+    }
+}
+
+
+static void
+replication_parts(void **state)
+{
+    chorus_config_t             config;
+    chorus_replication_rule_t  *rule;
+
+    (void) state;
+
+    parse_good("{'storages': {" MAIN ", 'follower': {'endpoint': 'http://f',"
+               " 'bucket_settings': ['policy'], 'users': {" ALICE("F") "}}},"
+               " 'replications': ["
+               "  {'user': '*', 'bucket': 'b', "
+               "   'to': ['follower', 'follower:copy'],"
+               "   'filter': {'prefix': 'in/', 'tags': {'a': 'b', 'c': ''}},"
+               "   'bucket_settings': ['lifecycle', 'cors']},"
+               "  {'user': '*', 'bucket': '~^x', 'to': 'follower:{bucket}.2',"
+               "   'bucket_settings': []},"
+               "  {'user': 'alice', 'bucket': 'b', 'to': 'follower:copy'},"
+               "  {'user': 'alice', 'bucket': 'c', 'to': 'follower:copies'}"
+               " ]}", &config);
+
+    check_int("of a storage", config.storages[1].settings,
+              1u << CHORUS_SETTING_POLICY);
+    check_int("by default", config.main->settings,
+              1u << CHORUS_SETTING_CORS | 1u << CHORUS_SETTING_WEBSITE);
+
+    rule = &config.replications[0];
+    check_int("to", (int64_t) rule->nto, 2);
+    assert_null(rule->to[0].bucket.data);
+    check_str("target", rule->to[1].bucket, "copy");
+    check_str("prefix", rule->filter.prefix, "in/");
+    check_int("tags", (int64_t) rule->filter.ntags, 2);
+    check_str("tag", rule->filter.tags[0].value, "b");
+    check_int("its own settings", rule->has_settings, true);
+    check_int("its own settings", rule->settings,
+              1u << CHORUS_SETTING_CORS | 1u << CHORUS_SETTING_LIFECYCLE);
+
+    rule = &config.replications[1];
+    check_str("target", rule->to[0].bucket, "{bucket}.2");
+    check_int("none at all", rule->has_settings, true);
+    check_int("none at all", rule->settings, 0);
+
+    check_int("not said", config.replications[2].has_settings, false);
+
     chorus_config_close(&config);
 }
 
@@ -654,6 +791,69 @@ static const struct {
       "replications[0].to[1]: no storage \"x\"" },
     { RULE("'user': 'alice', 'bucket': '*', 'to': ['follower', 'follower']"),
       "replications[0].to[1]: \"follower\" comes twice" },
+
+    /* another name there */
+#define TO(bucket, to)  RULE("'user': '*', 'bucket': '" bucket "', 'to': " to)
+#define BAD_TARGET  ": the name of a bucket has 3 to 63 of A-Z a-z 0-9 . - " \
+                    "_, and perhaps one \"{bucket}\""
+    { TO("b", "'follower:'"), "replications[0].to: no bucket behind ':'" },
+    { TO("b", "'x:copy'"), "replications[0].to: no storage \"x\"" },
+    { TO("b", "'main:copy'"),
+      "replications[0].to: \"main\" is the main storage" },
+    { TO("b", "['follower:copy', 'follower:copy']"),
+      "replications[0].to[1]: \"follower\" comes twice" },
+    { TO("b", "'follower:a/b'"), "replications[0].to" BAD_TARGET },
+    { TO("b", "'follower:a:b'"), "replications[0].to" BAD_TARGET },
+    { TO("b", "'follower:ab'"), "replications[0].to" BAD_TARGET },
+    { TO("b", "'follower:{bucket}-{bucket}'"),
+      "replications[0].to" BAD_TARGET },
+    { TO("*", "'follower:copy'"), "replications[0].to: many buckets would "
+      "become \"copy\": it must have \"{bucket}\" in it, such as "
+      "\"{bucket}-copy\"" },
+    { TO("~^b", "['follower:copy']"), "replications[0].to[0]: many buckets "
+      "would become \"copy\": it must have \"{bucket}\" in it, such as "
+      "\"{bucket}-copy\"" },
+
+    /* two buckets into one */
+#define TWO(a, to_a, b, to_b)                                                 \
+    WITH("'replications': [{'user': '*', 'bucket': '" a "', 'to': '" to_a     \
+         "'}, {'user': 'alice', 'bucket': '" b "', 'to': '" to_b "'}]")
+    { TWO("one", "follower:all", "two", "follower:all"), "replications[1]: "
+      "\"one\" and \"two\" would both become \"all\" on \"follower\"" },
+    { TWO("one", "follower", "two", "follower:one"), "replications[1]: "
+      "\"one\" and \"two\" would both become \"one\" on \"follower\"" },
+    { TWO("one", "follower:{bucket}-2", "two", "follower:one-2"),
+      "replications[1]: \"one\" and \"two\" would both become \"one-2\" on "
+      "\"follower\"" },
+
+    /* filters and settings */
+#define MORE(members)                                                         \
+    RULE("'user': '*', 'bucket': 'b', 'to': 'follower', " members)
+    { MORE("'filter': 'x'"), "replications[0].filter: must be an object" },
+    { MORE("'filter': {}"), "replications[0].filter: is empty" },
+    { MORE("'filter': {'suffix': 'x'}"),
+      "replications[0].filter: unknown key \"suffix\"" },
+    { MORE("'filter': {'prefix': ''}"),
+      "replications[0].filter.prefix: is empty" },
+    { MORE("'filter': {'tags': []}"),
+      "replications[0].filter.tags: must be an object" },
+    { MORE("'filter': {'tags': {}}"),
+      "replications[0].filter.tags: must be 1 to 10 tags" },
+    { MORE("'filter': {'tags': {'a': 1}}"),
+      "replications[0].filter.tags.a: a tag has a name and a text" },
+    { MORE("'bucket_settings': 'cors'"),
+      "replications[0].bucket_settings: must be a list" },
+    { MORE("'bucket_settings': ['cors', 'logging']"),
+      "replications[0].bucket_settings[1]: must be cors, website, lifecycle, "
+      "policy, encryption or object_lock" },
+    { STORAGE("'bucket_settings': [1], 'users': {}"),
+      "storages.f.bucket_settings[0]: must be a string" },
+    { STORAGE("'location': 1, 'users': {}"),
+      "storages.f.location: must be true, false or a location" },
+    { STORAGE("'location': '', 'users': {}"),
+      "storages.f.location: is empty" },
+    { STORAGE("'version_ids': 1, 'users': {}"),
+      "storages.f.version_ids: must be true or false" },
     { WITH("'replications': [{'user': 'alice', 'bucket': '~^ok', 'to': "
            "'follower'}, {'user': 'alice', 'bucket': 'b', 'to': 'x'}]"),
       "replications[1].to: no storage \"x\"" },
@@ -974,6 +1174,9 @@ folder_teardown(void **state)
 test_main(folder_setup, folder_teardown,
     test_row(read_everything),
     test_row(defaults),
+    test_row(abilities),
+    test_row(reserved_names),
+    test_row(replication_parts),
     test_row(redis_urls),
     test_row(redis_sentinels),
     test_row(endpoints),

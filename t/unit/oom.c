@@ -8,6 +8,7 @@
 
 #include "chorus_acl.h"
 #include "chorus_checksum.h"
+#include "chorus_bucket_setting.h"
 #include "chorus_policy.h"
 #include "chorus_replication.h"
 #include "chorus_s3_xml.h"
@@ -592,6 +593,31 @@ scarce_post_condition(chorus_mem_t *pool)
 
 
 static chorus_rc_t
+scarce_settings(chorus_mem_t *pool)
+{
+    chorus_rc_t     rc;
+    chorus_str_t    text;
+    chorus_error_t  error;
+
+    rc = chorus_bucket_setting_canonical(pool, CHORUS_SETTING_CORS,
+             chorus_str("<CORSConfiguration><CORSRule><AllowedMethod>GET"
+                        "</AllowedMethod></CORSRule></CORSConfiguration>"),
+             &text, &error);
+
+    if (rc == CHORUS_OK) {
+        rc = chorus_bucket_setting_rename(pool, CHORUS_SETTING_POLICY,
+                 chorus_str("{\"Statement\": [{\"Resource\": "
+                            "[\"arn:aws:s3:::b/*\"]}]}"),
+                 chorus_str("b"), chorus_str("c"), &text, &error);
+    }
+
+    return rc != CHORUS_OK ? rc
+           : chorus_bucket_setting_canonical(pool, CHORUS_SETTING_POLICY,
+                                             text, &text, &error);
+}
+
+
+static chorus_rc_t
 scarce_config(chorus_mem_t *pool)
 {
     chorus_rc_t           rc;
@@ -611,7 +637,10 @@ scarce_config(chorus_mem_t *pool)
         "   'f': {'endpoint': 'https://f', 'ca_file': 'c', 'users': {'alice':"
         "     {'access_key': 'B', 'secret_key_file': 'x'}}}},"
         " 'users': {'alice': [{'access_key': 'C', 'secret_key': 'S3CR3T'}]},"
-        " 'replications': [{'user': '*', 'bucket': '~^a', 'to': ['f']}],"
+        " 'replications': [{'user': '*', 'bucket': '~^a', 'to': ['f']},"
+        "   {'user': '*', 'bucket': 'abc', 'to': 'f:{bucket}-copy', 'filter':"
+        "    {'prefix': 'p', 'tags': {'a': 'b'}}, 'bucket_settings': ['cors']},"
+        "   {'user': '*', 'bucket': 'def', 'to': 'f:def-copy'}],"
         " 'routes': [{'user': 'alice', 'bucket': 'x', 'storage': 'f'}],"
         " 'worker': {'concurrency': 1}, 'api': {'token_file': 't'}}");
 
@@ -658,6 +687,7 @@ each_allocation_fails_once(void **state)
         { "browser upload refused", scarce_post_refusal },
         { "browser upload against its policy", scarce_post_condition },
         { "config", scarce_config },
+        { "bucket settings", scarce_settings },
     };
 
     (void) state;
@@ -677,6 +707,7 @@ each_allocation_of_json_fails_once(void **state)
 
     json_set_alloc_funcs(scarce_malloc, free);
     run_scarce("config", scarce_config, true);
+    run_scarce("bucket settings", scarce_settings, true);
     run_scarce("browser upload", scarce_post, true);
     run_scarce("browser upload against its policy", scarce_post_condition,
                true);
