@@ -12,6 +12,7 @@ use Chorus::CA;
 use Chorus::Fixture;
 
 my $prefix = "$Folder/prefix";
+chmod 0711, $Folder or die "$Folder: $!\n";    # www-data goes to the journal
 mkdir $_ or die "$_: $!\n" for $prefix, "$prefix/modules", "$prefix/logs";
 copy($_, $prefix) or die "$_: $!\n" for glob "$Conf/*";
 write_file("$prefix/api.token", "0123456789abcdef\n", 0600);

@@ -148,7 +148,8 @@ def test_a_large_copy_is_cut_again_and_again(stack, bucket):
     wait_until(lambda: f.hits >= 4, 30, "cut four times")
     assert not compare.listing(stack.follower, bucket)
     stack.wait_equal(bucket, 30)
-    assert stack.failed_attempts(bucket) >= 4
+    # some begin anew at once: the follower may have had no bucket yet
+    assert stack.failed_attempts(bucket) > 0
 
 
 def test_an_object_that_changes_while_it_is_copied(stack, bucket):

@@ -63,7 +63,9 @@ def test_terminated_worker_finishes_what_is_nearly_done(stack, bucket):
     load.join()
     load.check()
     worker = stack.start_worker()
-    time.sleep(0.1)
+    wait_until(lambda: " slots" in open(worker.log).read(), 10,
+               "it hears signals")
+    time.sleep(0.05)
     assert worker.stop() == 0
     s = stack.stats(bucket)
     assert s["busy"] == 0 and s["counters"]["expired"] == 0
