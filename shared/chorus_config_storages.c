@@ -5,7 +5,7 @@
 
 static const char  *const storage_keys[] = {
     "endpoint", "ca_file", "region", "provider", "checksums", "main", "users",
-    NULL
+    "storage_classes", NULL
 };
 
 /* in the order of chorus_provider_t */
@@ -330,7 +330,7 @@ config_storage(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_storage_t *storage)
 {
     chorus_rc_t           rc;
-    chorus_config_node_t  users;
+    chorus_config_node_t  users, classes;
 
     rc = chorus_config_name(reader, node, node->name, &storage->name);
     if (rc != CHORUS_OK) {
@@ -343,6 +343,13 @@ config_storage(const chorus_config_reader_t *reader,
     }
 
     rc = config_storage_members(reader, node, storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    classes = chorus_config_member(node, "storage_classes");
+
+    rc = chorus_config_classes(reader, &classes, storage);
     if (rc != CHORUS_OK) {
         return rc;
     }

@@ -125,6 +125,13 @@ chorus_rc_t chorus_config_users(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_config_t *config);
 
 
+/* ---- chorus_config_classes.c ---- */
+
+/* "storage_classes"; `storage` knows whether it is main. */
+chorus_rc_t chorus_config_classes(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_storage_t *storage);
+
+
 /* ---- chorus_config_rules.c ---- */
 
 /* Storages and users of `config` are complete. */
