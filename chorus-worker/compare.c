@@ -1,9 +1,11 @@
-#include "compare.h"
-#include "headers.h"
-#include "tags.h"
+#include <string.h>
 
-/* S3 copies no more at once */
-#define COMPARE_COPY_MAX  (5ull * 1024 * 1024 * 1024)
+#include "checksum.h"
+#include "compare.h"
+#include "lock.h"
+#include "optional.h"
+#include "self_copy.h"
+#include "tags.h"
 
 
 /* A HEAD has no body, so its 404 only says "not equal", never "deleted". */
@@ -16,6 +18,8 @@ compare_head(work_t *work, failure_side_t side, object_t *object,
     const s3_response_t  *response;
 
     head = work_request(work, side, "HEAD", NULL);
+    head.headers = &checksum_ask;
+    head.nheaders = checksum_is_kept(work) ? 1 : 0;
     response = s3_client_call(work->client, S3_LANE_SIDE, &head);
 
     *is_there = false;
@@ -31,6 +35,37 @@ compare_head(work_t *work, failure_side_t side, object_t *object,
     *is_there = object_read(object, work->mem, response);
 
     return WORK_DONE;
+}
+
+
+/* An answer that names no class is of STANDARD. */
+
+static bool
+compare_same_class(const work_t *work, const object_t *ours,
+    const object_t *theirs)
+{
+    chorus_str_t  wanted, has;
+
+    wanted = chorus_storage_class(work->follower, ours->storage_class);
+    has = theirs->storage_class;
+
+    wanted = wanted.len != 0 ? wanted : chorus_str("STANDARD");
+    has = has.len != 0 ? has : chorus_str("STANDARD");
+
+    return optional_is_left_out(work, OPTIONAL_CLASS)
+           || chorus_str_eq(wanted, has);
+}
+
+
+/* What only a new write of the object can change. */
+
+static bool
+compare_same_headers(const work_t *work, const object_t *ours,
+    const object_t *theirs)
+{
+    return object_same_headers(ours, theirs)
+           && compare_same_class(work, ours, theirs)
+           && checksum_same(work, &ours->checksum, &theirs->checksum);
 }
 
 
@@ -59,67 +94,8 @@ compare_heads(work_t *work, bool *is_equal)
     }
 
     *is_equal = is_there && object_same_content(&ours, &theirs)
-                && object_same_headers(&ours, &theirs);
-
-    return WORK_DONE;
-}
-
-
-static chorus_str_t
-compare_copy_source(work_t *work)
-{
-    chorus_buf_t  buf;
-
-    buf = chorus_buf(work->mem, work->task->key.len + 128);
-    chorus_buf_char(&buf, '/');
-    chorus_uri_encode(&buf, work->target, false);
-    chorus_buf_char(&buf, '/');
-    chorus_uri_encode(&buf, work->task->key, true);
-
-    return chorus_buf_str(&buf);
-}
-
-
-/*
- * The same content with other headers is a copy of the follower's object onto
- * itself.  A copy may change a multipart ETag, and a storage may refuse it:
- * anything but the right ETag falls back to sending the content.
- */
-
-static work_rc_t
-compare_copy_headers(work_t *work, const object_t *object,
-    const chorus_tagging_t *tags, bool *is_copied)
-{
-    headers_t             headers;
-    chorus_str_t          etag;
-    s3_request_t          copy;
-    const s3_response_t  *answer;
-
-    if (headers_of_object(work, &headers, object, tags) != WORK_DONE) {
-        return WORK_FAILED;
-    }
-
-    headers_add(&headers, "x-amz-copy-source", compare_copy_source(work));
-    headers_add(&headers, "x-amz-copy-source-if-match", object->etag);
-    headers_add(&headers, "x-amz-metadata-directive", chorus_str("REPLACE"));
-    headers_add(&headers, "x-amz-tagging-directive", chorus_str("REPLACE"));
-
-    copy = work_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
-    copy.headers = headers.list;
-    copy.nheaders = headers.n;
-
-    answer = s3_client_call(work->client, S3_LANE_SIDE, &copy);
-
-    if (!s3_response_is_success(answer)) {
-        return WORK_DONE;
-    }
-
-    etag = chorus_xml_text(work->mem, chorus_buf_str(&answer->body), "ETag");
-    if (etag.len > 2 && etag.data[0] == '"') {
-        etag = (chorus_str_t) { etag.data + 1, etag.len - 2 };
-    }
-
-    *is_copied = chorus_str_eq(etag, object->etag);
+                && compare_same_headers(work, &ours, &theirs)
+                && lock_same(&ours.lock, &theirs.lock);
 
     return WORK_DONE;
 }
@@ -150,6 +126,28 @@ compare_fix_tags(work_t *work, const chorus_tagging_t *tags,
 }
 
 
+/* The content is equal, and so are the headers by now. */
+
+static work_rc_t
+compare_fix_rest(work_t *work, const object_t *object, const object_t *theirs,
+    const chorus_tagging_t *tags, task_outcome_t *outcome)
+{
+    if ((tags->ntags != 0 || theirs->ntags != 0)
+        && compare_fix_tags(work, tags, outcome) != WORK_DONE)
+    {
+        return WORK_FAILED;
+    }
+
+    if (lock_same(&object->lock, &theirs->lock)) {
+        return WORK_DONE;
+    }
+
+    *outcome = TASK_SYNCED;
+
+    return lock_put(work, &object->lock, &theirs->lock);
+}
+
+
 work_rc_t
 compare_large(work_t *work, const object_t *object,
     const chorus_tagging_t *tags, task_outcome_t *outcome, bool *is_equal)
@@ -170,19 +168,16 @@ compare_large(work_t *work, const object_t *object,
     }
 
     *outcome = TASK_EQUAL;
-    *is_equal = object_same_headers(object, &theirs);
+    *is_equal = compare_same_headers(work, object, &theirs);
 
-    if (!*is_equal && object->nparts == 0 && object->size < COMPARE_COPY_MAX)
-    {
+    if (!*is_equal) {
         *outcome = TASK_SYNCED;
-        if (compare_copy_headers(work, object, tags, is_equal) != WORK_DONE) {
+        memset(&theirs.lock, 0, sizeof(object_lock_t));
+        if (self_copy(work, object, tags, is_equal) != WORK_DONE) {
             return WORK_FAILED;
         }
     }
 
-    if (!*is_equal || (tags->ntags == 0 && theirs.ntags == 0)) {
-        return WORK_DONE;
-    }
-
-    return compare_fix_tags(work, tags, outcome);
+    return *is_equal ? compare_fix_rest(work, object, &theirs, tags, outcome)
+                     : WORK_DONE;
 }

@@ -1,13 +1,16 @@
 /*
  * A small object costs two requests.  Of a large one the follower is asked
- * first, while main's GET waits with a full ring.
+ * first, while main's GET is held.
  */
 
 #include <string.h>
 
+#include "checksum.h"
 #include "compare.h"
 #include "content.h"
+#include "lock.h"
 #include "multipart.h"
+#include "optional.h"
 #include "reconcile.h"
 #include "tags.h"
 #include "transfer.h"
@@ -47,12 +50,7 @@ content_refused(work_t *work, const s3_response_t *answer)
             work->failure.kind = FAILURE_AGAIN;
         }
 
-    } else if (s3_response_has_code(answer, "InvalidStorageClass")
-               && !work->without_storage_class)
-    {
-        work_log(work, LOG_WARN, "the follower does not have the storage "
-                 "class, leaving it out");
-        work->without_storage_class = true;
+    } else if (optional_is_to_blame(work, answer)) {
         work->failure.kind = FAILURE_AGAIN;
     }
 
@@ -147,7 +145,10 @@ content_put(work_t *work, const s3_response_t *source, object_t *object,
         /* the follower verifies what it gets */
         headers_add(&headers, "Content-MD5",
                     chorus_base64(work->mem, md5.md5, CHORUS_MD5_LEN));
+        lock_add_headers(work, &headers, &object->lock);
     }
+
+    checksum_add(work, &headers, &object->checksum);
 
     put = work_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
     put.headers = headers.list;
@@ -162,6 +163,12 @@ content_put(work_t *work, const s3_response_t *source, object_t *object,
     work->bytes = object->size;
 
     if (content_verify(work, object, answer) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (!md5.is_known
+        && lock_put(work, &object->lock, &(object_lock_t) { 0 }) != WORK_DONE)
+    {
         return WORK_FAILED;
     }
 
@@ -187,6 +194,17 @@ content_tags(work_t *work, const object_t *object, chorus_tagging_t *tags)
 }
 
 
+/* Worth asking the follower what it has: content is much, or takes many
+ * requests, or would make one more version of what cannot be deleted. */
+
+static bool
+content_is_compared(const object_t *object)
+{
+    return object->size > CONTENT_LARGE || object->nparts != 0
+           || lock_is_set(&object->lock);
+}
+
+
 /* Main has the object; its body is on the way. */
 
 static work_rc_t
@@ -206,6 +224,9 @@ content_copy(work_t *work, const s3_response_t *source,
     if (object.nparts != 0) {
         transfer_close(work);
 
+    } else if (content_is_compared(&object)) {
+        work->stream->is_held = true;
+
     } else {
         transfer_fill(work, source);
     }
@@ -214,7 +235,7 @@ content_copy(work_t *work, const s3_response_t *source,
         return WORK_FAILED;
     }
 
-    if (object.size > CONTENT_LARGE) {
+    if (content_is_compared(&object)) {
         if (compare_large(work, &object, &tags, outcome, &is_equal)
             != WORK_DONE)
         {
@@ -227,6 +248,7 @@ content_copy(work_t *work, const s3_response_t *source,
     }
 
     *outcome = TASK_SYNCED;
+    work->stream->is_held = false;
 
     return object.nparts != 0 ? multipart_copy(work, &object, &tags)
                               : content_put(work, source, &object, &tags);
@@ -245,6 +267,8 @@ content_sync(work_t *work, task_outcome_t *outcome)
     }
 
     get = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+    get.headers = &checksum_ask;
+    get.nheaders = checksum_is_kept(work) ? 1 : 0;
     source = transfer_open(work, &get);
 
     if (s3_response_is_gone(source)) {

@@ -44,6 +44,9 @@ static const failure_row_t  failure_rows[] = {
     /* the clock has been corrected */
     { "RequestTimeTooSkewed",           FAILURE_AGAIN, FAILURE_AGAIN, false },
 
+    /* ours: the region of the bucket has been learned */
+    { "OtherRegion",                    FAILURE_AGAIN, FAILURE_AGAIN, false },
+
     /* something moved under our feet */
     { "PreconditionFailed",             FAILURE_AGAIN, FAILURE_SOON, false },
     { "OperationAborted",               FAILURE_SOON, FAILURE_SOON, false },

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "headers.h"
+#include "optional.h"
 
 
 void
@@ -45,8 +46,11 @@ work_rc_t
 headers_of_object(work_t *work, headers_t *headers, const object_t *object,
     const chorus_tagging_t *tags)
 {
+    chorus_str_t  class;
+
     headers->n = 0;
     headers->are_tags_left = false;
+    work->sent_along = 0;
 
     if (object->nkept > HEADERS_MAX) {
         failure_set(&work->failure, FAILURE_PARK, FAILURE_SIDE_MAIN,
@@ -61,8 +65,10 @@ headers_of_object(work_t *work, headers_t *headers, const object_t *object,
         headers->n = object->nkept;
     }
 
-    if (object->storage_class.len != 0 && !work->without_storage_class) {
-        headers_add(headers, "x-amz-storage-class", object->storage_class);
+    class = chorus_storage_class(work->follower, object->storage_class);
+
+    if (class.len != 0 && optional_send(work, OPTIONAL_CLASS)) {
+        headers_add(headers, "x-amz-storage-class", class);
     }
 
     return headers_add_tags(work, headers, tags);

@@ -2,14 +2,16 @@
 #include <string.h>
 #include <strings.h>
 
+#include "checksum.h"
+#include "lock.h"
 #include "object.h"
 
 /* S3: at most 10,000 parts */
 #define OBJECT_PARTS_MAX  10000
 
 
-/* Kept as they are; x-amz-meta-* besides.  The storage class is kept apart,
- * since a follower may not have it. */
+/* Kept as they are; x-amz-meta-* besides.  Storage class, lock and checksum
+ * are kept apart, since a follower may not have them. */
 
 static const char *const  object_headers[] = {
     "Content-Type",
@@ -177,7 +179,9 @@ object_read(object_t *object, chorus_mem_t *mem,
 
     if (object->etag.len == 0
         || !s3_response_length(response, &object->size)
-        || !object_keep_headers(object, mem, response))
+        || !object_keep_headers(object, mem, response)
+        || !lock_read(&object->lock, mem, response)
+        || !checksum_read(&object->checksum, mem, response))
     {
         return false;
     }

@@ -13,6 +13,19 @@
 #include "s3_response.h"
 
 
+/* Null strings where the storage names none. */
+typedef struct {
+    chorus_str_t      mode;             /* GOVERNANCE, COMPLIANCE */
+    chorus_str_t      until;            /* ISO 8601 */
+    chorus_str_t      hold;             /* ON, OFF */
+} object_lock_t;
+
+typedef struct {
+    size_t            row;              /* the algorithm, in checksum.c */
+    chorus_str_t      value;            /* null: there is none, or not asked */
+    chorus_str_t      type;             /* FULL_OBJECT, COMPOSITE, null */
+} object_checksum_t;
+
 typedef struct {
     uint64_t          size;
     chorus_str_t      etag;             /* without quotes */
@@ -21,6 +34,8 @@ typedef struct {
     unsigned char     md5[CHORUS_MD5_LEN];
     chorus_str_t      storage_class;    /* null: the storage named none */
     uint64_t          ntags;
+    object_lock_t     lock;
+    object_checksum_t checksum;
     chorus_header_t  *kept;             /* sorted */
     size_t            nkept;
 } object_t;

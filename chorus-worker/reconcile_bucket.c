@@ -47,14 +47,46 @@ reconcile_bucket_location(work_t *work)
 }
 
 
+/* Whether main's objects may be locked; then the follower's must be made so,
+ * which is not possible later everywhere. */
+
+static bool
+reconcile_bucket_has_lock(work_t *work)
+{
+    chorus_str_t          enabled;
+    s3_request_t          get;
+    const s3_response_t  *answer;
+
+    get = work_bucket_request(work, FAILURE_SIDE_MAIN, "GET", "object-lock");
+    answer = s3_client_call(work->client, S3_LANE_SIDE, &get);
+
+    if (!s3_response_is_success(answer)) {
+        return false;
+    }
+
+    enabled = chorus_xml_text(work->mem, chorus_buf_str(&answer->body),
+                              "ObjectLockEnabled");
+
+    return chorus_str_eq(enabled, chorus_str("Enabled"));
+}
+
+
 static work_rc_t
 reconcile_bucket_put(work_t *work)
 {
+    bool                  has_lock;
     s3_request_t          put;
+    chorus_header_t       lock;
     const s3_response_t  *answer;
+
+    lock = (chorus_header_t) { chorus_str("x-amz-bucket-object-lock-enabled"),
+                               chorus_str("true") };
+    has_lock = reconcile_bucket_has_lock(work);
 
     put = work_bucket_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
     put.body = reconcile_bucket_location(work);
+    put.headers = &lock;
+    put.nheaders = has_lock ? 1 : 0;
 
     answer = s3_client_call(work->client, S3_LANE_SIDE, &put);
 
@@ -64,7 +96,16 @@ reconcile_bucket_put(work_t *work)
         return WORK_DONE;
     }
 
-    return work_fail(work, FAILURE_SIDE_FOLLOWER, "PUT bucket", answer);
+    if (has_lock && s3_response_is(answer, 501)) {
+        work_log(work, LOG_WARN, "the follower has no object lock, its "
+                 "bucket is made without");
+        put.nheaders = 0;
+        answer = s3_client_call(work->client, S3_LANE_SIDE, &put);
+    }
+
+    return s3_response_is_success(answer)
+           ? WORK_DONE
+           : work_fail(work, FAILURE_SIDE_FOLLOWER, "PUT bucket", answer);
 }
 
 

@@ -35,7 +35,8 @@ typedef struct {
     uint64_t                    bytes;      /* written to the follower */
 
     /* learned in one attempt for the next on the same task */
-    bool                        without_storage_class;
+    unsigned                    sent_along; /* OPTIONAL_* */
+    unsigned                    left_out;   /* OPTIONAL_* */
     bool                        has_seen_md5;
     unsigned char               seen_md5[CHORUS_MD5_LEN];
     chorus_str_t                seen_etag;
