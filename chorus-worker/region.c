@@ -154,6 +154,10 @@ region_storage(chorus_mem_t *mem, const s3_request_t *request)
     }
 
     region = chorus_str_dup(mem, (chorus_str_t) { name, len });
+    if (region.data == NULL) {
+        return storage;
+    }
+
     storage.endpoint = region_replaced(mem, storage.endpoint, storage.region,
                                        region);
     storage.host = region_replaced(mem, storage.host, storage.region, region);

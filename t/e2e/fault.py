@@ -10,7 +10,7 @@ import random
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
 BLOCK = 64 * 1024
@@ -33,6 +33,7 @@ class Fault:
     """What happens to the next `times` requests (None: to all) that
     `when(method, target)` selects."""
     when: Callable = lambda method, target: True
+    head: Callable = lambda lines: True     # selects as well, by its head
     times: Optional[int] = None
     # instead of the store's: (status, body, content type, more lines of the
     # head), or a function of method and target that returns one
@@ -45,6 +46,7 @@ class Fault:
     delay: float = 0        # seconds before the store gets it, dropped or not
     bytes_per_second: Optional[int] = None      # of the answer's body
     hits: int = 0
+    at: list = field(default_factory=list)      # time.monotonic() of each
 
 
 class Lost(Exception):
@@ -61,6 +63,7 @@ class FaultServer:
         self.late = set()           # targets of what it got too late
         self.passed = 0             # requests the store got
         self.sent_bytes = 0         # of answers' bodies
+        self.got_bytes = 0          # of requests' bodies
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -83,7 +86,7 @@ class FaultServer:
     def reset(self):
         self.clear()
         self.late = set()
-        self.passed = self.sent_bytes = 0
+        self.passed = self.sent_bytes = self.got_bytes = 0
 
     def close(self):
         self.clear()
@@ -115,15 +118,16 @@ class FaultServer:
             with self.lock:
                 self.open_sockets.discard(client)
 
-    def choose(self, method, target):
+    def choose(self, method, target, lines):
         with self.lock:
             f = self.fault
             if f is None or not f.when(method, target) \
-                    or self.random.random() >= f.chance:
+                    or not f.head(lines) or self.random.random() >= f.chance:
                 return None, self.cleared
             if f.times is not None and f.hits >= f.times:
                 return None, self.cleared
             f.hits += 1
+            f.at.append(time.monotonic())
             return f, self.cleared
 
     def serve_one(self, client, reader):
@@ -131,7 +135,8 @@ class FaultServer:
         if head is None:
             return False
         method, target, length, expects, lines = head
-        fault, cleared = self.choose(method, target)
+        self.got_bytes += length
+        fault, cleared = self.choose(method, target, lines)
 
         if fault and fault.drop and not (fault.applied or fault.delay):
             shut(client)
