@@ -41,6 +41,7 @@ class Fault:
     applied: bool = False               # the store gets the request first
     drop: bool = False                  # the connection, without an answer
     truncate: Optional[int] = None      # the answer's body after so many bytes
+    damage: bool = False                # one bit of the answer's body
     hang: bool = False                  # no answer until the fault is cleared
     chance: float = 1.0                 # of each request to be hit
     delay: float = 0        # seconds before the store gets it, dropped or not
@@ -208,7 +209,7 @@ class FaultServer:
             head.append("Connection: close")
         client.sendall("\r\n".join(head).encode("latin-1") + b"\r\n\r\n")
 
-        left = fault.truncate if fault else None
+        left, damaged = fault.truncate if fault else None, False
         while True:
             block = response.read(BLOCK)
             if not block:
@@ -220,6 +221,8 @@ class FaultServer:
                     shut(client)
                     return False
                 continue
+            if fault and fault.damage and not damaged:
+                block, damaged = bytes([block[0] ^ 1]) + block[1:], True
             client.sendall(block)
             self.sent_bytes += len(block)
             if fault and fault.bytes_per_second and self.fault is fault:
