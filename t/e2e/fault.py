@@ -169,7 +169,7 @@ class FaultServer:
                 if fault.drop:
                     response_of(up, method).read()
                     return False
-                return self.relay(client, method, up, fault)
+                return self.relay(client, method, up, fault, target, lines)
 
         with self.upstream(lines, blocks(reader, length)) as up:
             if fault and fault.applied:
@@ -181,7 +181,7 @@ class FaultServer:
                     return False
                 send_answer(client, method, fault.answer)
                 return True
-            return self.relay(client, method, up, fault)
+            return self.relay(client, method, up, fault, target, lines)
 
     def upstream(self, lines, body):
         up = socket.create_connection(("127.0.0.1", self.upstream_port))
@@ -196,13 +196,18 @@ class FaultServer:
             raise
         return up
 
-    def relay(self, client, method, up, fault):
+    def more_headers(self, method, target, lines, status):
+        """Lines for the head of the store's answer."""
+        return []
+
+    def relay(self, client, method, up, fault, target, lines):
         response = response_of(up, method)
         length = response.getheader("Content-Length")
         head = [f"HTTP/1.1 {response.status} {response.reason}"]
         head += [f"{k}: {v}" for k, v in response.getheaders()
                  if k.lower() not in ("connection", "transfer-encoding",
                                       "keep-alive")]
+        head += self.more_headers(method, target, lines, response.status)
         has_body = method != "HEAD" and response.status not in (204, 304)
         keeps = length is not None or not has_body
         if not keeps:
