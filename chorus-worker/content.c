@@ -41,16 +41,27 @@ content_delete(work_t *work, task_outcome_t *outcome)
 work_rc_t
 content_refused(work_t *work, const s3_response_t *answer)
 {
+    bool  is_missing;
+
     if (answer == NULL) {
         return WORK_FAILED;
     }
 
-    if (s3_response_has_code(answer, "NoSuchBucket")) {
+    /* from here on the answer may be gone: its code is in the failure */
+    is_missing = strcmp(work->failure.code, "NoSuchBucket") == 0;
+
+    if ((work->sent_along & OPTIONAL_LOCK)
+        && strcmp(work->failure.code, "InvalidRequest") == 0)
+    {
+        lock_ask_follower(work, &is_missing);
+    }
+
+    if (is_missing) {
         if (reconcile_bucket_create(work) == WORK_DONE) {
             work->failure.kind = FAILURE_AGAIN;
         }
 
-    } else if (optional_is_to_blame(work, answer)) {
+    } else if (optional_is_to_blame(work)) {
         work->failure.kind = FAILURE_AGAIN;
     }
 

@@ -100,6 +100,41 @@ lock_add_headers(work_t *work, headers_t *headers,
 }
 
 
+bool
+lock_is_on_bucket(work_t *work, failure_side_t side, bool *is_missing)
+{
+    chorus_str_t          enabled;
+    s3_request_t          get;
+    const s3_response_t  *answer;
+
+    get = work_bucket_request(work, side, "GET", "object-lock");
+    answer = s3_client_call(work->client, S3_LANE_SIDE, &get);
+
+    *is_missing = s3_response_has_code(answer, "NoSuchBucket");
+
+    if (!s3_response_is_success(answer)) {
+        return false;
+    }
+
+    enabled = chorus_xml_text(work->mem, chorus_buf_str(&answer->body),
+                              "ObjectLockEnabled");
+
+    return chorus_str_eq(enabled, chorus_str("Enabled"));
+}
+
+
+void
+lock_ask_follower(work_t *work, bool *is_missing)
+{
+    if (lock_is_on_bucket(work, FAILURE_SIDE_FOLLOWER, is_missing)
+        || work->task->attempts == 0)
+    {
+        /* not to blame, or not yet */
+        work->sent_along &= ~OPTIONAL_LOCK;
+    }
+}
+
+
 /* A bucket without lock, and a lock that cannot be taken off: no attempt will
  * change that, and the rest of the object is in sync. */
 

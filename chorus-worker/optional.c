@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "optional.h"
 
 
@@ -55,7 +57,7 @@ optional_is_left_out(const work_t *work, unsigned which)
 
 
 bool
-optional_is_to_blame(work_t *work, const s3_response_t *answer)
+optional_is_to_blame(work_t *work)
 {
     size_t                 i;
     const optional_row_t  *row;
@@ -65,7 +67,7 @@ optional_is_to_blame(work_t *work, const s3_response_t *answer)
 
         if ((work->sent_along & row->which)
             && !(work->left_out & row->which)
-            && s3_response_has_code(answer, row->code))
+            && strcmp(work->failure.code, row->code) == 0)
         {
             work_log(work, LOG_WARN, "%s", row->text);
             work->left_out |= row->which;

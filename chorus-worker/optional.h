@@ -17,9 +17,9 @@
 bool optional_send(work_t *work, unsigned which);
 bool optional_is_left_out(const work_t *work, unsigned which);
 
-/* Whether something of it may be why the follower refused the write: it is
- * left out next time. */
-bool optional_is_to_blame(work_t *work, const s3_response_t *answer);
+/* Whether something of it may be why the follower refused the write, as
+ * work->failure has it: it is left out next time. */
+bool optional_is_to_blame(work_t *work);
 
 
 #endif

@@ -1,4 +1,5 @@
 #include "flight.h"
+#include "lock.h"
 #include "reconcile.h"
 #include "tags.h"
 
@@ -47,41 +48,18 @@ reconcile_bucket_location(work_t *work)
 }
 
 
-/* Whether main's objects may be locked; then the follower's must be made so,
- * which is not possible later everywhere. */
-
-static bool
-reconcile_bucket_has_lock(work_t *work)
-{
-    chorus_str_t          enabled;
-    s3_request_t          get;
-    const s3_response_t  *answer;
-
-    get = work_bucket_request(work, FAILURE_SIDE_MAIN, "GET", "object-lock");
-    answer = s3_client_call(work->client, S3_LANE_SIDE, &get);
-
-    if (!s3_response_is_success(answer)) {
-        return false;
-    }
-
-    enabled = chorus_xml_text(work->mem, chorus_buf_str(&answer->body),
-                              "ObjectLockEnabled");
-
-    return chorus_str_eq(enabled, chorus_str("Enabled"));
-}
-
-
 static work_rc_t
 reconcile_bucket_put(work_t *work)
 {
-    bool                  has_lock;
+    bool                  has_lock, is_missing;
     s3_request_t          put;
     chorus_header_t       lock;
     const s3_response_t  *answer;
 
+    /* not possible later everywhere */
     lock = (chorus_header_t) { chorus_str("x-amz-bucket-object-lock-enabled"),
                                chorus_str("true") };
-    has_lock = reconcile_bucket_has_lock(work);
+    has_lock = lock_is_on_bucket(work, FAILURE_SIDE_MAIN, &is_missing);
 
     put = work_bucket_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
     put.body = reconcile_bucket_location(work);

@@ -1,7 +1,7 @@
 /*
- * Ceph and MinIO keep the ETag of a multipart object that is copied onto
- * itself, and copy any size.  AWS copies up to 5 GiB at once, and the copy of a
- * multipart object has another ETag: its content is sent again.
+ * Ceph keeps the ETag of a multipart object that is copied onto itself, MinIO
+ * does so now and then, and both copy any size.  AWS copies up to 5 GiB, and
+ * the copy of a multipart object has another ETag: its content is sent again.
  */
 
 #include "checksum.h"
@@ -82,11 +82,14 @@ self_copy_send(work_t *work, const object_t *object,
 static work_rc_t
 self_copy_refused(work_t *work, const s3_response_t *answer)
 {
+    bool  is_trouble;
+
+    is_trouble = answer->status / 100 != 4 || answer->status == 429;
+
     (void) work_fail(work, FAILURE_SIDE_FOLLOWER, "copy onto itself", answer);
     (void) content_refused(work, answer);
 
-    return answer->status / 100 == 4 && answer->status != 429
-           && work->failure.kind != FAILURE_AGAIN
+    return !is_trouble && work->failure.kind != FAILURE_AGAIN
            && work->failure.kind != FAILURE_STOPPED ? WORK_DONE : WORK_FAILED;
 }
 
