@@ -35,6 +35,7 @@ typedef struct {
     s3_response_t       response;
     struct curl_slist  *headers;
     size_t              body_sent;      /* of request.body */
+    int64_t             skew;           /* with which it was dated */
     bool                is_active;
 } s3_lane_state_t;
 
@@ -375,7 +376,7 @@ s3_client_learn_clock(s3_lane_state_t *lane)
         return;
     }
 
-    known = health_skew(lane->request.storage->name);
+    known = lane->skew;
     skew = theirs - clock_wall();
 
     if (llabs(skew - known) < CHORUS_SKEW_SECONDS - S3_SKEW_SLACK_S) {
@@ -397,7 +398,8 @@ s3_client_send(s3_client_t *client, s3_lane_state_t *lane)
     int64_t       now;
     s3_signed_t   sealed;
 
-    now = clock_wall() + health_skew(lane->request.storage->name);
+    lane->skew = health_skew(lane->request.storage->name);
+    now = clock_wall() + lane->skew;
 
     if (!s3_sign(&client->signer, &lane->mem, &lane->request, now, &sealed)) {
         return false;

@@ -47,7 +47,9 @@ def test_a_bucket_in_another_region_is_followed(stack, bucket, side, name):
     stack.stop_workers()
     wire = stack.wire()
     wire.put(bucket, "k", os.urandom(1000), {"x-amz-meta-a": "1"})
-    wire.put(bucket, "large", os.urandom(9 << 20))
+    # a HEAD has no body to say where
+    if name != "400-in-the-body":
+        wire.put(bucket, "large", os.urandom(9 << 20))
     server = getattr(stack, f"faulty_{side}")
     f = server.inject(when=lambda method, target: bucket in target,
                       head=is_signed_for_another_region,
