@@ -68,7 +68,7 @@ static bool
 compare_same_headers(const work_t *work, const object_t *ours,
     const object_t *theirs)
 {
-    return object_same_headers(ours, theirs)
+    return object_same_headers(work->mem, ours, theirs)
            && compare_same_class(work, ours, theirs)
            && checksum_same(work, &ours->checksum, &theirs->checksum);
 }

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "chorus_rfc2047.h"
 #include "headers.h"
 #include "optional.h"
 
@@ -42,6 +43,33 @@ headers_add_tags(work_t *work, headers_t *headers,
 }
 
 
+/* AWS takes bytes beyond ASCII for Latin-1 and answers something else. */
+
+static bool
+headers_encode(work_t *work, headers_t *headers)
+{
+    size_t            i;
+    chorus_header_t  *h;
+
+    if (work->follower->provider != CHORUS_PROVIDER_AWS) {
+        return true;
+    }
+
+    for (i = 0; i < headers->n; i++) {
+        h = &headers->list[i];
+
+        if (chorus_str_casestarts(h->name, chorus_str("x-amz-meta-"))) {
+            h->value = chorus_rfc2047_encode(work->mem, h->value);
+            if (h->value.data == NULL) {
+                return false;
+            }
+        }
+    }
+
+    return true;
+}
+
+
 work_rc_t
 headers_of_object(work_t *work, headers_t *headers, const object_t *object,
     const chorus_tagging_t *tags)
@@ -63,6 +91,10 @@ headers_of_object(work_t *work, headers_t *headers, const object_t *object,
         memcpy(headers->list, object->kept,
                object->nkept * sizeof(chorus_header_t));
         headers->n = object->nkept;
+    }
+
+    if (!headers_encode(work, headers)) {
+        return work_fail_here(work, "out of memory");
     }
 
     class = chorus_storage_class(work->follower, object->storage_class);

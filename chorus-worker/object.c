@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "checksum.h"
+#include "chorus_rfc2047.h"
 #include "lock.h"
 #include "object.h"
 
@@ -209,8 +210,21 @@ object_same_content(const object_t *a, const object_t *b)
 }
 
 
+/* Metadata beyond ASCII may be answered in two ways. */
+
+static bool
+object_same_header(chorus_mem_t *mem, const chorus_header_t *a,
+    const chorus_header_t *b)
+{
+    return object_compare_headers(a, b) == 0
+           || (object_compare_names(a->name, b->name) == 0
+               && chorus_str_eq(chorus_rfc2047_decode(mem, a->value),
+                                chorus_rfc2047_decode(mem, b->value)));
+}
+
+
 bool
-object_same_headers(const object_t *a, const object_t *b)
+object_same_headers(chorus_mem_t *mem, const object_t *a, const object_t *b)
 {
     size_t  i;
 
@@ -219,7 +233,7 @@ object_same_headers(const object_t *a, const object_t *b)
     }
 
     for (i = 0; i < a->nkept; i++) {
-        if (object_compare_headers(&a->kept[i], &b->kept[i]) != 0) {
+        if (!object_same_header(mem, &a->kept[i], &b->kept[i])) {
             return false;
         }
     }

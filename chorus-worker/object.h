@@ -48,7 +48,8 @@ bool object_read(object_t *object, chorus_mem_t *mem,
 
 /* Same bytes by all that can be seen: size and ETag. */
 bool object_same_content(const object_t *a, const object_t *b);
-bool object_same_headers(const object_t *a, const object_t *b);
+bool object_same_headers(chorus_mem_t *mem, const object_t *a,
+    const object_t *b);
 
 /* An entity tag that is the MD5 of the content. */
 bool object_etag_is_md5(chorus_str_t etag, unsigned char md5[CHORUS_MD5_LEN]);
