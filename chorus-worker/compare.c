@@ -62,13 +62,28 @@ compare_same_class(const work_t *work, const object_t *ours,
 }
 
 
+/* Answers metadata beyond ASCII as encoded words, whatever it got. */
+
+static bool
+compare_encodes(const chorus_storage_t *storage)
+{
+    return storage->provider == CHORUS_PROVIDER_AWS
+           || storage->provider == CHORUS_PROVIDER_MINIO;
+}
+
+
 /* What only a new write of the object can change. */
 
 static bool
 compare_same_headers(const work_t *work, const object_t *ours,
     const object_t *theirs)
 {
-    return object_same_headers(work->mem, ours, theirs)
+    bool  is_by_meaning;
+
+    is_by_meaning = compare_encodes(work->main)
+                    || compare_encodes(work->follower);
+
+    return object_same_headers(work->mem, ours, theirs, is_by_meaning)
            && compare_same_class(work, ours, theirs)
            && checksum_same(work, &ours->checksum, &theirs->checksum);
 }

@@ -210,21 +210,20 @@ object_same_content(const object_t *a, const object_t *b)
 }
 
 
-/* Metadata beyond ASCII may be answered in two ways. */
-
 static bool
 object_same_header(chorus_mem_t *mem, const chorus_header_t *a,
-    const chorus_header_t *b)
+    const chorus_header_t *b, bool is_by_meaning)
 {
     return object_compare_headers(a, b) == 0
-           || (object_compare_names(a->name, b->name) == 0
+           || (is_by_meaning && object_compare_names(a->name, b->name) == 0
                && chorus_str_eq(chorus_rfc2047_decode(mem, a->value),
                                 chorus_rfc2047_decode(mem, b->value)));
 }
 
 
 bool
-object_same_headers(chorus_mem_t *mem, const object_t *a, const object_t *b)
+object_same_headers(chorus_mem_t *mem, const object_t *a, const object_t *b,
+    bool is_by_meaning)
 {
     size_t  i;
 
@@ -233,7 +232,9 @@ object_same_headers(chorus_mem_t *mem, const object_t *a, const object_t *b)
     }
 
     for (i = 0; i < a->nkept; i++) {
-        if (!object_same_header(mem, &a->kept[i], &b->kept[i])) {
+        if (!object_same_header(mem, &a->kept[i], &b->kept[i],
+                                is_by_meaning))
+        {
             return false;
         }
     }

@@ -48,8 +48,10 @@ bool object_read(object_t *object, chorus_mem_t *mem,
 
 /* Same bytes by all that can be seen: size and ETag. */
 bool object_same_content(const object_t *a, const object_t *b);
+/* By meaning: whether metadata beyond ASCII is answered as it is or as encoded
+ * words makes no difference. */
 bool object_same_headers(chorus_mem_t *mem, const object_t *a,
-    const object_t *b);
+    const object_t *b, bool is_by_meaning);
 
 /* An entity tag that is the MD5 of the content. */
 bool object_etag_is_md5(chorus_str_t etag, unsigned char md5[CHORUS_MD5_LEN]);

@@ -6,6 +6,7 @@ loses the connection, before or after the store has done what it was asked.
 """
 
 import http.client
+import os
 import random
 import socket
 import threading
@@ -41,7 +42,7 @@ class Fault:
     applied: bool = False               # the store gets the request first
     drop: bool = False                  # the connection, without an answer
     truncate: Optional[int] = None      # the answer's body after so many bytes
-    damage: bool = False                # one bit of the answer's body
+    damage: bool = False                # some bytes of the answer's body
     hang: bool = False                  # no answer until the fault is cleared
     chance: float = 1.0                 # of each request to be hit
     delay: float = 0        # seconds before the store gets it, dropped or not
@@ -227,7 +228,7 @@ class FaultServer:
                     return False
                 continue
             if fault and fault.damage and not damaged:
-                block, damaged = bytes([block[0] ^ 1]) + block[1:], True
+                block, damaged = os.urandom(len(block[:8])) + block[8:], True
             client.sendall(block)
             self.sent_bytes += len(block)
             if fault and fault.bytes_per_second and self.fault is fault:
