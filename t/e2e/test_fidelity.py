@@ -319,7 +319,7 @@ def classes(the_stack):
     ({"COLD": "STANDARD", "*": "DEEP"}, "STANDARD"), (None, "STANDARD"),
 ], ids=["named", "others", "standard", "not-mapped"])
 def test_storage_class(stack, bucket, classes, kind, rules, there):
-    """As the rules say; a class that the follower does not have is left out."""
+    """As the rules say; one that the follower does not have is left out."""
     ignore = {"x-amz-storage-class"}
     stack.use_worker(follower_more={"storage_classes": rules} if rules
                      else None)
