@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "acl.h"
 #include "checksum.h"
 #include "compare.h"
 #include "lock.h"
@@ -8,28 +9,29 @@
 #include "tags.h"
 
 
-/* A HEAD has no body, so its 404 only says "not equal", never "deleted". */
+/* A HEAD has no body, so its 404 only says "not equal", never "deleted"; so
+ * does the 403 of a follower that may be written but not read. */
 
 static work_rc_t
-compare_head(work_t *work, failure_side_t side, object_t *object,
-    bool *is_there)
+compare_head(work_t *work, object_t *object, bool *is_there)
 {
     s3_request_t          head;
     const s3_response_t  *response;
 
-    head = work_request(work, side, "HEAD", NULL);
+    head = work_request(work, FAILURE_SIDE_FOLLOWER, "HEAD", NULL);
     head.headers = &checksum_ask;
     head.nheaders = checksum_is_kept(work) ? 1 : 0;
     response = s3_client_call(work->client, S3_LANE_SIDE, &head);
 
     *is_there = false;
 
-    if (s3_response_is(response, 404)) {
+    if (s3_response_is(response, 404) || s3_response_is(response, 403)) {
         return WORK_DONE;
     }
 
     if (!s3_response_is(response, 200)) {
-        return work_fail(work, side, "HEAD object", response);
+        return work_fail(work, FAILURE_SIDE_FOLLOWER, "HEAD object",
+                         response);
     }
 
     *is_there = object_read(object, work->mem, response);
@@ -89,38 +91,6 @@ compare_same_headers(const work_t *work, const object_t *ours,
 }
 
 
-work_rc_t
-compare_heads(work_t *work, bool *is_equal)
-{
-    bool      is_there;
-    object_t  ours, theirs;
-
-    *is_equal = false;
-
-    if (compare_head(work, FAILURE_SIDE_MAIN, &ours, &is_there)
-        != WORK_DONE)
-    {
-        return WORK_FAILED;
-    }
-
-    if (!is_there) {
-        return WORK_DONE;
-    }
-
-    if (compare_head(work, FAILURE_SIDE_FOLLOWER, &theirs, &is_there)
-        != WORK_DONE)
-    {
-        return WORK_FAILED;
-    }
-
-    *is_equal = is_there && object_same_content(&ours, &theirs)
-                && compare_same_headers(work, &ours, &theirs)
-                && lock_same(&ours.lock, &theirs.lock);
-
-    return WORK_DONE;
-}
-
-
 static work_rc_t
 compare_fix_tags(work_t *work, const chorus_tagging_t *tags,
     task_outcome_t *outcome)
@@ -146,11 +116,45 @@ compare_fix_tags(work_t *work, const chorus_tagging_t *tags,
 }
 
 
+static work_rc_t
+compare_fix_lock(work_t *work, const object_lock_t *ours,
+    const object_lock_t *theirs, task_outcome_t *outcome)
+{
+    if (lock_same(ours, theirs)) {
+        return WORK_DONE;
+    }
+
+    *outcome = TASK_SYNCED;
+
+    return lock_put(work, ours, theirs);
+}
+
+
+static work_rc_t
+compare_fix_acl(work_t *work, task_outcome_t *outcome)
+{
+    bool          is_changed;
+    s3_request_t  subject;
+
+    subject = work_request(work, FAILURE_SIDE_FOLLOWER, "GET", NULL);
+
+    if (acl_make_equal(work, &subject, &is_changed) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (is_changed) {
+        *outcome = TASK_SYNCED;
+    }
+
+    return WORK_DONE;
+}
+
+
 /* The content is equal, and so are the headers by now. */
 
 static work_rc_t
 compare_fix_rest(work_t *work, const object_t *object, const object_t *theirs,
-    const chorus_tagging_t *tags, task_outcome_t *outcome)
+    const chorus_tagging_t *tags, bool is_copied, task_outcome_t *outcome)
 {
     if ((tags->ntags != 0 || theirs->ntags != 0)
         && compare_fix_tags(work, tags, outcome) != WORK_DONE)
@@ -158,13 +162,13 @@ compare_fix_rest(work_t *work, const object_t *object, const object_t *theirs,
         return WORK_FAILED;
     }
 
-    if (lock_same(&object->lock, &theirs->lock)) {
-        return WORK_DONE;
+    if (compare_fix_lock(work, &object->lock, &theirs->lock, outcome)
+        != WORK_DONE)
+    {
+        return WORK_FAILED;
     }
 
-    *outcome = TASK_SYNCED;
-
-    return lock_put(work, &object->lock, &theirs->lock);
+    return is_copied ? acl_finish(work) : compare_fix_acl(work, outcome);
 }
 
 
@@ -172,14 +176,12 @@ work_rc_t
 compare_large(work_t *work, const object_t *object,
     const chorus_tagging_t *tags, task_outcome_t *outcome, bool *is_equal)
 {
-    bool      is_there;
+    bool      is_there, is_copied;
     object_t  theirs;
 
     *is_equal = false;
 
-    if (compare_head(work, FAILURE_SIDE_FOLLOWER, &theirs, &is_there)
-        != WORK_DONE)
-    {
+    if (compare_head(work, &theirs, &is_there) != WORK_DONE) {
         return WORK_FAILED;
     }
 
@@ -189,8 +191,9 @@ compare_large(work_t *work, const object_t *object,
 
     *outcome = TASK_EQUAL;
     *is_equal = compare_same_headers(work, object, &theirs);
+    is_copied = !*is_equal;
 
-    if (!*is_equal) {
+    if (is_copied) {
         *outcome = TASK_SYNCED;
         memset(&theirs.lock, 0, sizeof(object_lock_t));
         if (self_copy(work, object, tags, is_equal) != WORK_DONE) {
@@ -198,6 +201,7 @@ compare_large(work_t *work, const object_t *object,
         }
     }
 
-    return *is_equal ? compare_fix_rest(work, object, &theirs, tags, outcome)
-                     : WORK_DONE;
+    return !*is_equal ? WORK_DONE
+                      : compare_fix_rest(work, object, &theirs, tags,
+                                         is_copied, outcome);
 }

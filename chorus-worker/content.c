@@ -1,13 +1,15 @@
 /*
- * A small object costs two requests.  Of a large one the follower is asked
- * first, while main's GET is held.
+ * A small object costs two requests and a third for its ACL.  Of others, see
+ * content_is_compared(), the follower is asked first, while main's GET is held.
  */
 
 #include <string.h>
 
+#include "acl.h"
 #include "checksum.h"
 #include "compare.h"
 #include "content.h"
+#include "filter.h"
 #include "lock.h"
 #include "multipart.h"
 #include "optional.h"
@@ -44,6 +46,12 @@ content_refused(work_t *work, const s3_response_t *answer)
     bool  is_missing;
 
     if (answer == NULL) {
+        return WORK_FAILED;
+    }
+
+    /* first, since the ACL is not lost by that but put afterwards */
+    if (acl_is_to_blame(work, answer)) {
+        work->failure.kind = FAILURE_AGAIN;
         return WORK_FAILED;
     }
 
@@ -206,13 +214,31 @@ content_tags(work_t *work, const object_t *object, chorus_tagging_t *tags)
 
 
 /* Worth asking the follower what it has: content is much, or takes many
- * requests, or would make one more version of what cannot be deleted. */
+ * requests, or would make one more version of what cannot be deleted, or may
+ * be there since the last attempt. */
 
 static bool
-content_is_compared(const object_t *object)
+content_is_compared(const work_t *work, const object_t *object)
 {
     return object->size > CONTENT_LARGE || object->nparts != 0
-           || lock_is_set(&object->lock);
+           || lock_is_set(&object->lock) || work->task->attempts != 0;
+}
+
+
+/* What the object has beside its bytes and headers. */
+
+static work_rc_t
+content_besides(work_t *work, const object_t *object, chorus_tagging_t *tags)
+{
+    s3_request_t  subject;
+
+    if (content_tags(work, object, tags) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    subject = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+
+    return acl_read(work, &subject);
 }
 
 
@@ -224,6 +250,7 @@ content_copy(work_t *work, const s3_response_t *source,
 {
     bool              is_equal;
     object_t          object;
+    work_rc_t         rc;
     chorus_tagging_t  tags;
 
     if (!object_read(&object, work->mem, source)) {
@@ -235,18 +262,23 @@ content_copy(work_t *work, const s3_response_t *source,
     if (object.nparts != 0) {
         transfer_close(work);
 
-    } else if (content_is_compared(&object)) {
+    } else if (content_is_compared(work, &object)) {
         work->stream->is_held = true;
 
     } else {
         transfer_fill(work, source);
     }
 
-    if (content_tags(work, &object, &tags) != WORK_DONE) {
+    if (content_besides(work, &object, &tags) != WORK_DONE) {
         return WORK_FAILED;
     }
 
-    if (content_is_compared(&object)) {
+    if (!filter_takes_tags(work, &tags)) {
+        *outcome = TASK_EQUAL;
+        return WORK_DONE;
+    }
+
+    if (content_is_compared(work, &object)) {
         if (compare_large(work, &object, &tags, outcome, &is_equal)
             != WORK_DONE)
         {
@@ -261,8 +293,10 @@ content_copy(work_t *work, const s3_response_t *source,
     *outcome = TASK_SYNCED;
     work->stream->is_held = false;
 
-    return object.nparts != 0 ? multipart_copy(work, &object, &tags)
-                              : content_put(work, source, &object, &tags);
+    rc = object.nparts != 0 ? multipart_copy(work, &object, &tags)
+                            : content_put(work, source, &object, &tags);
+
+    return rc == WORK_DONE ? acl_finish(work) : rc;
 }
 
 

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "acl.h"
 #include "chorus_rfc2047.h"
 #include "headers.h"
 #include "optional.h"
@@ -102,6 +103,8 @@ headers_of_object(work_t *work, headers_t *headers, const object_t *object,
     if (class.len != 0 && optional_send(work, OPTIONAL_CLASS)) {
         headers_add(headers, "x-amz-storage-class", class);
     }
+
+    acl_add_header(work, headers);
 
     return headers_add_tags(work, headers, tags);
 }

@@ -100,14 +100,17 @@ lock_add_headers(work_t *work, headers_t *headers,
 }
 
 
-bool
-lock_is_on_bucket(work_t *work, failure_side_t side, bool *is_missing)
+/* Whether objects of the follower's bucket may be locked; false in doubt. */
+
+static bool
+lock_is_on_bucket(work_t *work, bool *is_missing)
 {
     chorus_str_t          enabled;
     s3_request_t          get;
     const s3_response_t  *answer;
 
-    get = work_bucket_request(work, side, "GET", "object-lock");
+    get = work_bucket_request(work, FAILURE_SIDE_FOLLOWER, "GET",
+                              "object-lock");
     answer = s3_client_call(work->client, S3_LANE_SIDE, &get);
 
     *is_missing = s3_response_has_code(answer, "NoSuchBucket");
@@ -126,7 +129,7 @@ lock_is_on_bucket(work_t *work, failure_side_t side, bool *is_missing)
 void
 lock_ask_follower(work_t *work, bool *is_missing)
 {
-    if (lock_is_on_bucket(work, FAILURE_SIDE_FOLLOWER, is_missing)
+    if (lock_is_on_bucket(work, is_missing)
         || work->task->attempts == 0)
     {
         /* not to blame, or not yet */

@@ -22,9 +22,6 @@ bool lock_same(const object_lock_t *a, const object_lock_t *b);
 void lock_add_headers(work_t *work, headers_t *headers,
     const object_lock_t *lock);
 
-/* Whether objects of the bucket may be locked; false in doubt. */
-bool lock_is_on_bucket(work_t *work, failure_side_t side, bool *is_missing);
-
 /* A write with a lock was an InvalidRequest: the bucket may have no lock, or
  * (MinIO) not be there, or be just in the making, which a second attempt
  * tells. */

@@ -2,26 +2,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acl.h"
 #include "chorus_s3_request.h"
 #include "clock.h"
-#include "compare.h"
 #include "content.h"
+#include "filter.h"
 #include "health.h"
 #include "reconcile.h"
 #include "tags.h"
 
-/* A key that keeps changing under us is given back between two tries. */
-#define RECONCILE_TRIES  4
+/* A key that keeps changing under us is given back between two tries.  Others
+ * need as many as there are things that a follower may refuse one by one. */
+#define RECONCILE_TRIES  6
 
-
-/*
- * Only tags changed.  That the content is the same was settled when it was
- * last synced; if either side has no such object, or the follower's is not
- * there yet, everything is looked at.
- */
 
 static work_rc_t
-reconcile_tags(work_t *work, task_outcome_t *outcome)
+reconcile_tags(work_t *work)
 {
     s3_request_t      ours, theirs;
     chorus_tagging_t  tags;
@@ -29,10 +25,55 @@ reconcile_tags(work_t *work, task_outcome_t *outcome)
     ours = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
     theirs = work_request(work, FAILURE_SIDE_FOLLOWER, "GET", NULL);
 
-    if (tags_get(work, FAILURE_SIDE_MAIN, &ours, &tags) == WORK_DONE
-        && tags_put(work, &theirs, &tags) == WORK_DONE)
+    return tags_get(work, FAILURE_SIDE_MAIN, &ours, &tags) == WORK_DONE
+           ? tags_put(work, &theirs, &tags) : WORK_FAILED;
+}
+
+
+static work_rc_t
+reconcile_acl(work_t *work, task_outcome_t *outcome)
+{
+    bool          is_changed;
+    s3_request_t  ours, theirs;
+
+    ours = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+    theirs = work_request(work, FAILURE_SIDE_FOLLOWER, "GET", NULL);
+
+    if (acl_read(work, &ours) != WORK_DONE
+        || acl_make_equal(work, &theirs, &is_changed) != WORK_DONE)
     {
-        *outcome = TASK_SYNCED;
+        return WORK_FAILED;
+    }
+
+    *outcome = is_changed ? TASK_SYNCED : TASK_EQUAL;
+
+    return WORK_DONE;
+}
+
+
+/*
+ * Only tags or the ACL changed.  That the content is the same was settled when
+ * it was last synced; if either side has no such object, or the follower's is
+ * not there yet, everything is looked at.
+ */
+
+static work_rc_t
+reconcile_besides(work_t *work, task_outcome_t *outcome)
+{
+    bool      has_tags;
+    unsigned  facets;
+
+    facets = work->task->facets;
+    has_tags = (facets & CHORUS_FACET_TAGS) != 0;
+
+    if ((!has_tags || reconcile_tags(work) == WORK_DONE)
+        && (!(facets & CHORUS_FACET_ACL)
+            || reconcile_acl(work, outcome) == WORK_DONE))
+    {
+        if (has_tags) {
+            *outcome = TASK_SYNCED;
+        }
+
         return WORK_DONE;
     }
 
@@ -46,47 +87,24 @@ reconcile_tags(work_t *work, task_outcome_t *outcome)
 }
 
 
-/*
- * Only the ACL changed.  ACLs are not replicated yet: what can be said is
- * whether the object is there and equal otherwise.
- */
-
-static work_rc_t
-reconcile_acl(work_t *work, task_outcome_t *outcome)
+work_rc_t
+reconcile_object(work_t *work, task_outcome_t *outcome)
 {
-    bool  is_equal;
+    bool      is_narrow;
+    unsigned  facets;
 
-    if (compare_heads(work, &is_equal) != WORK_DONE) {
-        return WORK_FAILED;
-    }
-
-    if (is_equal) {
+    if (!filter_takes_key(work)) {
         *outcome = TASK_EQUAL;
         return WORK_DONE;
     }
 
-    return content_sync(work, outcome);
-}
+    /* new tags may let in what has not been copied before */
+    facets = filter_asks_tags(work) ? CHORUS_FACET_ALL : work->task->facets;
+    is_narrow = (facets & CHORUS_FACET_CONTENT) == 0
+                && (facets & (CHORUS_FACET_TAGS | CHORUS_FACET_ACL)) != 0;
 
-
-work_rc_t
-reconcile_object(work_t *work, task_outcome_t *outcome)
-{
-    unsigned  facets;
-
-    facets = work->task->facets;
-
-    if (facets == CHORUS_FACET_ACL) {
-        return reconcile_acl(work, outcome);
-    }
-
-    if (facets == CHORUS_FACET_TAGS
-        || facets == (CHORUS_FACET_TAGS | CHORUS_FACET_ACL))
-    {
-        return reconcile_tags(work, outcome);
-    }
-
-    return content_sync(work, outcome);
+    return is_narrow ? reconcile_besides(work, outcome)
+                     : content_sync(work, outcome);
 }
 
 

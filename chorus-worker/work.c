@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chorus_policy.h"
 #include "work.h"
 
 
@@ -14,6 +15,21 @@ work_misconfigured(work_t *work, const char *code, const char *what,
                 name.data);
 
     return WORK_FAILED;
+}
+
+
+/* Two buckets would write into one: the rule that names its bucket does. */
+
+static work_rc_t
+work_check_target(work_t *work)
+{
+    chorus_str_t  rival;
+
+    rival = chorus_policy_rival(work->config, &work->task->parts);
+
+    return rival.data == NULL ? WORK_DONE
+           : work_misconfigured(work, "TargetTaken", "the bucket on the "
+                                "follower is that of another bucket", rival);
 }
 
 
@@ -37,7 +53,7 @@ work_resolve_credentials(work_t *work)
                                   "the follower has no user", user);
     }
 
-    return WORK_DONE;
+    return work_check_target(work);
 }
 
 

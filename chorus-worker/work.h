@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "chorus_acl.h"
 #include "chorus_config.h"
 #include "failure.h"
 #include "log.h"
@@ -15,6 +16,14 @@
 #include "stream.h"
 #include "task.h"
 
+
+/* Main's ACL of the key or bucket, see acl.h. */
+typedef struct {
+    bool          is_known;     /* it is to be made equal on the follower */
+    chorus_acl_t  ours;         /* in main's ids */
+    chorus_str_t  canned;       /* its name for x-amz-acl, or null */
+    failure_t     refused;      /* why main did not tell it, or NONE */
+} work_acl_t;
 
 typedef struct {
     s3_client_t                *client;
@@ -33,10 +42,12 @@ typedef struct {
 
     failure_t                   failure;
     uint64_t                    bytes;      /* written to the follower */
+    work_acl_t                  acl;
 
     /* learned in one attempt for the next on the same task */
     unsigned                    sent_along; /* OPTIONAL_* */
     unsigned                    left_out;   /* OPTIONAL_* */
+    bool                        is_acl_apart;   /* not on a PUT of content */
     bool                        has_seen_md5;
     unsigned char               seen_md5[CHORUS_MD5_LEN];
     chorus_str_t                seen_etag;

@@ -62,7 +62,6 @@ class FaultServer:
         self.random = random.Random()
         self.fault = None
         self.cleared = threading.Event()
-        self.late = set()           # targets of what it got too late
         self.passed = 0             # requests the store got
         self.sent_bytes = 0         # of answers' bodies
         self.got_bytes = 0          # of requests' bodies
@@ -87,7 +86,6 @@ class FaultServer:
 
     def reset(self):
         self.clear()
-        self.late = set()
         self.passed = self.sent_bytes = self.got_bytes = 0
 
     def close(self):
@@ -163,7 +161,6 @@ class FaultServer:
             # the store gets it although the client may be gone by then
             body = read_exactly(reader, length)
             if fault.drop:
-                self.late.add(target)
                 shut(client)
             time.sleep(fault.delay)
             with self.upstream(lines, [body]) as up:
