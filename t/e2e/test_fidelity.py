@@ -285,6 +285,25 @@ def test_object_lock(stack, locked_bucket, kind):
     assert stack.failed_attempts(bucket) == 0
 
 
+def test_a_lock_is_not_lost_where_the_acl_is_refused(stack, locked_bucket):
+    bucket = locked_bucket
+    stack.use_worker(follower=stack.faulty_follower.url)
+    stack.faulty_follower.reset()
+    f = stack.faulty_follower.inject(
+        when=lambda m, t: m == "PUT" and t.endswith("/k"),
+        head=lambda lines: b"x-amz-acl:" in b"".join(lines).lower(),
+        answer=(501, b"<?xml version='1.0'?><Error><Code>NotImplemented"
+                     b"</Code></Error>", "application/xml"))
+    write(stack, bucket, "k", b"x", {
+        "x-amz-acl": "public-read", "x-amz-object-lock-mode": "GOVERNANCE",
+        "x-amz-object-lock-retain-until-date": in_days(2)})
+    stack.wait_equal(bucket, 30, ignore={"x-amz-version-id"})
+    stack.wait_idle(bucket)
+    assert f.hits == 1
+    assert lock_of(stack.follower, bucket)[0] == "GOVERNANCE"
+    assert stack.failed_attempts(bucket) == 0
+
+
 def test_object_lock_without_one_on_the_follower(stack, locked_bucket):
     """Everything else is kept, and nothing waits."""
     bucket = locked_bucket
