@@ -162,11 +162,14 @@ def test_damaged_bytes_are_read_again(stack, bucket):
 
 def test_a_follower_that_stored_something_else_is_written_again(stack,
                                                                 bucket):
+    stack.wait_idle(bucket)
     stack.stop_workers()
     stack.wire().put(bucket, "k", os.urandom(5000))
+    # which the next attempt sees
+    stack.follower.s3.put_object(Bucket=bucket, Key="k", Body=b"else")
     f = stack.faulty_follower.inject(
         when=lambda method, target: method == "PUT"
-        and target.endswith("/k"), times=2, applied=True,
+        and target.endswith("/k"), times=2,
         answer=(200, b"", "text/plain", f'ETag: "{"0" * 32}"'))
     stack.use_worker(follower=stack.faulty_follower.url)
     wait_until(lambda: f.hits == 2, 20, "it does so twice")
