@@ -148,16 +148,22 @@ acl_add_header(work_t *work, headers_t *headers)
 bool
 acl_is_to_blame(work_t *work, const s3_response_t *answer)
 {
+    bool  is_absent;
+
     if (!acl_is_in_header(work)) {
         return false;
     }
 
-    if (acl_is_absent_answer(answer)) {
+    is_absent = acl_is_absent_answer(answer);
+
+    /* what was sent along with it may as well be what is not implemented */
+    if (is_absent && work->sent_along == 0) {
         acl_note_absent(work, FAILURE_SIDE_FOLLOWER);
         return true;
     }
 
-    if (s3_response_has_code(answer, "AccessDenied")
+    if (is_absent
+        || s3_response_has_code(answer, "AccessDenied")
         || s3_response_has_code(answer, "InvalidArgument")
         || s3_response_has_code(answer, "InvalidRequest"))
     {

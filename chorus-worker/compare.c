@@ -1,10 +1,12 @@
-#include "acl.h"
-#include "compare.h"
-#include "headers.h"
-#include "tags.h"
+#include <string.h>
 
-/* S3 copies no more at once */
-#define COMPARE_COPY_MAX  (5ull * 1024 * 1024 * 1024)
+#include "acl.h"
+#include "checksum.h"
+#include "compare.h"
+#include "lock.h"
+#include "optional.h"
+#include "self_copy.h"
+#include "tags.h"
 
 
 /* A HEAD has no body, so its 404 only says "not equal", never "deleted"; so
@@ -17,6 +19,8 @@ compare_head(work_t *work, object_t *object, bool *is_there)
     const s3_response_t  *response;
 
     head = work_request(work, FAILURE_SIDE_FOLLOWER, "HEAD", NULL);
+    head.headers = &checksum_ask;
+    head.nheaders = checksum_is_kept(work) ? 1 : 0;
     response = s3_client_call(work->client, S3_LANE_SIDE, &head);
 
     *is_there = false;
@@ -36,63 +40,54 @@ compare_head(work_t *work, object_t *object, bool *is_there)
 }
 
 
-static chorus_str_t
-compare_copy_source(work_t *work)
+/* An answer that names no class is of STANDARD; storages of one kind also name
+ * it in the same cases. */
+
+static bool
+compare_same_class(const work_t *work, const object_t *ours,
+    const object_t *theirs)
 {
-    chorus_buf_t  buf;
+    chorus_str_t  wanted, has;
 
-    buf = chorus_buf(work->mem, work->task->key.len + 128);
-    chorus_buf_char(&buf, '/');
-    chorus_uri_encode(&buf, work->target, false);
-    chorus_buf_char(&buf, '/');
-    chorus_uri_encode(&buf, work->task->key, true);
+    wanted = chorus_storage_class(work->follower, ours->storage_class);
+    has = theirs->storage_class;
 
-    return chorus_buf_str(&buf);
+    if (work->main->provider != work->follower->provider
+        || work->follower->nclasses != 0)
+    {
+        wanted = wanted.len != 0 ? wanted : chorus_str("STANDARD");
+        has = has.len != 0 ? has : chorus_str("STANDARD");
+    }
+
+    return optional_is_left_out(work, OPTIONAL_CLASS)
+           || chorus_str_eq(wanted, has);
 }
 
 
-/*
- * The same content with other headers is a copy of the follower's object onto
- * itself.  A copy may change a multipart ETag, and a storage may refuse it:
- * anything but the right ETag falls back to sending the content.
- */
+/* Answers metadata beyond ASCII as encoded words, whatever it got. */
 
-static work_rc_t
-compare_copy_headers(work_t *work, const object_t *object,
-    const chorus_tagging_t *tags, bool *is_copied)
+static bool
+compare_encodes(const chorus_storage_t *storage)
 {
-    headers_t             headers;
-    chorus_str_t          etag;
-    s3_request_t          copy;
-    const s3_response_t  *answer;
+    return storage->provider == CHORUS_PROVIDER_AWS
+           || storage->provider == CHORUS_PROVIDER_MINIO;
+}
 
-    if (headers_of_object(work, &headers, object, tags) != WORK_DONE) {
-        return WORK_FAILED;
-    }
 
-    headers_add(&headers, "x-amz-copy-source", compare_copy_source(work));
-    headers_add(&headers, "x-amz-copy-source-if-match", object->etag);
-    headers_add(&headers, "x-amz-metadata-directive", chorus_str("REPLACE"));
-    headers_add(&headers, "x-amz-tagging-directive", chorus_str("REPLACE"));
+/* What only a new write of the object can change. */
 
-    copy = work_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
-    copy.headers = headers.list;
-    copy.nheaders = headers.n;
+static bool
+compare_same_headers(const work_t *work, const object_t *ours,
+    const object_t *theirs)
+{
+    bool  is_by_meaning;
 
-    answer = s3_client_call(work->client, S3_LANE_SIDE, &copy);
+    is_by_meaning = compare_encodes(work->main)
+                    || compare_encodes(work->follower);
 
-    if (!s3_response_is_success(answer)) {
-        return WORK_DONE;
-    }
-
-    etag = chorus_xml_text(work->mem, chorus_buf_str(&answer->body), "ETag");
-    if (etag.len > 2 && etag.data[0] == '"') {
-        etag = (chorus_str_t) { etag.data + 1, etag.len - 2 };
-    }
-
-    *is_copied = chorus_str_eq(etag, object->etag);
-
-    return WORK_DONE;
+    return object_same_headers(work->mem, ours, theirs, is_by_meaning)
+           && compare_same_class(work, ours, theirs)
+           && checksum_same(work, &ours->checksum, &theirs->checksum);
 }
 
 
@@ -122,6 +117,20 @@ compare_fix_tags(work_t *work, const chorus_tagging_t *tags,
 
 
 static work_rc_t
+compare_fix_lock(work_t *work, const object_lock_t *ours,
+    const object_lock_t *theirs, task_outcome_t *outcome)
+{
+    if (lock_same(ours, theirs)) {
+        return WORK_DONE;
+    }
+
+    *outcome = TASK_SYNCED;
+
+    return lock_put(work, ours, theirs);
+}
+
+
+static work_rc_t
 compare_fix_acl(work_t *work, task_outcome_t *outcome)
 {
     bool          is_changed;
@@ -144,11 +153,17 @@ compare_fix_acl(work_t *work, task_outcome_t *outcome)
 /* The content is equal, and so are the headers by now. */
 
 static work_rc_t
-compare_fix_rest(work_t *work, const object_t *theirs,
+compare_fix_rest(work_t *work, const object_t *object, const object_t *theirs,
     const chorus_tagging_t *tags, bool is_copied, task_outcome_t *outcome)
 {
     if ((tags->ntags != 0 || theirs->ntags != 0)
         && compare_fix_tags(work, tags, outcome) != WORK_DONE)
+    {
+        return WORK_FAILED;
+    }
+
+    if (compare_fix_lock(work, &object->lock, &theirs->lock, outcome)
+        != WORK_DONE)
     {
         return WORK_FAILED;
     }
@@ -175,18 +190,18 @@ compare_large(work_t *work, const object_t *object,
     }
 
     *outcome = TASK_EQUAL;
-    *is_equal = object_same_headers(object, &theirs);
+    *is_equal = compare_same_headers(work, object, &theirs);
     is_copied = !*is_equal;
 
-    if (is_copied && object->nparts == 0 && object->size < COMPARE_COPY_MAX)
-    {
+    if (is_copied) {
         *outcome = TASK_SYNCED;
-        if (compare_copy_headers(work, object, tags, is_equal) != WORK_DONE) {
+        memset(&theirs.lock, 0, sizeof(object_lock_t));
+        if (self_copy(work, object, tags, is_equal) != WORK_DONE) {
             return WORK_FAILED;
         }
     }
 
     return !*is_equal ? WORK_DONE
-                      : compare_fix_rest(work, &theirs, tags, is_copied,
-                                         outcome);
+                      : compare_fix_rest(work, object, &theirs, tags,
+                                         is_copied, outcome);
 }

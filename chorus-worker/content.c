@@ -1,16 +1,18 @@
 /*
- * A small object costs two requests and a third for its ACL.  Of a large one,
- * and of one that failed before, the follower is asked first, while main's GET
- * waits with a full ring.
+ * A small object costs two requests and a third for its ACL.  Of others, see
+ * content_is_compared(), the follower is asked first, while main's GET is held.
  */
 
 #include <string.h>
 
 #include "acl.h"
+#include "checksum.h"
 #include "compare.h"
 #include "content.h"
 #include "filter.h"
+#include "lock.h"
 #include "multipart.h"
+#include "optional.h"
 #include "reconcile.h"
 #include "tags.h"
 #include "transfer.h"
@@ -41,24 +43,33 @@ content_delete(work_t *work, task_outcome_t *outcome)
 work_rc_t
 content_refused(work_t *work, const s3_response_t *answer)
 {
+    bool  is_missing;
+
     if (answer == NULL) {
         return WORK_FAILED;
     }
 
-    if (s3_response_has_code(answer, "NoSuchBucket")) {
+    /* first, since the ACL is not lost by that but put afterwards */
+    if (acl_is_to_blame(work, answer)) {
+        work->failure.kind = FAILURE_AGAIN;
+        return WORK_FAILED;
+    }
+
+    /* from here on the answer may be gone: its code is in the failure */
+    is_missing = strcmp(work->failure.code, "NoSuchBucket") == 0;
+
+    if ((work->sent_along & OPTIONAL_LOCK)
+        && strcmp(work->failure.code, "InvalidRequest") == 0)
+    {
+        lock_ask_follower(work, &is_missing);
+    }
+
+    if (is_missing) {
         if (reconcile_bucket_create(work) == WORK_DONE) {
             work->failure.kind = FAILURE_AGAIN;
         }
 
-    } else if (s3_response_has_code(answer, "InvalidStorageClass")
-               && !work->without_storage_class)
-    {
-        work_log(work, LOG_WARN, "the follower does not have the storage "
-                 "class, leaving it out");
-        work->without_storage_class = true;
-        work->failure.kind = FAILURE_AGAIN;
-
-    } else if (acl_is_to_blame(work, answer)) {
+    } else if (optional_is_to_blame(work)) {
         work->failure.kind = FAILURE_AGAIN;
     }
 
@@ -153,7 +164,10 @@ content_put(work_t *work, const s3_response_t *source, object_t *object,
         /* the follower verifies what it gets */
         headers_add(&headers, "Content-MD5",
                     chorus_base64(work->mem, md5.md5, CHORUS_MD5_LEN));
+        lock_add_headers(work, &headers, &object->lock);
     }
+
+    checksum_add(work, &headers, &object->checksum);
 
     put = work_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
     put.headers = headers.list;
@@ -168,6 +182,12 @@ content_put(work_t *work, const s3_response_t *source, object_t *object,
     work->bytes = object->size;
 
     if (content_verify(work, object, answer) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (!md5.is_known
+        && lock_put(work, &object->lock, &(object_lock_t) { 0 }) != WORK_DONE)
+    {
         return WORK_FAILED;
     }
 
@@ -190,6 +210,18 @@ content_tags(work_t *work, const object_t *object, chorus_tagging_t *tags)
     subject = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
 
     return tags_get(work, FAILURE_SIDE_MAIN, &subject, tags);
+}
+
+
+/* Worth asking the follower what it has: content is much, or takes many
+ * requests, or would make one more version of what cannot be deleted, or may
+ * be there since the last attempt. */
+
+static bool
+content_is_compared(const work_t *work, const object_t *object)
+{
+    return object->size > CONTENT_LARGE || object->nparts != 0
+           || lock_is_set(&object->lock) || work->task->attempts != 0;
 }
 
 
@@ -230,6 +262,9 @@ content_copy(work_t *work, const s3_response_t *source,
     if (object.nparts != 0) {
         transfer_close(work);
 
+    } else if (content_is_compared(work, &object)) {
+        work->stream->is_held = true;
+
     } else {
         transfer_fill(work, source);
     }
@@ -243,7 +278,7 @@ content_copy(work_t *work, const s3_response_t *source,
         return WORK_DONE;
     }
 
-    if (object.size > CONTENT_LARGE || work->task->attempts != 0) {
+    if (content_is_compared(work, &object)) {
         if (compare_large(work, &object, &tags, outcome, &is_equal)
             != WORK_DONE)
         {
@@ -256,6 +291,7 @@ content_copy(work_t *work, const s3_response_t *source,
     }
 
     *outcome = TASK_SYNCED;
+    work->stream->is_held = false;
 
     rc = object.nparts != 0 ? multipart_copy(work, &object, &tags)
                             : content_put(work, source, &object, &tags);
@@ -276,6 +312,8 @@ content_sync(work_t *work, task_outcome_t *outcome)
     }
 
     get = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+    get.headers = &checksum_ask;
+    get.nheaders = checksum_is_kept(work) ? 1 : 0;
     source = transfer_open(work, &get);
 
     if (s3_response_is_gone(source)) {

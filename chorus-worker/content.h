@@ -16,8 +16,8 @@
 /* GET main; 200: follower gets it, 404: follower loses it, else: doubt. */
 work_rc_t content_sync(work_t *work, task_outcome_t *outcome);
 
-/* What the follower's refusal of a write asks for: its bucket is made, the
- * storage class or the ACL is left out next time.  Changes work->failure
+/* What the follower's refusal of a write asks for: its bucket is made, or what
+ * it does not have, or the ACL, is left out next time.  Changes work->failure
  * accordingly; returns WORK_FAILED. */
 work_rc_t content_refused(work_t *work, const s3_response_t *answer);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chorus_s3_xml.h"
+#include "chorus_time.h"
 #include "clock.h"
 #include "failure.h"
 #include "log.h"
@@ -10,6 +11,8 @@
 #define FAILURE_BASE_MS           500
 #define FAILURE_SLOW_BASE_MS      5000
 #define FAILURE_TRANSPORT_CAP_MS  30000
+/* seconds; a storage may ask for more than the cap of our own pauses */
+#define FAILURE_RETRY_AFTER_MAX   3600
 
 
 typedef struct {
@@ -43,6 +46,9 @@ static const failure_row_t  failure_rows[] = {
 
     /* the clock has been corrected */
     { "RequestTimeTooSkewed",           FAILURE_AGAIN, FAILURE_AGAIN, false },
+
+    /* ours: the region of the bucket has been learned */
+    { "OtherRegion",                    FAILURE_AGAIN, FAILURE_AGAIN, false },
 
     /* something moved under our feet */
     { "PreconditionFailed",             FAILURE_AGAIN, FAILURE_SOON, false },
@@ -195,18 +201,34 @@ failure_from_code(failure_t *failure, chorus_str_t code)
 }
 
 
+/* Seconds or a date, which is one by the storage's own clock. */
+
 static unsigned
 failure_retry_after(const s3_response_t *response)
 {
-    uint64_t  seconds;
+    int64_t       then, now;
+    uint64_t      seconds;
+    chorus_str_t  value;
 
-    if (!chorus_str_to_u64(s3_response_header(response, "Retry-After"),
-                           &seconds))
-    {
-        return 0;
+    value = s3_response_header(response, "Retry-After");
+
+    if (!chorus_str_to_u64(value, &seconds)) {
+
+        if (!chorus_time_parse_http(value, &then)) {
+            return 0;
+        }
+
+        if (!chorus_time_parse_http(s3_response_header(response, "Date"),
+                                    &now))
+        {
+            now = clock_wall();
+        }
+
+        seconds = then > now ? (uint64_t) (then - now) : 0;
     }
 
-    return seconds > 86400 ? 86400 : (unsigned) seconds;
+    return seconds > FAILURE_RETRY_AFTER_MAX ? FAILURE_RETRY_AFTER_MAX
+                                             : (unsigned) seconds;
 }
 
 
@@ -289,11 +311,8 @@ failure_delay_ms(const failure_t *failure, uint64_t attempts,
     }
 
     delay = (int64_t) clock_dice((uint64_t) bound) + 1;
+    delay = delay < cap ? delay : cap;
     asked = (int64_t) failure->retry_after * 1000;
 
-    if (asked > delay) {
-        delay = asked + (int64_t) clock_dice(1000);
-    }
-
-    return delay < cap ? delay : cap;
+    return asked > delay ? asked + (int64_t) clock_dice(1000) : delay;
 }

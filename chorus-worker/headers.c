@@ -1,7 +1,9 @@
 #include <string.h>
 
 #include "acl.h"
+#include "chorus_rfc2047.h"
 #include "headers.h"
+#include "optional.h"
 
 
 void
@@ -42,12 +44,42 @@ headers_add_tags(work_t *work, headers_t *headers,
 }
 
 
+/* AWS takes bytes beyond ASCII for Latin-1 and answers something else. */
+
+static bool
+headers_encode(work_t *work, headers_t *headers)
+{
+    size_t            i;
+    chorus_header_t  *h;
+
+    if (work->follower->provider != CHORUS_PROVIDER_AWS) {
+        return true;
+    }
+
+    for (i = 0; i < headers->n; i++) {
+        h = &headers->list[i];
+
+        if (chorus_str_casestarts(h->name, chorus_str("x-amz-meta-"))) {
+            h->value = chorus_rfc2047_encode(work->mem, h->value);
+            if (h->value.data == NULL) {
+                return false;
+            }
+        }
+    }
+
+    return true;
+}
+
+
 work_rc_t
 headers_of_object(work_t *work, headers_t *headers, const object_t *object,
     const chorus_tagging_t *tags)
 {
+    chorus_str_t  class;
+
     headers->n = 0;
     headers->are_tags_left = false;
+    work->sent_along = 0;
 
     if (object->nkept > HEADERS_MAX) {
         failure_set(&work->failure, FAILURE_PARK, FAILURE_SIDE_MAIN,
@@ -62,8 +94,14 @@ headers_of_object(work_t *work, headers_t *headers, const object_t *object,
         headers->n = object->nkept;
     }
 
-    if (object->storage_class.len != 0 && !work->without_storage_class) {
-        headers_add(headers, "x-amz-storage-class", object->storage_class);
+    if (!headers_encode(work, headers)) {
+        return work_fail_here(work, "out of memory");
+    }
+
+    class = chorus_storage_class(work->follower, object->storage_class);
+
+    if (class.len != 0 && optional_send(work, OPTIONAL_CLASS)) {
+        headers_add(headers, "x-amz-storage-class", class);
     }
 
     acl_add_header(work, headers);

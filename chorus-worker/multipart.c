@@ -9,11 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "content.h"
 #include "headers.h"
 #include "layout.h"
 #include "leftovers.h"
+#include "lock.h"
 #include "multipart.h"
+#include "optional.h"
 #include "tags.h"
 #include "transfer.h"
 
@@ -34,6 +37,7 @@ typedef struct {
     unsigned                 nparts;
     unsigned                 number;        /* of the current part, from 1 */
     uint64_t                 offset;        /* of the current part */
+    object_checksum_t        checksum;      /* of the current part */
     bool                     is_sealed;     /* follower's ETags are no MD5 */
     chorus_digest_t         *parts;         /* over the MD5 of each part */
     chorus_buf_t             xml;
@@ -105,6 +109,10 @@ multipart_initiate(multipart_t *mp)
         return WORK_FAILED;
     }
 
+    if (mp->is_by_number) {
+        checksum_add_algorithm(mp->work, &headers, &mp->object->checksum);
+    }
+
     post = work_request(mp->work, FAILURE_SIDE_FOLLOWER, "POST", "uploads");
     post.headers = headers.list;
     post.nheaders = headers.n;
@@ -145,6 +153,16 @@ multipart_part_len(const multipart_t *mp)
 }
 
 
+/* Parts have checksums of their own, where their numbers are known. */
+
+static bool
+multipart_has_checksums(const multipart_t *mp)
+{
+    return mp->is_by_number && mp->object->checksum.value.len != 0
+           && !optional_is_left_out(mp->work, OPTIONAL_CHECKSUM);
+}
+
+
 /* Begins to read the current part; NULL when main does not give it. */
 
 static const s3_response_t *
@@ -168,13 +186,14 @@ multipart_open_part(multipart_t *mp)
 
     headers[0] = (chorus_header_t) { chorus_str("If-Match"),
                                      multipart_if_match(mp) };
-    headers[1] = (chorus_header_t) { chorus_str("Range"),
-                                     chorus_str_from(range) };
+    headers[1] = is_range ? (chorus_header_t) { chorus_str("Range"),
+                                                chorus_str_from(range) }
+                          : checksum_ask;
 
     get = work_request(work, FAILURE_SIDE_MAIN, "GET",
                        mp->is_by_number ? query : NULL);
     get.headers = headers;
-    get.nheaders = is_range ? 2 : 1;
+    get.nheaders = is_range || multipart_has_checksums(mp) ? 2 : 1;
 
     source = transfer_open(work, &get);
 
@@ -193,6 +212,11 @@ multipart_open_part(multipart_t *mp)
         failure_set(&work->failure, FAILURE_SOON, FAILURE_SIDE_MAIN,
                     "BadRange", "GET part on main: %" PRIu64 " bytes instead "
                     "of %" PRIu64, work->stream->expected, len);
+        return NULL;
+    }
+
+    if (!checksum_read(&mp->checksum, work->mem, source)) {
+        (void) work_fail_here(work, "out of memory");
         return NULL;
     }
 
@@ -231,7 +255,13 @@ multipart_note_part(multipart_t *mp, const s3_response_t *answer)
     chorus_buf_u64(&mp->xml, mp->number);
     chorus_buf_text(&mp->xml, "</PartNumber><ETag>&quot;");
     chorus_buf_add(&mp->xml, etag);
-    chorus_buf_text(&mp->xml, "&quot;</ETag></Part>");
+    chorus_buf_text(&mp->xml, "&quot;</ETag>");
+
+    if (multipart_has_checksums(mp)) {
+        checksum_xml(&mp->xml, &mp->checksum);
+    }
+
+    chorus_buf_text(&mp->xml, "</Part>");
 
     return WORK_DONE;
 }
@@ -242,6 +272,7 @@ multipart_send_part(multipart_t *mp)
 {
     char                  query[MULTIPART_QUERY_SIZE];
     work_t               *work;
+    headers_t             headers = { .n = 0 };
     s3_request_t          put;
     transfer_md5_t        any = { .is_known = false };
     const s3_response_t  *source, *answer;
@@ -265,6 +296,12 @@ multipart_send_part(multipart_t *mp)
                     mp->number, chorus_fmt(mp->upload_id));
 
     put = work_request(work, FAILURE_SIDE_FOLLOWER, "PUT", query);
+
+    if (multipart_has_checksums(mp)) {
+        checksum_add(work, &headers, &mp->checksum);
+        put.headers = headers.list;
+        put.nheaders = headers.n;
+    }
 
     if (transfer_send(work, source, &any, &put, "UploadPart", &answer)
         != WORK_DONE)
@@ -305,7 +342,7 @@ static work_rc_t
 multipart_send_parts(multipart_t *mp)
 {
     mp->offset = 0;
-    mp->xml = chorus_buf(mp->work->mem, 128 + mp->nparts * 96ul);
+    mp->xml = chorus_buf(mp->work->mem, 128 + mp->nparts * 160ul);
     chorus_buf_text(&mp->xml, "<CompleteMultipartUpload>");
 
     if (!chorus_digest_begin(mp->parts)) {
@@ -429,6 +466,22 @@ multipart_complete(multipart_t *mp)
 }
 
 
+/* What an upload cannot be begun with on every storage. */
+
+static work_rc_t
+multipart_finish(multipart_t *mp)
+{
+    object_lock_t  none = { chorus_null_str, chorus_null_str,
+                            chorus_null_str };
+
+    if (multipart_complete(mp) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    return lock_put(mp->work, &mp->object->lock, &none);
+}
+
+
 /* One upload in the layout of `mp`.  *better: a part size that is proven to be
  * the right one, the upload was given up for it; else 0. */
 
@@ -442,7 +495,7 @@ multipart_upload(multipart_t *mp, uint64_t *better)
     }
 
     if (chorus_str_eq(chorus_str_from(mp->etag), mp->object->etag)) {
-        return multipart_complete(mp);
+        return multipart_finish(mp);
     }
 
     *better = layout_probe_match(mp->work->probe, mp->object->etag);
@@ -457,7 +510,7 @@ multipart_upload(multipart_t *mp, uint64_t *better)
              "content and the ETag \"%s\"", chorus_fmt(mp->object->etag),
              mp->etag);
 
-    return multipart_complete(mp);
+    return multipart_finish(mp);
 }
 
 

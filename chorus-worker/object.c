@@ -2,14 +2,17 @@
 #include <string.h>
 #include <strings.h>
 
+#include "checksum.h"
+#include "chorus_rfc2047.h"
+#include "lock.h"
 #include "object.h"
 
 /* S3: at most 10,000 parts */
 #define OBJECT_PARTS_MAX  10000
 
 
-/* Kept as they are; x-amz-meta-* besides.  The storage class is kept apart,
- * since a follower may not have it. */
+/* Kept as they are; x-amz-meta-* besides.  Storage class, lock and checksum
+ * are kept apart, since a follower may not have them. */
 
 static const char *const  object_headers[] = {
     "Content-Type",
@@ -177,7 +180,9 @@ object_read(object_t *object, chorus_mem_t *mem,
 
     if (object->etag.len == 0
         || !s3_response_length(response, &object->size)
-        || !object_keep_headers(object, mem, response))
+        || !object_keep_headers(object, mem, response)
+        || !lock_read(&object->lock, mem, response)
+        || !checksum_read(&object->checksum, mem, response))
     {
         return false;
     }
@@ -205,8 +210,20 @@ object_same_content(const object_t *a, const object_t *b)
 }
 
 
+static bool
+object_same_header(chorus_mem_t *mem, const chorus_header_t *a,
+    const chorus_header_t *b, bool is_by_meaning)
+{
+    return object_compare_headers(a, b) == 0
+           || (is_by_meaning && object_compare_names(a->name, b->name) == 0
+               && chorus_str_eq(chorus_rfc2047_decode(mem, a->value),
+                                chorus_rfc2047_decode(mem, b->value)));
+}
+
+
 bool
-object_same_headers(const object_t *a, const object_t *b)
+object_same_headers(chorus_mem_t *mem, const object_t *a, const object_t *b,
+    bool is_by_meaning)
 {
     size_t  i;
 
@@ -215,7 +232,9 @@ object_same_headers(const object_t *a, const object_t *b)
     }
 
     for (i = 0; i < a->nkept; i++) {
-        if (object_compare_headers(&a->kept[i], &b->kept[i]) != 0) {
+        if (!object_same_header(mem, &a->kept[i], &b->kept[i],
+                                is_by_meaning))
+        {
             return false;
         }
     }

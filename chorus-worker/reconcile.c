@@ -11,8 +11,9 @@
 #include "reconcile.h"
 #include "tags.h"
 
-/* A key that keeps changing under us is given back between two tries. */
-#define RECONCILE_TRIES  4
+/* A key that keeps changing under us is given back between two tries.  Others
+ * need as many as there are things that a follower may refuse one by one. */
+#define RECONCILE_TRIES  6
 
 
 static work_rc_t

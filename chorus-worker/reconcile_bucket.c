@@ -74,6 +74,7 @@ reconcile_bucket_lock(work_t *work, bool *is_locked)
     return WORK_DONE;
 }
 
+
 /* A bucket that is there is left alone: a second PUT would take its ACL away
  * (AWS), or is refused because of it (RGW 16). */
 
@@ -109,7 +110,16 @@ reconcile_bucket_put(work_t *work)
         return WORK_DONE;
     }
 
-    return work_fail(work, FAILURE_SIDE_FOLLOWER, "PUT bucket", answer);
+    if (is_locked && s3_response_is(answer, 501)) {
+        work_log(work, LOG_WARN, "the follower has no object lock, its "
+                 "bucket is made without");
+        put.nheaders = 0;
+        answer = s3_client_call(work->client, S3_LANE_SIDE, &put);
+    }
+
+    return s3_response_is_success(answer)
+           ? WORK_DONE
+           : work_fail(work, FAILURE_SIDE_FOLLOWER, "PUT bucket", answer);
 }
 
 

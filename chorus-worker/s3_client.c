@@ -11,6 +11,7 @@
 #include "doubt.h"
 #include "health.h"
 #include "log.h"
+#include "region.h"
 #include "s3_client.h"
 #include "chorus_sigv4.h"
 #include "s3_sign.h"
@@ -31,8 +32,10 @@ typedef struct {
     chorus_arena_t     *arena;
     chorus_mem_t        mem;
     s3_request_t        request;
+    chorus_storage_t    storage;        /* as the bucket's region has it */
     s3_response_t       response;
     struct curl_slist  *headers;
+    int64_t             skew;           /* with which it was dated */
     uint64_t            body_given;     /* to curl */
     doubt_t             doubt;
     bool                is_active;
@@ -384,6 +387,24 @@ s3_client_finish(s3_lane_state_t *lane, CURLcode result)
 }
 
 
+/* The bucket is in another region: the same request, signed for that one, is
+ * for the next attempt. */
+
+static void
+s3_client_learn_region(s3_lane_state_t *lane)
+{
+    chorus_str_t  region;
+
+    region = region_of_answer(&lane->response);
+
+    if (region.len != 0
+        && region_learn(&lane->request, &lane->storage, region))
+    {
+        lane->response.code = chorus_str("OtherRegion");
+    }
+}
+
+
 /* The storage says our clock is wrong: date requests by its own.  A HEAD has
  * no body to say why it is refused, but the two dates tell. */
 
@@ -406,7 +427,7 @@ s3_client_learn_clock(s3_lane_state_t *lane)
         return;
     }
 
-    known = health_skew(lane->request.storage->name);
+    known = lane->skew;
     skew = theirs - clock_wall();
 
     if (llabs(skew - known) < CHORUS_SKEW_SECONDS - S3_SKEW_SLACK_S) {
@@ -428,7 +449,8 @@ s3_client_send(s3_client_t *client, s3_lane_state_t *lane)
     int64_t       now;
     s3_signed_t   sealed;
 
-    now = clock_wall() + health_skew(lane->request.storage->name);
+    lane->skew = health_skew(lane->request.storage->name);
+    now = clock_wall() + lane->skew;
 
     if (!s3_sign(&client->signer, &lane->mem, &lane->request, now, &sealed)) {
         return false;
@@ -460,6 +482,8 @@ s3_client_start(s3_client_t *client, s3_lane_t which,
     chorus_arena_reset(lane->arena);
     s3_response_init(&lane->response, &lane->mem);
     lane->request = *request;
+    lane->storage = region_storage(&lane->mem, request);
+    lane->request.storage = &lane->storage;
     lane->body_given = 0;
     lane->is_active = true;
     doubt_begin(&lane->doubt, request);
@@ -521,6 +545,7 @@ s3_client_reap(s3_client_t *client)
         if (lane->response.status != 0) {
             health_progress(lane->request.storage->name);
             s3_client_learn_clock(lane);
+            s3_client_learn_region(lane);
         }
     }
 }

@@ -263,6 +263,27 @@ s3_sign_list(chorus_mem_t *mem, const s3_sign_headers_t *headers)
 }
 
 
+/* curl would ask before each body whether to send it, and wait for a second
+ * where a storage does not answer that (RGW 16: PUT ?retention). */
+
+static bool
+s3_sign_expect_nothing(s3_signed_t *out)
+{
+    struct curl_slist  *longer;
+
+    longer = curl_slist_append(out->headers, "Expect:");
+
+    if (longer == NULL) {
+        curl_slist_free_all(out->headers);
+        return false;
+    }
+
+    out->headers = longer;
+
+    return true;
+}
+
+
 bool
 s3_sign(s3_signer_t *signer, chorus_mem_t *mem, const s3_request_t *request,
     int64_t now, s3_signed_t *out)
@@ -291,5 +312,6 @@ s3_sign(s3_signer_t *signer, chorus_mem_t *mem, const s3_request_t *request,
 
     out->headers = s3_sign_list(mem, headers);
 
-    return out->headers != NULL;
+    return out->headers != NULL
+           && (request->read != NULL || s3_sign_expect_nothing(out));
 }

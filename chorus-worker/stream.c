@@ -43,6 +43,7 @@ stream_begin(stream_t *stream, const task_t *task)
     stream->received = 0;
     stream->sent = 0;
     stream->is_whole = false;
+    stream->is_held = false;
     stream->is_source_paused = false;
     stream->is_sink_paused = false;
     stream->has_failed = false;
@@ -77,7 +78,7 @@ stream_write(void *data, const char *bytes, size_t len)
     stream_t      *stream = data;
     chorus_str_t   piece;
 
-    if (len > STREAM_SIZE - stream->len) {
+    if (stream->is_held || len > STREAM_SIZE - stream->len) {
         stream->is_source_paused = true;
         return S3_PAUSE;
     }

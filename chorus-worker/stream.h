@@ -29,6 +29,7 @@ typedef struct {
     uint64_t         received;
     uint64_t         sent;
     bool             is_whole;          /* received, and found good */
+    bool             is_held;           /* takes nothing for the moment */
     bool             is_source_paused;
     bool             is_sink_paused;
     bool             has_failed;        /* OpenSSL did */

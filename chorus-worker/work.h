@@ -45,7 +45,8 @@ typedef struct {
     work_acl_t                  acl;
 
     /* learned in one attempt for the next on the same task */
-    bool                        without_storage_class;
+    unsigned                    sent_along; /* OPTIONAL_* */
+    unsigned                    left_out;   /* OPTIONAL_* */
     bool                        is_acl_apart;   /* not on a PUT of content */
     bool                        has_seen_md5;
     unsigned char               seen_md5[CHORUS_MD5_LEN];

@@ -35,6 +35,11 @@ typedef struct {
 } chorus_user_t;
 
 typedef struct {
+    chorus_str_t  from;                 /* a class of main, or "*" */
+    chorus_str_t  to;
+} chorus_class_rule_t;
+
+typedef struct {
     chorus_str_t        name;
     chorus_str_t        endpoint;       /* "https://s3.example.net:8443" */
     chorus_str_t        host;           /* "s3.example.net:8443": signed */
@@ -53,6 +58,8 @@ typedef struct {
     bool                is_main;
     chorus_user_t      *users;          /* one credential each */
     size_t              nusers;
+    chorus_class_rule_t *classes;       /* of chorus_class_rule_t */
+    size_t              nclasses;
 } chorus_storage_t;
 
 typedef struct {
@@ -170,6 +177,10 @@ chorus_rc_t chorus_config_load(chorus_mem_t *mem, const char *path,
 
 chorus_storage_t *chorus_config_storage(const chorus_config_t *config,
     chorus_str_t name);             /* NULL when there is none */
+/* What main's storage class is called there; `class` itself when nothing is
+ * said about it.  The empty one, which answers do not name, is STANDARD. */
+chorus_str_t chorus_storage_class(const chorus_storage_t *storage,
+    chorus_str_t class);
 /* The user's credential on that storage; NULL when there is none. */
 const chorus_credential_t *chorus_storage_credential(
     const chorus_storage_t *storage, chorus_str_t user);

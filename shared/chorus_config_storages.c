@@ -7,7 +7,7 @@
 static const char  *const storage_keys[] = {
     "endpoint", "ca_file", "region", "provider", "checksums", "acl",
     "part_numbers", "conditional_put", "version_ids", "object_lock",
-    "location", "bucket_settings", "main", "users", NULL
+    "location", "bucket_settings", "main", "users", "storage_classes", NULL
 };
 
 typedef chorus_rc_t (*config_user_pt)(const chorus_config_reader_t *reader,
@@ -402,7 +402,7 @@ config_storage(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_storage_t *storage)
 {
     chorus_rc_t           rc;
-    chorus_config_node_t  users;
+    chorus_config_node_t  users, classes;
 
     rc = chorus_config_name(reader, node, node->name, &storage->name);
     if (rc != CHORUS_OK) {
@@ -415,6 +415,13 @@ config_storage(const chorus_config_reader_t *reader,
     }
 
     rc = config_storage_members(reader, node, storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    classes = chorus_config_member(node, "storage_classes");
+
+    rc = chorus_config_classes(reader, &classes, storage);
     if (rc != CHORUS_OK) {
         return rc;
     }

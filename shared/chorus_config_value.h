@@ -132,6 +132,11 @@ chorus_rc_t chorus_config_users(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_config_t *config);
 
 
+/* ---- chorus_config_classes.c ---- */
+
+/* "storage_classes"; `storage` knows whether it is main. */
+chorus_rc_t chorus_config_classes(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_storage_t *storage);
 /* ---- chorus_config_replication.c ---- */
 
 /* A replication rule whose user and bucket are known: "to", "filter" and

@@ -6,11 +6,12 @@ loses the connection, before or after the store has done what it was asked.
 """
 
 import http.client
+import os
 import random
 import socket
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
 BLOCK = 64 * 1024
@@ -33,6 +34,7 @@ class Fault:
     """What happens to the next `times` requests (None: to all) that
     `when(method, target)` selects."""
     when: Callable = lambda method, target: True
+    head: Callable = lambda lines: True     # selects as well, by its head
     times: Optional[int] = None
     # instead of the store's: (status, body, content type, more lines of the
     # head), or a function of method and target that returns one
@@ -40,11 +42,13 @@ class Fault:
     applied: bool = False               # the store gets the request first
     drop: bool = False                  # the connection, without an answer
     truncate: Optional[int] = None      # the answer's body after so many bytes
+    damage: bool = False                # some bytes of the answer's body
     hang: bool = False                  # no answer until the fault is cleared
     chance: float = 1.0                 # of each request to be hit
     delay: float = 0        # seconds before the store gets it, dropped or not
     bytes_per_second: Optional[int] = None      # of the answer's body
     hits: int = 0
+    at: list = field(default_factory=list)      # time.monotonic() of each
 
 
 class Lost(Exception):
@@ -60,6 +64,7 @@ class FaultServer:
         self.cleared = threading.Event()
         self.passed = 0             # requests the store got
         self.sent_bytes = 0         # of answers' bodies
+        self.got_bytes = 0          # of requests' bodies
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = self.listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -81,7 +86,7 @@ class FaultServer:
 
     def reset(self):
         self.clear()
-        self.passed = self.sent_bytes = 0
+        self.passed = self.sent_bytes = self.got_bytes = 0
 
     def close(self):
         self.clear()
@@ -113,15 +118,16 @@ class FaultServer:
             with self.lock:
                 self.open_sockets.discard(client)
 
-    def choose(self, method, target):
+    def choose(self, method, target, lines):
         with self.lock:
             f = self.fault
             if f is None or not f.when(method, target) \
-                    or self.random.random() >= f.chance:
+                    or not f.head(lines) or self.random.random() >= f.chance:
                 return None, self.cleared
             if f.times is not None and f.hits >= f.times:
                 return None, self.cleared
             f.hits += 1
+            f.at.append(time.monotonic())
             return f, self.cleared
 
     def serve_one(self, client, reader):
@@ -129,7 +135,8 @@ class FaultServer:
         if head is None:
             return False
         method, target, length, expects, lines = head
-        fault, cleared = self.choose(method, target)
+        self.got_bytes += length
+        fault, cleared = self.choose(method, target, lines)
 
         if fault and fault.drop and not (fault.applied or fault.delay):
             shut(client)
@@ -160,7 +167,7 @@ class FaultServer:
                 if fault.drop:
                     response_of(up, method).read()
                     return False
-                return self.relay(client, method, up, fault)
+                return self.relay(client, method, up, fault, target, lines)
 
         with self.upstream(lines, blocks(reader, length)) as up:
             if fault and fault.applied:
@@ -172,7 +179,7 @@ class FaultServer:
                     return False
                 send_answer(client, method, fault.answer)
                 return True
-            return self.relay(client, method, up, fault)
+            return self.relay(client, method, up, fault, target, lines)
 
     def upstream(self, lines, body):
         up = socket.create_connection(("127.0.0.1", self.upstream_port))
@@ -187,20 +194,25 @@ class FaultServer:
             raise
         return up
 
-    def relay(self, client, method, up, fault):
+    def more_headers(self, method, target, lines, status):
+        """Lines for the head of the store's answer."""
+        return []
+
+    def relay(self, client, method, up, fault, target, lines):
         response = response_of(up, method)
         length = response.getheader("Content-Length")
         head = [f"HTTP/1.1 {response.status} {response.reason}"]
         head += [f"{k}: {v}" for k, v in response.getheaders()
                  if k.lower() not in ("connection", "transfer-encoding",
                                       "keep-alive")]
+        head += self.more_headers(method, target, lines, response.status)
         has_body = method != "HEAD" and response.status not in (204, 304)
         keeps = length is not None or not has_body
         if not keeps:
             head.append("Connection: close")
         client.sendall("\r\n".join(head).encode("latin-1") + b"\r\n\r\n")
 
-        left = fault.truncate if fault else None
+        left, damaged = fault.truncate if fault else None, False
         while True:
             block = response.read(BLOCK)
             if not block:
@@ -212,6 +224,8 @@ class FaultServer:
                     shut(client)
                     return False
                 continue
+            if fault and fault.damage and not damaged:
+                block, damaged = os.urandom(len(block[:8])) + block[8:], True
             client.sendall(block)
             self.sent_bytes += len(block)
             if fault and fault.bytes_per_second and self.fault is fault:

@@ -224,15 +224,18 @@ class Stack:
                                  "secret_key": k.secret}
                           for user, k in store.keys.items()}, **more}
 
-    def config_of(self, main_url=None, follower_url=None, worker=None):
+    def config_of(self, main_url=None, follower_url=None, worker=None,
+                  main_more=None, follower_more=None):
         def credential(name):
             return {"access_key": self.keys[name].access,
                     "secret_key": self.keys[name].secret}
         return {
             "redis": {"url": self.redis.url, **self.redis.settings},
             "storages": {
-                "main": self.storage(self.main, main_url, main=True),
-                "follower": self.storage(self.follower, follower_url),
+                "main": self.storage(self.main, main_url, main=True,
+                                     **(main_more or {})),
+                "follower": self.storage(self.follower, follower_url,
+                                         **(follower_more or {})),
                 # another storage by name: what is routed there is found on
                 # the follower's store, and never on main's
                 "archive": self.storage(self.follower)},
@@ -378,13 +381,15 @@ server {{
             self.note_death(worker)
         self.workers = []
 
-    def use_worker(self, main=None, follower=None, **settings):
+    def use_worker(self, main=None, follower=None, main_more=None,
+                   follower_more=None, **settings):
         """Instead of those there are, one that reaches the stores through
-        these addresses and has these settings."""
+        these addresses and has these settings; `more`: of the storages."""
         self.stop_workers()
         config = self.write_config(f"chorus-{self.number_of_workers}.json",
                                    main_url=main, follower_url=follower,
-                                   worker=settings)
+                                   worker=settings, main_more=main_more,
+                                   follower_more=follower_more)
         return self.start_worker(config)
 
     # ---- clients

@@ -73,6 +73,10 @@ class Store:
         self.run("resume")
         self.is_paused = False
 
+    def add_class(self, name):
+        """A storage class; the gateway is started again."""
+        self.run("add-class", "--class", name)
+
     def restore(self):
         if self.is_paused:
             self.resume()

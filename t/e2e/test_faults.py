@@ -84,10 +84,10 @@ def test_main_misbehaves_to_the_worker(stack, bucket, name):
         wait_until(lambda: stack.failed_attempts(bucket) >= before + 3, 10,
                    "failed attempts are counted")
     time.sleep(0.5)
-    assert stack.waiting(bucket) >= 3
+    # with a GET cut short, tags and deletes are still what they are
+    assert stack.waiting(bucket) >= (2 if name == "truncated-body" else 3)
     there = compare.listing(stack.follower, bucket)
-    # only what main really says in full may change the follower: with a GET
-    # cut short, a delete is still a delete
+    # only what main really says in full may change the follower
     surely = {k.encode() for k in OLD[:2 if name == "truncated-body" else 3]}
     assert surely <= set(there), there
     assert b"keep/new" not in there

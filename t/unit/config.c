@@ -67,6 +67,8 @@ read_everything(void **state)
         "   }},"
         "  'follower': {'endpoint': 'https://s3.example.net:443',"
         "           'ca_file': '/etc/chorus/ca.pem',"
+        "           'storage_classes': {'GLACIER': 'STANDARD_IA', '*': 'COLD',"
+        "                               'STANDARD': 'HOT'},"
         "           'region': 'eu-1', 'provider': 'aws', 'users': {"
         "    'alice': {'access_key': 'FA', 'secret_key_file': 'x'},"
         "    'bob': {'access_key': 'FB', 'secret_key': 'S3CR3T/fb'}}},"
@@ -111,6 +113,16 @@ read_everything(void **state)
     check_int("ceph has no checksums", config.main->has_checksums, 0);
     check_int("aws has", config.storages[1].has_checksums, 1);
     check_int("unless told", config.storages[2].has_checksums, 1);
+    check_str("a class", chorus_storage_class(&config.storages[1],
+              chorus_str("GLACIER")), "STANDARD_IA");
+    check_str("any other class", chorus_storage_class(&config.storages[1],
+              chorus_str("ONEZONE_IA")), "COLD");
+    check_str("the class without a name", chorus_storage_class(
+              &config.storages[1], chorus_null_str), "HOT");
+    check_str("no rules", chorus_storage_class(&config.storages[2],
+              chorus_str("GLACIER")), "GLACIER");
+    check_int("no rules, no name", (int64_t) chorus_storage_class(
+              &config.storages[2], chorus_null_str).len, 0);
     check_int("ceph has ACLs", config.main->has_acl, 1);
     check_int("unless told", config.storages[2].has_acl, 0);
     check_int("the system's", (int64_t) config.storages[2].ca_file.len, 0);
@@ -561,6 +573,22 @@ static const struct {
       "storages.f.provider: must be generic, aws, ceph or minio" },
     { STORAGE("'region': '*', 'users': {}"),
       "storages.f.region: not a region" },
+
+    { STORAGE("'storage_classes': 'STANDARD', 'users': {" ALICE("A") "}"),
+      "storages.f.storage_classes: must be an object" },
+    { STORAGE("'storage_classes': {'GLACIER': 1}, 'users': {" ALICE("A") "}"),
+      "storages.f.storage_classes.GLACIER: must be a string" },
+    { STORAGE("'storage_classes': {'GLACIER': ''}, 'users': {" ALICE("A")
+      "}"), "storages.f.storage_classes.GLACIER: is empty" },
+    { STORAGE("'storage_classes': {'*': 'a b'}, 'users': {" ALICE("A") "}"),
+      "storages.f.storage_classes.*: a name must be 1 to 64 of A-Z a-z 0-9 "
+      "_ . -" },
+    { STORAGE("'storage_classes': {'A*': 'B'}, 'users': {" ALICE("A") "}"),
+      "storages.f.storage_classes.A*: a name must be 1 to 64 of A-Z a-z 0-9 "
+      "_ . -" },
+    { "{'storages': {'a': {'endpoint': 'http://h', 'main': true, "
+      "'storage_classes': {}, 'users': {" ALICE("A") "}}}}",
+      "storages.a.storage_classes: main has its own classes" },
 
     /* main */
     { "{'storages': {'a': {'endpoint': 'http://h', 'users': {" ALICE("A")

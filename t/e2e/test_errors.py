@@ -1,0 +1,278 @@
+"""Each class of error that a storage answers, staged once: what follows from
+it, and that the follower is equal afterwards."""
+
+import email.utils
+import os
+import re
+import time
+
+import pytest
+
+import fault
+from process import wait_until
+from test_writes import PART, multipart
+from wire import path_of
+
+REGION = "eu-9"
+
+
+def error(code, status, more="", *lines):
+    return (status, f"<?xml version='1.0'?><Error><Code>{code}</Code>{more}"
+            "</Error>".encode(), "application/xml", *lines)
+
+
+NAMED = f"x-amz-bucket-region: {REGION}"
+
+# how a storage says that the bucket is in another region
+ELSEWHERE = {
+    "301": error("PermanentRedirect", 301, "", NAMED),
+    "307": error("TemporaryRedirect", 307, "", NAMED,
+                 "Location: http://127.0.0.1:1/"),
+    "400-in-the-body": error("AuthorizationHeaderMalformed", 400,
+                             f"<Region>{REGION}</Region>"),
+    "400-in-a-header": (400, b"", "text/plain", NAMED),
+}
+
+
+def is_signed_for_another_region(lines):
+    return not any(f"/{REGION}/s3/aws4_request".encode() in line
+                   for line in lines)
+
+
+@pytest.mark.parametrize("side", ["main", "follower"])
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_bucket_in_another_region_is_followed(stack, bucket, side, name):
+    """Signed again for the region that the storage names."""
+    stack.wait_equal(bucket)
+    stack.stop_workers()
+    wire = stack.wire()
+    wire.put(bucket, "k", os.urandom(1000), {"x-amz-meta-a": "1"})
+    # a HEAD has no body to say where
+    if name != "400-in-the-body":
+        wire.put(bucket, "large", os.urandom(9 << 20))
+    server = getattr(stack, f"faulty_{side}")
+    f = server.inject(when=lambda method, target: bucket in target,
+                      head=is_signed_for_another_region,
+                      answer=ELSEWHERE[name])
+    stack.use_worker(**{side: server.url})
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert f.hits > 0
+    assert stack.failed_attempts(bucket) == 0
+    # and is remembered
+    before = f.hits
+    wire.put(bucket, "k2", b"x")
+    stack.wait_equal(bucket)
+    assert f.hits == before
+
+
+def test_another_region_has_the_endpoint_of_its_name(stack, bucket):
+    stack.stop_workers()
+    stack.wire().put(bucket, "k", b"x")
+    server = stack.faulty_follower
+    f = server.inject(
+        head=lambda lines: any(b"s3.us-east-1.localhost" in line
+                               for line in lines),
+        answer=ELSEWHERE["301"])
+    stack.use_worker(
+        follower=f"http://s3.us-east-1.localhost:{server.port}")
+    stack.wait_equal(bucket)
+    assert f.hits > 0 and server.passed > 0
+
+
+def test_a_redirect_that_names_no_region_is_not_followed(stack, bucket):
+    """Else a storage could have us sign for any host."""
+    stack.stop_workers()
+    stack.wire().put(bucket, "k", b"x")
+    f = stack.faulty_main.inject(
+        when=lambda method, target: target.endswith("/k"),
+        answer=error("PermanentRedirect", 301, "<Endpoint>127.0.0.1:"
+                     f"{stack.faulty_follower.port}</Endpoint>"))
+    stack.use_worker(main=stack.faulty_main.url)
+    wait_until(lambda: f.hits >= 2, 20, "the worker meets the redirect")
+    assert stack.faulty_follower.passed == 0
+    stack.faulty_main.clear()
+    stack.wait_equal(bucket)
+
+
+AHEAD = 870         # seconds: too many for us, few enough for Ceph
+
+
+def is_dated_by_our_clock(lines):
+    ours = time.strftime("%Y%m%dT%H%M", time.gmtime(time.time() + 300))
+    dated = next(line for line in lines if line.startswith(b"x-amz-date:"))
+    return dated.split(b":")[1].strip()[:13].decode() < ours
+
+
+@pytest.mark.parametrize("side", ["main", "follower"])
+def test_a_clock_that_differs_is_corrected(stack, bucket, side):
+    stack.wait_equal(bucket)
+    stack.stop_workers()
+    stack.wire().put(bucket, "k", b"x")
+    stack.wire().put(bucket, "large", os.urandom(9 << 20))
+
+    def answer(method, target):
+        date = email.utils.formatdate(time.time() + AHEAD, usegmt=True)
+        return error("RequestTimeTooSkewed", 403, "", f"Date: {date}")
+
+    server = getattr(stack, f"faulty_{side}")
+    f = server.inject(head=is_dated_by_our_clock, answer=answer)
+    stack.use_worker(**{side: server.url})
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert f.hits > 0
+    assert stack.failed_attempts(bucket) == 0
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_obeyed(stack, bucket, form):
+    """Also when it is longer than our own longest pause (2 s here)."""
+    def answer(method, target):
+        after = "4" if form == "seconds" else email.utils.formatdate(
+            time.time() + 5, usegmt=True)
+        return fault.SLOW_DOWN + (f"Retry-After: {after}",)
+
+    stack.stop_workers()
+    stack.wire().put(bucket, "k", b"x")
+    f = stack.faulty_follower.inject(
+        when=lambda method, target: target.endswith("/k"), answer=answer)
+    stack.use_worker(follower=stack.faulty_follower.url)
+    wait_until(lambda: f.hits >= 2, 20, "the second attempt")
+    assert 3.5 < f.at[1] - f.at[0] < 8
+    stack.faulty_follower.clear()
+    stack.wait_equal(bucket)
+
+
+def test_damaged_bytes_are_read_again(stack, bucket):
+    """The MD5 tells before the follower has all of them."""
+    stack.wire().put(bucket, "k", b"old" * 1000)
+    stack.wire().put(bucket, "large", b"old" * 10_000)
+    stack.wait_equal(bucket)
+    stack.stop_workers()
+    stack.wire().put(bucket, "k", os.urandom(5000))
+    stack.wire().put(bucket, "large", os.urandom(3 << 20))
+    f = stack.faulty_main.inject(
+        when=lambda method, target: method == "GET"
+        and re.search("/(k|large)$", target), times=2, damage=True)
+    stack.use_worker(main=stack.faulty_main.url)
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert f.hits == 2
+
+
+def test_a_follower_that_stored_something_else_is_written_again(stack,
+                                                                bucket):
+    stack.wait_idle(bucket)
+    stack.stop_workers()
+    stack.wire().put(bucket, "k", os.urandom(5000))
+    # which the next attempt sees
+    stack.follower.s3.put_object(Bucket=bucket, Key="k", Body=b"else")
+    f = stack.faulty_follower.inject(
+        when=lambda method, target: method == "PUT"
+        and target.endswith("/k"), times=2,
+        answer=(200, b"", "text/plain", f'ETag: "{"0" * 32}"'))
+    stack.use_worker(follower=stack.faulty_follower.url)
+    wait_until(lambda: f.hits == 2, 20, "it does so twice")
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert stack.failed_attempts(bucket) == 2
+
+
+def test_200_with_an_error_after_a_multipart_upload(stack, bucket):
+    """CompleteMultipartUpload begins to answer before it knows."""
+    stack.stop_workers()
+    multipart(stack.s3, bucket, "film", [os.urandom(PART), b"end"])
+    f = stack.faulty_follower.inject(
+        when=lambda method, target: method == "POST"
+        and re.search("film[?]uploadId=", target), times=2,
+        answer=error("InternalError", 200))
+    stack.use_worker(follower=stack.faulty_follower.url)
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert f.hits == 2 and stack.failed_attempts(bucket) == 2
+    assert not stack.follower.s3.list_multipart_uploads(
+        Bucket=bucket).get("Uploads")
+
+
+def test_200_with_an_error_after_a_copy(stack, bucket):
+    """So does CopyObject."""
+    stack.wire().put(bucket, "large", os.urandom(9 << 20))
+    stack.wait_equal(bucket)
+    stack.stop_workers()
+    stack.s3.copy_object(Bucket=bucket, Key="large",
+                         CopySource=f"{bucket}/large",
+                         MetadataDirective="REPLACE", Metadata={"n": "2"})
+    f = stack.faulty_follower.inject(
+        when=lambda method, target: method == "PUT", times=2,
+        answer=error("InternalError", 200))
+    stack.use_worker(follower=stack.faulty_follower.url)
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert f.hits == 2 and stack.failed_attempts(bucket) == 2
+    assert stack.faulty_follower.got_bytes < 1 << 20
+
+
+# what the follower says to a write: its class
+CLASSES = {
+    "SlowDown": (503, "soon"), "InternalError": (500, "soon"),
+    "ServiceUnavailable": (503, "soon"), "RequestTimeout": (400, "soon"),
+    "OperationAborted": (409, "soon"), "BadDigest": (400, "soon"),
+    "AccessDenied": (403, "slowly"), "InvalidAccessKeyId": (403, "slowly"),
+    "SignatureDoesNotMatch": (403, "slowly"),
+    "QuotaExceeded": (403, "slowly"), "NotImplemented": (501, "slowly"),
+    "EntityTooLarge": (400, "parked"), "MetadataTooLarge": (400, "parked"),
+    "KeyTooLongError": (400, "parked"), "InvalidArgument": (400, "parked"),
+}
+
+
+def test_each_class_of_refusals(stack, bucket):
+    """All at once, a key for each; none holds up the others, and nothing is
+    given up but what is parked with its reason."""
+    stack.stop_workers()
+    wire = stack.wire()
+    for code in CLASSES:
+        wire.put(bucket, code, b"x")
+    wire.put(bucket, "well", b"x")
+
+    def answer(method, target):
+        code = target.rsplit("/", 1)[1]
+        return error(code, CLASSES[code][0])
+
+    stack.faulty_follower.inject(
+        when=lambda method, target: method == "PUT"
+        and target.rsplit("/", 1)[1] in CLASSES, answer=answer)
+    worker = stack.use_worker(follower=stack.faulty_follower.url,
+                              retry_max_seconds=300)
+    lines = {}
+
+    def are_all_told():
+        with open(worker.log, errors="replace") as log:
+            for line in log:
+                found = re.search(r'(info|warn) .* key="(\w+)" attempt=1 '
+                                  r"(failed|parked) code=(\w+)"
+                                  r"(?: retry_in_ms=(\d+))?", line)
+                if found and bucket in line:
+                    lines[found.group(2)] = found.groups()
+        return len(lines) == len(CLASSES)
+
+    wait_until(are_all_told, 20, lambda: lines)
+    for code, (_, kind) in CLASSES.items():
+        level, key, what, told, delay = lines[code]
+        assert (key, told) == (code, code)
+        if kind == "parked":
+            assert (level, what, delay) == ("warn", "parked", None), code
+        elif kind == "slowly":
+            assert level == "warn" and 2500 <= int(delay) <= 5000, code
+        else:
+            assert level == "info" and int(delay) <= 500, code
+    theirs = stack.follower.wire()
+    wait_until(lambda: theirs.get(bucket, "well").status == 200, 10,
+               "the others are not held up")
+    parked = sum(kind == "parked" for _, kind in CLASSES.values())
+    assert stack.stats(bucket)["failed"] == parked
+
+    stack.faulty_follower.clear()
+    for code in CLASSES:
+        wire.call("PUT", path_of(bucket, code), body=b"x")
+    stack.wait_equal(bucket, 30)
+    stack.wait_idle(bucket)
