@@ -1,6 +1,7 @@
 """Workers that die, end and share the queue."""
 
 import os
+import re
 import signal
 import time
 
@@ -382,6 +383,23 @@ def test_a_result_that_redis_refuses_becomes_a_mark(stack, bucket):
                    "it is given up")
     finally:
         load(library, replace=True)
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+
+
+def test_an_older_library_under_a_worker_is_replaced(stack, bucket):
+    """FUNCTION FLUSH, and an older proxy was the first to come by."""
+    with open(f"{ROOT}/shared/lua/chorus.lua") as f:
+        library = f.read()
+    older = re.sub(r"local VERSION = \d+", "local VERSION = 1", library)
+    older = older.replace(
+        "local function done_read(a)\n",
+        "local function done_read(a)\n    args_reject(a, 'x', 'of old', '')\n")
+    stack.redis.client.function_load(older, replace=True)
+    assert stack.redis.call("version", 0) == 1
+    stack.wire().put(bucket, "k", b"new")
+    wait_until(lambda: stack.redis.call("version", 0) > 1, 10,
+               "the worker notices")
     stack.wait_equal(bucket)
     stack.wait_idle(bucket)
 
