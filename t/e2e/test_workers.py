@@ -339,6 +339,37 @@ def test_a_doubt_that_redis_has_forgotten_is_told_again(stack, bucket):
                "it is known again")
 
 
+def test_doubts_are_told_again_once(stack, bucket):
+    """However many calls it takes until that Redis is healed."""
+    settings = stale_write(stack, bucket, recheck_seconds=[3600])
+    f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
+                                     drop=True, applied=True)
+    stack.use_worker(**settings)
+    wait_until(lambda: f.hits == 1, 10, "its PUT")
+    stack.wait_idle(bucket)
+    with open(f"{ROOT}/shared/lua/chorus.lua") as f:
+        library = f.read()
+    slow = library.replace(
+        "local function heal(keys, a)\n",
+        "local function heal(keys, a)\n"
+        "    if call('INCR', 'heals') < 5 then return { 0, {} } end\n")
+    slow = slow.replace("local function doubt(r, a)\n",
+                        "local function doubt(r, a)\n"
+                        "    call('INCR', 'doubts')\n")
+    client = stack.redis.client
+    client.function_load(slow, replace=True)
+    try:
+        time.sleep(1.5)
+        stack.redis.kill9()
+        stack.redis.start()
+        wait_until(lambda: int(client.get("heals") or 0) >= 5, 15,
+                   "it is healed")
+        assert int(client.get("doubts")) == 1
+    finally:
+        client.delete("heals", "doubts")
+        client.function_load(library, replace=True)
+
+
 def test_half_a_transition_is_healed_when_redis_is_back(stack, bucket):
     """A key that is busy without a lease would be so for ever.  The proxy
     knows nothing of it, since it would mark it again."""
