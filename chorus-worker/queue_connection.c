@@ -165,6 +165,9 @@ queue_connection_load_library(queue_connection_t *connection)
 }
 
 
+/* Also of one that was good: FUNCTION FLUSH, and an older program that comes
+ * by first, would leave functions that take other arguments. */
+
 static bool
 queue_connection_check_library(queue_connection_t *connection)
 {
@@ -175,7 +178,7 @@ queue_connection_check_library(queue_connection_t *connection)
         return false;
     }
 
-    if (version > CHORUS_LIBRARY_VERSION) {
+    if (version > CHORUS_LIBRARY_VERSION && !connection->has_library) {
         log_write(LOG_WARN, "redis: the function library has version %"
                   PRId64 ", this worker was made for %d", version,
                   CHORUS_LIBRARY_VERSION);
@@ -306,7 +309,8 @@ queue_connection_look(queue_connection_t *connection)
         return false;
     }
 
-    return queue_connection_recognize(connection);
+    return queue_connection_check_library(connection)
+           && queue_connection_recognize(connection);
 }
 
 

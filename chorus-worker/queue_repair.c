@@ -226,8 +226,13 @@ queue_heal(queue_t *queue)
     }
 
     /* another Redis than the one that took them */
-    if (repair->healed[0] != '\0' && !queue_repair_tell_all(queue)) {
-        return false;
+    if (repair->healed[0] != '\0' && strcmp(repair->heard, run) != 0) {
+
+        if (!queue_repair_tell_all(queue)) {
+            return false;
+        }
+
+        memcpy(repair->heard, run, CHORUS_REDIS_RUN_SIZE);
     }
 
     return queue_repair_step(queue, run);

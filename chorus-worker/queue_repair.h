@@ -24,6 +24,7 @@ typedef struct {
 
 typedef struct {
     char                  healed[CHORUS_REDIS_RUN_SIZE];  /* its run */
+    char                  heard[CHORUS_REDIS_RUN_SIZE];   /* of the doubts */
     int64_t               alive_ms; /* clock_ms() when it was last seen */
     queue_repair_told_t   told[QUEUE_REPAIR_TOLD_MAX];    /* a ring */
     size_t                next;

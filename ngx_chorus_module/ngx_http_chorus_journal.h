@@ -60,6 +60,8 @@ struct ngx_http_chorus_segment_s {
     unsigned                      adopted:1;
     unsigned                      again:1;  /* to be marked once more */
     unsigned                      dirty:1;  /* since the last fdatasync */
+    unsigned                      seen:1;   /* in the folder, a moment ago */
+    unsigned                      missed:1; /* it was not */
 
     u_char                        name[NGX_HTTP_CHORUS_JOURNAL_NAME];
 };
@@ -164,6 +166,7 @@ struct ngx_http_chorus_debts_s {
     unsigned                      unwritten:1;  /* it says too little */
     unsigned                      kept:1;       /* it said all at the end */
     unsigned                      complained:1;
+    unsigned                      seen:1;       /* in the folder */
 };
 
 

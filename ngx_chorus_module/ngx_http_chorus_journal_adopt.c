@@ -11,8 +11,10 @@
 #define NGX_HTTP_CHORUS_ADOPT_LARGEST   (64 * 1024 * 1024)
 
 
+static void ngx_http_chorus_adopt_unsee(ngx_http_chorus_journal_t *journal);
 static ngx_uint_t ngx_http_chorus_adopt_is_ours(
     ngx_http_chorus_journal_t *journal, u_char *name);
+static void ngx_http_chorus_adopt_miss(ngx_http_chorus_journal_t *journal);
 static ngx_int_t ngx_http_chorus_adopt_take(ngx_http_chorus_adopt_t *adopt,
     u_char *name);
 static void ngx_http_chorus_adopt_reject(ngx_http_chorus_adopt_t *adopt,
@@ -81,6 +83,8 @@ ngx_http_chorus_adopt_look(ngx_http_chorus_journal_t *journal)
     bytes = 0;
     n = 0;
 
+    ngx_http_chorus_adopt_unsee(journal);
+
     while (ngx_read_dir(&dir) == NGX_OK) {
         name = ngx_de_name(&dir);
         suffix = (u_char *) strrchr((char *) name, '.');
@@ -112,6 +116,26 @@ ngx_http_chorus_adopt_look(ngx_http_chorus_journal_t *journal)
 
     journal->bytes = bytes;
     journal->nsegments = n;
+
+    ngx_http_chorus_adopt_miss(journal);
+}
+
+
+static void
+ngx_http_chorus_adopt_unsee(ngx_http_chorus_journal_t *journal)
+{
+    ngx_queue_t                *q;
+    ngx_http_chorus_segment_t  *segment;
+
+    journal->cmcf->debts->seen = 0;
+
+    for (q = ngx_queue_head(&journal->segments);
+         q != ngx_queue_sentinel(&journal->segments);
+         q = ngx_queue_next(q))
+    {
+        segment = ngx_queue_data(q, ngx_http_chorus_segment_t, queue);
+        segment->seen = 0;
+    }
 }
 
 
@@ -120,7 +144,15 @@ ngx_http_chorus_adopt_is_ours(ngx_http_chorus_journal_t *journal,
     u_char *name)
 {
     ngx_queue_t                *q;
+    ngx_http_chorus_debts_t    *debts;
     ngx_http_chorus_segment_t  *segment;
+
+    debts = journal->cmcf->debts;
+
+    if (debts->fd != NGX_INVALID_FILE && ngx_strcmp(debts->name, name) == 0) {
+        debts->seen = 1;
+        return 1;
+    }
 
     for (q = ngx_queue_head(&journal->segments);
          q != ngx_queue_sentinel(&journal->segments);
@@ -129,11 +161,61 @@ ngx_http_chorus_adopt_is_ours(ngx_http_chorus_journal_t *journal,
         segment = ngx_queue_data(q, ngx_http_chorus_segment_t, queue);
 
         if (ngx_strcmp(segment->name, name) == 0) {
+            segment->seen = 1;
             return 1;
         }
     }
 
     return 0;
+}
+
+
+/* Somebody has removed files of ours, or put another folder in the place of
+ * this one: the next process will not find what stands in them. */
+
+static void
+ngx_http_chorus_adopt_miss(ngx_http_chorus_journal_t *journal)
+{
+    ngx_uint_t                  owes;
+    ngx_queue_t                *q;
+    ngx_http_chorus_debts_t    *debts;
+    ngx_http_chorus_segment_t  *segment;
+
+    owes = 0;
+    debts = journal->cmcf->debts;
+
+    for (q = ngx_queue_head(&journal->segments);
+         q != ngx_queue_sentinel(&journal->segments);
+         q = ngx_queue_next(q))
+    {
+        segment = ngx_queue_data(q, ngx_http_chorus_segment_t, queue);
+
+        if (segment->seen || segment->missed) {
+            continue;
+        }
+
+        segment->missed = 1;
+        owes |= (segment->refs != 0);
+
+        if (journal->current == segment) {
+            journal->current = NULL;
+            journal->hints_len = 0;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, journal->log, 0,
+                      "chorus: journal: \"%s\" is gone from its folder "
+                      "\"%V\"", segment->name, &journal->dir);
+    }
+
+    if (debts->fd != NGX_INVALID_FILE && !debts->seen) {
+        ngx_close_file(debts->fd);
+        debts->fd = NGX_INVALID_FILE;
+        ngx_http_chorus_debts_open(debts);
+    }
+
+    if (owes) {
+        (void) ngx_http_chorus_owe(debts, chorus_str("*"), "journal removed");
+    }
 }
 
 

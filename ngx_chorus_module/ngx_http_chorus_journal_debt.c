@@ -244,17 +244,19 @@ ngx_http_chorus_debts_tick(ngx_http_chorus_debts_t *debts)
 }
 
 
-/* Redis has it, and has had it for so long that it stays. */
+/* Redis has it, and has had it for so long that it stays.  One that is not
+ * heard of may be one that is being replaced. */
 
 static void
 ngx_http_chorus_debts_expire(ngx_http_chorus_debts_t *debts)
 {
     ngx_uint_t               n;
-    ngx_msec_t               window;
+    ngx_msec_t               window, last;
     ngx_queue_t             *q, *next;
     ngx_http_chorus_debt_t  *debt;
 
-    if (debts->n == 0 || ngx_exiting || ngx_http_chorus_debts_accrue(debts)
+    if ((debts->n == 0 && !debts->unwritten) || ngx_exiting
+        || ngx_http_chorus_debts_accrue(debts)
         || !ngx_http_chorus_redis_is_ready(debts->cmcf->redis))
     {
         return;
@@ -262,6 +264,7 @@ ngx_http_chorus_debts_expire(ngx_http_chorus_debts_t *debts)
 
     window = debts->cmcf->journal ? debts->cmcf->journal->conf->window
                                   : CHORUS_REDIS_WINDOW_MS;
+    last = ngx_http_chorus_redis_last(debts->cmcf->redis);
     n = debts->n;
 
     for (q = ngx_queue_head(&debts->list);
@@ -271,7 +274,10 @@ ngx_http_chorus_debts_expire(ngx_http_chorus_debts_t *debts)
         next = ngx_queue_next(q);
         debt = ngx_queue_data(q, ngx_http_chorus_debt_t, queue);
 
-        if (debt->told && ngx_current_msec - debt->when >= window) {
+        if (debt->told
+            && (ngx_msec_int_t) (last - debt->when)
+               >= (ngx_msec_int_t) window)
+        {
             ngx_http_chorus_debt_free(debt);
         }
     }

@@ -88,6 +88,7 @@ static void
 ngx_http_chorus_replay_survey(ngx_http_chorus_adopt_t *adopt)
 {
     size_t                     n;
+    uint64_t                   now;
     chorus_journal_read_t      rc;
     chorus_journal_record_t    record;
     ngx_http_chorus_ending_t  *endings;
@@ -117,11 +118,12 @@ ngx_http_chorus_replay_survey(ngx_http_chorus_adopt_t *adopt)
                                                               &record));
 
         if (adopt->is_closed) {
-            /* for the rest of the window */
+            /* for the rest of the window; all of it when the clock was set
+             * back */
+            now = ngx_max(ngx_http_chorus_journal_now(), record.time_ms);
             adopt->segment->settled = ngx_current_msec
                 - (ngx_msec_t) ngx_min(adopt->journal->conf->window,
-                                       ngx_http_chorus_journal_now()
-                                       - record.time_ms);
+                                       now - record.time_ms);
         }
 
         if (endings && (record.type == CHORUS_JOURNAL_ABORT

@@ -138,6 +138,7 @@ ngx_http_chorus_segment_add(ngx_http_chorus_journal_t *journal, ngx_fd_t fd,
     segment->size = size;
     segment->created = ngx_current_msec;
     segment->settled = ngx_current_msec;
+    segment->seen = 1;
     (void) ngx_cpystrn(segment->name, (u_char *) name,
                        NGX_HTTP_CHORUS_JOURNAL_NAME);
 

@@ -434,6 +434,8 @@ void ngx_http_chorus_recent_add(ngx_http_chorus_recent_t *recent,
 /* From redis.c, before ngx_http_chorus_marks_resume(): what Redis has
  * acknowledged since then (of ngx_current_msec) may be gone; with `all`
  * everything is. */
+/* How long before its last reply a Redis may have forgotten, in ms. */
+ngx_msec_t ngx_http_chorus_recent_window(ngx_http_chorus_main_conf_t *cmcf);
 void ngx_http_chorus_recent_forgotten(ngx_http_chorus_recent_t *recent,
     ngx_msec_t since, ngx_uint_t all);
 

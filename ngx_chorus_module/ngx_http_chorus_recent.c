@@ -6,7 +6,7 @@
  * as a scan.
  */
 
-#include "ngx_http_chorus_module.h"
+#include "ngx_http_chorus_journal.h"
 #include "chorus_redis.h"
 
 
@@ -184,6 +184,20 @@ ngx_http_chorus_recent_name(ngx_http_chorus_recent_t *recent, ngx_str_t *text)
 }
 
 
+/* What a Redis may forget of what it had acknowledged.  A journal that keeps
+ * its segments for less does not make it less. */
+
+ngx_msec_t
+ngx_http_chorus_recent_window(ngx_http_chorus_main_conf_t *cmcf)
+{
+    if (cmcf->journal_conf == NULL) {
+        return CHORUS_REDIS_WINDOW_MS;
+    }
+
+    return ngx_max(cmcf->journal_conf->window, CHORUS_REDIS_WINDOW_MS);
+}
+
+
 /* What is too old is safe; what is too much is remembered by its name. */
 
 static void
@@ -198,7 +212,8 @@ ngx_http_chorus_recent_trim(ngx_http_chorus_recent_t *recent)
         q = ngx_queue_head(&recent->marks);
         mark = ngx_queue_data(q, ngx_http_chorus_recent_mark_t, queue);
 
-        is_old = (ngx_current_msec - mark->acked > CHORUS_REDIS_WINDOW_MS);
+        is_old = (ngx_current_msec - mark->acked
+                  > ngx_http_chorus_recent_window(recent->cmcf));
 
         if (!is_old && recent->bytes <= NGX_HTTP_CHORUS_RECENT_BYTES) {
             break;

@@ -259,7 +259,7 @@ ngx_http_chorus_redis_recognize(ngx_http_chorus_redis_t *redis)
     chorus_redis_memory_t  memory;
 
     memory = chorus_redis_compare(&redis->known, &redis->seen);
-    since = redis->heard - CHORUS_REDIS_WINDOW_MS;
+    since = redis->heard - ngx_http_chorus_recent_window(redis->cmcf);
 
     redis->known = redis->seen;
     redis->heard = ngx_current_msec;

@@ -1,6 +1,7 @@
 """Workers that die, end and share the queue."""
 
 import os
+import re
 import signal
 import time
 
@@ -340,6 +341,37 @@ def test_a_doubt_that_redis_has_forgotten_is_told_again(stack, bucket):
                "it is known again")
 
 
+def test_doubts_are_told_again_once(stack, bucket):
+    """However many calls it takes until that Redis is healed."""
+    settings = stale_write(stack, bucket, recheck_seconds=[3600])
+    f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
+                                     drop=True, applied=True)
+    stack.use_worker(**settings)
+    wait_until(lambda: f.hits == 1, 10, "its PUT")
+    stack.wait_idle(bucket)
+    with open(f"{ROOT}/shared/lua/chorus.lua") as f:
+        library = f.read()
+    slow = library.replace(
+        "local function heal(keys, a)\n",
+        "local function heal(keys, a)\n"
+        "    if call('INCR', 'heals') < 5 then return { 0, {} } end\n")
+    slow = slow.replace("local function doubt(r, a)\n",
+                        "local function doubt(r, a)\n"
+                        "    call('INCR', 'doubts')\n")
+    client = stack.redis.client
+    client.function_load(slow, replace=True)
+    try:
+        time.sleep(1.5)
+        stack.redis.kill9()
+        stack.redis.start()
+        wait_until(lambda: int(client.get("heals") or 0) >= 5, 15,
+                   "it is healed")
+        assert int(client.get("doubts")) == 1
+    finally:
+        client.delete("heals", "doubts")
+        client.function_load(library, replace=True)
+
+
 def test_half_a_transition_is_healed_when_redis_is_back(stack, bucket):
     """A key that is busy without a lease would be so for ever.  The proxy
     knows nothing of it, since it would mark it again."""
@@ -384,6 +416,23 @@ def test_a_result_that_redis_refuses_becomes_a_mark(stack, bucket):
                    "it is given up")
     finally:
         load(library, replace=True)
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+
+
+def test_an_older_library_under_a_worker_is_replaced(stack, bucket):
+    """FUNCTION FLUSH, and an older proxy was the first to come by."""
+    with open(f"{ROOT}/shared/lua/chorus.lua") as f:
+        library = f.read()
+    older = re.sub(r"local VERSION = \d+", "local VERSION = 1", library)
+    older = older.replace(
+        "local function done_read(a)\n",
+        "local function done_read(a)\n    args_reject(a, 'x', 'of old', '')\n")
+    stack.redis.client.function_load(older, replace=True)
+    assert stack.redis.call("version", 0) == 1
+    stack.wire().put(bucket, "k", b"new")
+    wait_until(lambda: stack.redis.call("version", 0) > 1, 10,
+               "the worker notices")
     stack.wait_equal(bucket)
     stack.wait_idle(bucket)
 
