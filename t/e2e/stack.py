@@ -410,6 +410,8 @@ server {{
     def waiting(self, bucket, follower="follower"):
         """Keys of the bucket that are not settled."""
         s = self.stats(bucket, follower=follower)
+        if s is None:
+            return 1        # its first mark is on the way to Redis
         return sum(s[place] for place in ("dirty", "bulk", "busy", "again",
                                           "retry", "failed"))
 
