@@ -60,6 +60,9 @@ queue_repair_remember(queue_repair_t *repair, const task_t *task)
                                  task->key.len };
     told->doubts = task->result.doubts;
     told->told_ms = clock_ms();
+
+    /* told->replication has it */
+    /* cppcheck-suppress memleak */
 }
 
 

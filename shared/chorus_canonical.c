@@ -445,7 +445,7 @@ chorus_canonical_json(chorus_mem_t *mem, chorus_str_t body,
     chorus_buf_t  buf;
 
     rc = chorus_canonical_json_load(body, &json, error);
-    if (rc != CHORUS_OK) {
+    if (json == NULL) {
         return rc;
     }
 
