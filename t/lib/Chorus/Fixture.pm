@@ -27,6 +27,10 @@ our @EXPORT = qw($Folder $Conf chorus_json chorus_config http_config
 our $Folder = tempdir('chorus-t-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 our $Conf = abs_path(dirname(__FILE__) . '/../../../conf');
 
+# Seconds that each wait has at least: other tests run, too, and maybe on one
+# core.
+my $PATIENCE = 40;
+
 # A redis.url where nobody listens.
 our $Nowhere = "unix://$Folder/nowhere.sock";
 
@@ -151,7 +155,7 @@ sub read_file {
 sub wait_for (&;$) {
     my ($code, $seconds) = @_;
 
-    my $deadline = time + ($seconds // 5);
+    my $deadline = time + ($seconds // 0 > $PATIENCE ? $seconds : $PATIENCE);
     while (1) {
         my $answer = $code->();
         return $answer if $answer || time > $deadline;
