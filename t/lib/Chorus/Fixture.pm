@@ -16,7 +16,9 @@ use warnings;
 
 use Cwd qw(abs_path);
 use Exporter 'import';
+use Fcntl qw(:flock);
 use File::Basename qw(dirname);
+use File::Spec;
 use File::Temp qw(tempdir);
 use JSON::PP ();
 use Time::HiRes qw(sleep time);
@@ -166,14 +168,21 @@ sub wait_for (&;$) {
 
 # For a server that cannot listen on a socket in the folder.  Below the range
 # from which the kernel takes ports for clients, and apart from the ports of
-# the harness.
+# the harness; locked, so that no two ask for the same one before they listen.
+my @locks;
+
 sub free_port {
     require IO::Socket::INET;
 
-    for (1 .. 1000) {
+    my $folder = File::Spec->tmpdir . "/chorus-ports.$<";
+    mkdir $folder;
+    for (1 .. 5000) {
         my $port = 32000 + int rand 700;
+        open my $lock, '>', "$folder/$port" or die "$folder/$port: $!\n";
+        next unless flock $lock, LOCK_EX | LOCK_NB;
         my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
             LocalPort => $port, Listen => 1, ReuseAddr => 1) or next;
+        push @locks, $lock;
         return $port;
     }
 
