@@ -19,7 +19,8 @@ import redis
 
 import compare
 from fault import FaultServer
-from process import Process, children_of, memory_of, wait_until
+from process import (PATIENCE, Process, children_of, memory_of,
+                     wait_until)
 from store import Key, Store, boto
 from wire import Wire
 
@@ -442,7 +443,8 @@ server {{
     def wait_equal(self, bucket, seconds=20, **options):
         """Until follower equals main; every test's last word."""
         return compare.wait_equal(self.main, self.follower, bucket,
-                                  seconds * (3 if IS_ASAN else 1), **options)
+                                  max(seconds, PATIENCE)
+                                  * (3 if IS_ASAN else 1), **options)
 
     def wait_idle(self, bucket, seconds=20, follower="follower"):
         wait_until(lambda: self.waiting(bucket, follower) == 0, seconds,
