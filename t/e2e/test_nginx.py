@@ -79,8 +79,8 @@ def test_idle_processes_end_at_once_after_a_reload(stack, bucket):
     stack.wait_equal(bucket)
     old = set(stack.nginx.workers())
     stack.nginx.reload()
-    wait_until(lambda: not old & set(stack.nginx.workers()), 5,
-               "the old processes end")
+    wait_until(lambda: not old & set(stack.nginx.workers()), 8,
+               "the old processes end", is_strict=True)
 
 
 def test_counters_survive_a_reload(stack, bucket):

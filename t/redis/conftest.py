@@ -8,6 +8,7 @@ checked.
 import json
 import os
 import pathlib
+import random
 import subprocess
 import time
 
@@ -26,8 +27,19 @@ WAKE = 'chorus:wake'
 
 R1 = 'alice:photos:f1'
 EVERYTHING, CONTENT, TAGS, ACL = 7, 1, 2, 4
-LEASE = 60000
-STAGES = (10000, 60000, 600000)
+# longer than any test runs on a busy machine: what is to come due is moved
+LEASE = 3600000
+STAGES = (1000000, 6000000, 60000000)
+
+
+def seeds(*fixed):
+    """The same ones each time, so that a change is judged by itself;
+    CHORUS_SEED=N: only that one, CHORUS_RANDOM=1: another one as well."""
+    if 'CHORUS_SEED' in os.environ:
+        return [int(os.environ['CHORUS_SEED'])]
+    if os.environ.get('CHORUS_RANDOM'):
+        return [*fixed, random.SystemRandom().randrange(10 ** 9)]
+    return list(fixed)
 
 
 class Claimed:

@@ -5,7 +5,7 @@ import pytest
 from conftest import EVERYTHING, R1, STAGES, TAGS, near
 
 HOUR = 3600000
-OF_K = {b'1k': 10000, b'2k': 60000, b'3k': 600000}
+OF_K = {b'%dk' % n: ms for n, ms in enumerate(STAGES, 1)}
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def test_stages_are_as_many_as_are_asked_for(q, held):
 def test_a_lease_that_ran_out_is_doubted_with_its_bucket(q, held):
     q.expire(held)
     assert q.reap() == 1
-    assert_stages(q.rechecks(), {**OF_K, b'1': 10000, b'2': 60000,
-                                 b'3': 600000})
+    assert_stages(q.rechecks(), {**OF_K, **{
+        b'%d' % n: ms for n, ms in enumerate(STAGES, 1)}})
 
 
 def test_a_claim_that_finds_it_run_out_doubts_it_as_well(q, held):
@@ -192,7 +192,7 @@ def test_what_is_too_much_is_owed_as_a_scan(q):
     q.mark('a')
     d = next(d for d in q.claim(2) if d.key == b'a')
     q.done(d, doubt=1, stages=tuple(2 * ms for ms in STAGES))
-    assert near(q.rechecks()[b'1a'], 20000)
+    assert near(q.rechecks()[b'1a'], 2 * STAGES[0])
     assert q.stats()['debt'] is None
 
 

@@ -20,11 +20,10 @@ import time
 import pytest
 import redis
 
-from conftest import R1, STAGES, Queue
+from conftest import R1, STAGES, Queue, seeds
 from test_model import KEYS, Storages
 
-SEEDS = [int(os.environ['CHORUS_SEED'])] if 'CHORUS_SEED' in os.environ \
-    else [1, random.SystemRandom().randrange(10 ** 9)]
+SEEDS = seeds(1, 2)
 CUTS = int(os.environ.get('CHORUS_CUTS', 120))
 NAMES = KEYS[:6]
 
@@ -230,12 +229,13 @@ def test_half_a_transition_loses_no_key(recorder, seed):
     print('seed', seed)
     rng = random.Random(seed)
     found = [text for _ in range(CUTS) for text in play(recorder, rng)]
-    assert len(found) > CUTS / 20, 'the cuts break nothing'
+    assert found, 'the cuts break nothing'
 
 
 @pytest.mark.parametrize('seed', SEEDS)
 def test_a_key_wedges_nothing_before_it_is_healed(recorder, seed):
     """Marks, claims and reports go on in whatever half states."""
+    print('seed', seed)
     rng = random.Random(seed)
     for _ in range(CUTS):
         recorder.client.flushall()

@@ -16,7 +16,9 @@ use warnings;
 
 use Cwd qw(abs_path);
 use Exporter 'import';
+use Fcntl qw(:flock);
 use File::Basename qw(dirname);
+use File::Spec;
 use File::Temp qw(tempdir);
 use JSON::PP ();
 use Time::HiRes qw(sleep time);
@@ -27,6 +29,10 @@ our @EXPORT = qw($Folder $Conf chorus_json chorus_config http_config
 our $Folder = tempdir('chorus-t-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 our $Conf = abs_path(dirname(__FILE__) . '/../../../conf');
 
+# Seconds that each wait has at least: other tests run, too, and maybe on one
+# core.
+my $PATIENCE = 40;
+
 # A redis.url where nobody listens.
 our $Nowhere = "unix://$Folder/nowhere.sock";
 
@@ -34,8 +40,14 @@ my $owner = $$;
 
 
 # Genuine Test::Nginx has a client_max_body_size of its own in its server.
+# Reading the machine's 140 authorities takes nginx 40 ms for each location:
+# the first of them does.
+my $authorities = '/etc/ssl/certs/ca-certificates.crt';
+write_file("$Folder/authority.pem",
+    read_file($authorities) =~ s/(?<=-----END CERTIFICATE-----\n).*//sr);
 write_file("$Folder/server.conf", read_file("$Conf/chorus_server.conf")
-    =~ s/^client_max_body_size .*//mr);
+    =~ s/^client_max_body_size .*//mr
+    =~ s/\Q$authorities\E/$Folder\/authority.pem/r);
 write_file("$Folder/proxy.conf", read_file("$Conf/chorus_proxy.conf"));
 write_file("$Folder/chorus.json", chorus_json(), 0600);
 
@@ -145,7 +157,7 @@ sub read_file {
 sub wait_for (&;$) {
     my ($code, $seconds) = @_;
 
-    my $deadline = time + ($seconds // 5);
+    my $deadline = time + ($seconds // 0 > $PATIENCE ? $seconds : $PATIENCE);
     while (1) {
         my $answer = $code->();
         return $answer if $answer || time > $deadline;
@@ -156,14 +168,21 @@ sub wait_for (&;$) {
 
 # For a server that cannot listen on a socket in the folder.  Below the range
 # from which the kernel takes ports for clients, and apart from the ports of
-# the harness.
+# the harness; locked, so that no two ask for the same one before they listen.
+my @locks;
+
 sub free_port {
     require IO::Socket::INET;
 
-    for (1 .. 1000) {
+    my $folder = File::Spec->tmpdir . "/chorus-ports.$<";
+    mkdir $folder;
+    for (1 .. 5000) {
         my $port = 32000 + int rand 700;
+        open my $lock, '>', "$folder/$port" or die "$folder/$port: $!\n";
+        next unless flock $lock, LOCK_EX | LOCK_NB;
         my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
             LocalPort => $port, Listen => 1, ReuseAddr => 1) or next;
+        push @locks, $lock;
         return $port;
     }
 
