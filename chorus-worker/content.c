@@ -11,6 +11,7 @@
 #include "reconcile.h"
 #include "tags.h"
 #include "transfer.h"
+#include "versions.h"
 
 
 static work_rc_t
@@ -18,6 +19,11 @@ content_delete(work_t *work, task_outcome_t *outcome)
 {
     s3_request_t          request;
     const s3_response_t  *response;
+
+    /* a key in a bucket that keeps versions by now is not just gone */
+    if (versions_rule_out(work, work->task->claimed_ms) != WORK_DONE) {
+        return WORK_FAILED;
+    }
 
     request = work_request(work, FAILURE_SIDE_FOLLOWER, "DELETE", NULL);
     response = s3_client_call(work->client, S3_LANE_SIDE, &request);
@@ -160,6 +166,7 @@ content_put(work_t *work, const s3_response_t *source, object_t *object,
     }
 
     work->bytes = object->size;
+    work_note_version(work, answer);
 
     if (content_verify(work, object, answer) != WORK_DONE) {
         return WORK_FAILED;
@@ -214,7 +221,7 @@ content_copy(work_t *work, const s3_response_t *source,
         return WORK_FAILED;
     }
 
-    if (object.size > CONTENT_LARGE) {
+    if (object.size > CONTENT_LARGE && work->version.len == 0) {
         if (compare_large(work, &object, &tags, outcome, &is_equal)
             != WORK_DONE)
         {
@@ -233,6 +240,33 @@ content_copy(work_t *work, const s3_response_t *source,
 }
 
 
+/* A version that is gone is no key that is gone. */
+
+static work_rc_t
+content_gone(work_t *work, task_outcome_t *outcome)
+{
+    if (work->version.len == 0) {
+        return content_delete(work, outcome);
+    }
+
+    failure_set(&work->failure, FAILURE_AGAIN, FAILURE_SIDE_MAIN,
+                "NoSuchVersion", "GET object on main: the version is gone");
+
+    return WORK_FAILED;
+}
+
+
+static bool
+content_is_versioned(const s3_response_t *source)
+{
+    chorus_str_t  id;
+
+    id = s3_response_header(source, "x-amz-version-id");
+
+    return id.len != 0 && !chorus_str_eq(id, chorus_str("null"));
+}
+
+
 work_rc_t
 content_sync(work_t *work, task_outcome_t *outcome)
 {
@@ -248,15 +282,50 @@ content_sync(work_t *work, task_outcome_t *outcome)
     source = transfer_open(work, &get);
 
     if (s3_response_is_gone(source)) {
-        return content_delete(work, outcome);
+        return content_gone(work, outcome);
     }
 
     if (source->status != 200 || !source->has_headers) {
         return work_fail(work, FAILURE_SIDE_MAIN, "GET object", source);
     }
 
+    if (work->version.len == 0 && content_is_versioned(source)
+        && versions_rule_out(work, work->task->claimed_ms) != WORK_DONE)
+    {
+        transfer_close(work);
+        return WORK_FAILED;
+    }
+
     rc = content_copy(work, source, outcome);
     transfer_close(work);
+
+    /* the follower keeps versions by now: does main? */
+    if (rc == WORK_DONE && work->version.len == 0
+        && work->made_version.len != 0
+        && !chorus_str_eq(work->made_version, chorus_str("null")))
+    {
+        return versions_rule_out(work, work->task->claimed_ms);
+    }
+
+    return rc;
+}
+
+
+work_rc_t
+content_copy_version(work_t *work, chorus_str_t id)
+{
+    work_rc_t       rc;
+    uint64_t        before;
+    task_outcome_t  outcome;
+
+    before = work->bytes;
+    work->version = id;
+    work->made_version = chorus_null_str;
+
+    rc = content_sync(work, &outcome);
+
+    work->version = chorus_null_str;
+    work->bytes += before;
 
     return rc;
 }

@@ -5,10 +5,10 @@
 #include "chorus_s3_request.h"
 #include "clock.h"
 #include "compare.h"
-#include "content.h"
 #include "health.h"
 #include "reconcile.h"
 #include "tags.h"
+#include "versions.h"
 
 /* A key that keeps changing under us is given back between two tries. */
 #define RECONCILE_TRIES  4
@@ -39,7 +39,7 @@ reconcile_tags(work_t *work, task_outcome_t *outcome)
     if (strcmp(work->failure.code, "NoSuchKey") == 0
         || strcmp(work->failure.code, "NoSuchBucket") == 0)
     {
-        return content_sync(work, outcome);
+        return versions_sync(work, outcome);
     }
 
     return WORK_FAILED;
@@ -65,16 +65,26 @@ reconcile_acl(work_t *work, task_outcome_t *outcome)
         return WORK_DONE;
     }
 
-    return content_sync(work, outcome);
+    return versions_sync(work, outcome);
 }
 
 
 work_rc_t
 reconcile_object(work_t *work, task_outcome_t *outcome)
 {
+    bool      are_kept;
     unsigned  facets;
 
     facets = work->task->facets;
+
+    if (versions_are_kept(work, &are_kept) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (are_kept && facets != CHORUS_FACET_ACL) {
+        /* tags of which version? */
+        return versions_sync(work, outcome);
+    }
 
     if (facets == CHORUS_FACET_ACL) {
         return reconcile_acl(work, outcome);
@@ -86,7 +96,7 @@ reconcile_object(work_t *work, task_outcome_t *outcome)
         return reconcile_tags(work, outcome);
     }
 
-    return content_sync(work, outcome);
+    return versions_sync(work, outcome);
 }
 
 

@@ -1,3 +1,4 @@
+#include "bucket_versioning.h"
 #include "flight.h"
 #include "reconcile.h"
 #include "tags.h"
@@ -204,6 +205,11 @@ reconcile_bucket(work_t *work, task_outcome_t *outcome)
     *outcome = TASK_SYNCED;
 
     if (reconcile_bucket_put(work) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    /* before what warns: objects are copied by it */
+    if (versioning_reconcile(work) != WORK_DONE) {
         return WORK_FAILED;
     }
 

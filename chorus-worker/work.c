@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chorus_uri.h"
 #include "work.h"
 
 
@@ -92,16 +93,96 @@ work_watch(work_t *work)
 }
 
 
+/*
+ * "versionId" for reads from main.  For writes to Ceph the argument with which
+ * its own zones sync: it keeps the id where the user is a "system" user, and
+ * does nothing for others.  It makes no "null" version.
+ */
+
+static const char *
+work_version_arg(const work_t *work, failure_side_t side, const char *method,
+    const char *query)
+{
+    if (work->version.len == 0) {
+        return NULL;
+    }
+
+    if (side == FAILURE_SIDE_MAIN) {
+        return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0
+               ? "versionId=" : NULL;
+    }
+
+    if (work->follower->provider != CHORUS_PROVIDER_CEPH
+        || chorus_str_eq(work->version, chorus_str("null")))
+    {
+        return NULL;
+    }
+
+    if (query == NULL) {
+        return strcmp(method, "PUT") == 0 || strcmp(method, "DELETE") == 0
+               ? "rgwx-version-id=" : NULL;
+    }
+
+    return strcmp(method, "POST") == 0
+           && strncmp(query, "uploadId=", sizeof("uploadId=") - 1) == 0
+           ? "rgwx-version-id=" : NULL;
+}
+
+
+/* Out of memory the key would be another one's: a request that fails. */
+
+static const char *
+work_query(const work_t *work, failure_side_t side, const char *method,
+    const char *query)
+{
+    const char    *arg;
+    chorus_buf_t   buf;
+
+    arg = work_version_arg(work, side, method, query);
+
+    if (arg == NULL) {
+        return query;
+    }
+
+    buf = chorus_buf(work->mem, 128);
+
+    if (query != NULL) {
+        chorus_buf_text(&buf, query);
+        chorus_buf_char(&buf, '&');
+    }
+
+    chorus_buf_text(&buf, arg);
+    chorus_uri_encode(&buf, work->version, false);
+    chorus_buf_char(&buf, '\0');
+
+    return buf.failed ? "versionId=out-of-memory" : buf.data;
+}
+
+
 s3_request_t
 work_request(const work_t *work, failure_side_t side, const char *method,
     const char *query)
 {
     s3_request_t  request;
 
-    request = work_bucket_request(work, side, method, query);
+    request = work_bucket_request(work, side, method,
+                                  work_query(work, side, method, query));
     request.key = work->task->key;
 
     return request;
+}
+
+
+void
+work_note_version(work_t *work, const s3_response_t *answer)
+{
+    chorus_str_t  id;
+
+    id = s3_response_header(answer, "x-amz-version-id");
+
+    /* Ceph 16 does not name the null version */
+    work->made_version = chorus_str_dup(work->mem,
+                                        id.len == 0 ? chorus_str("null") : id);
 }
 
 
