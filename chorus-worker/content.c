@@ -314,18 +314,36 @@ content_sync(work_t *work, task_outcome_t *outcome)
 work_rc_t
 content_copy_version(work_t *work, chorus_str_t id)
 {
-    work_rc_t       rc;
-    uint64_t        before;
-    task_outcome_t  outcome;
+    work_rc_t        rc;
+    uint64_t         before;
+    chorus_mem_t    *mem, own;
+    chorus_arena_t  *arena;
+    task_outcome_t   outcome;
 
+    arena = chorus_arena_create();
+    if (arena == NULL) {
+        return work_fail_here(work, "out of memory");
+    }
+
+    /* a history may be long: nothing of a copy stays */
+    own = chorus_arena_mem(arena);
+    mem = work->mem;
     before = work->bytes;
+
+    work->mem = &own;
+    work->bytes = 0;
     work->version = id;
     work->made_version = chorus_null_str;
 
     rc = content_sync(work, &outcome);
 
-    work->version = chorus_null_str;
+    work->mem = mem;
     work->bytes += before;
+    work->version = chorus_null_str;
+    work->made_version = chorus_str_dup(mem, work->made_version);
+    work->seen_etag = chorus_str_dup(mem, work->seen_etag);
+
+    chorus_arena_destroy(arena);
 
     return rc;
 }

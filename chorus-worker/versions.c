@@ -87,12 +87,14 @@ static chorus_version_verdict_t
 versions_look(void *data, const chorus_version_t *ours,
     const chorus_version_t *theirs)
 {
-    bool         is_sealed, are_sealed, is_content;
-    object_t     a, b;
-    versions_t  *v = data;
+    bool            is_sealed, are_sealed, is_content;
+    object_t        a, b;
+    versions_t     *v = data;
+    unsigned char   md5[CHORUS_MD5_LEN];
 
     if (v->looks++ >= VERSIONS_LOOKS) {
         return chorus_str_eq(ours->etag, theirs->etag)
+               || !object_etag_is_md5(ours->etag, md5)
                ? CHORUS_VERSION_SAME : CHORUS_VERSION_OTHER;
     }
 
@@ -152,21 +154,31 @@ versions_prepare(versions_t *v, const chorus_version_t *version)
 static work_rc_t
 versions_check_made(versions_t *v, const chorus_version_t *version)
 {
-    work_t  *work;
+    work_t        *work;
+    versioning_t   state;
 
     work = v->work;
 
-    if (!versions_is_null(work->made_version)) {
+    if (work->made_version.len != 0 && !versions_is_null(work->made_version)) {
         return WORK_DONE;
     }
-
-    v->has_made_null = true;
 
     if (versions_is_null(version->id)) {
+        v->has_made_null = true;
         return WORK_DONE;
     }
 
-    versioning_forget(work, FAILURE_SIDE_FOLLOWER);
+    /* not every storage says how it calls a version */
+    if (versioning_get(work, FAILURE_SIDE_FOLLOWER, clock_ms(), &state)
+        != WORK_DONE)
+    {
+        return WORK_FAILED;
+    }
+
+    if (state == VERSIONING_ENABLED && work->made_version.len == 0) {
+        return WORK_DONE;
+    }
+
     failure_set(&work->failure, FAILURE_AGAIN, FAILURE_SIDE_FOLLOWER,
                 "NotVersioned", "versioning of the follower's bucket is not "
                 "enabled");

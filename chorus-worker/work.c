@@ -176,13 +176,9 @@ work_request(const work_t *work, failure_side_t side, const char *method,
 void
 work_note_version(work_t *work, const s3_response_t *answer)
 {
-    chorus_str_t  id;
-
-    id = s3_response_header(answer, "x-amz-version-id");
-
-    /* Ceph 16 does not name the null version */
-    work->made_version = chorus_str_dup(work->mem,
-                                        id.len == 0 ? chorus_str("null") : id);
+    work->made_version =
+        chorus_str_dup(work->mem,
+                       s3_response_header(answer, "x-amz-version-id"));
 }
 
 
