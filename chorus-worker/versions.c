@@ -8,6 +8,7 @@
  */
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bucket_versioning.h"
@@ -22,6 +23,8 @@
 #define VERSIONS_LOOKS     100
 /* versions whose tags are compared, newest first */
 #define VERSIONS_TAGS      100
+/* over a history in a bucket whose state changes meanwhile */
+#define VERSIONS_PASSES    4
 /* a task younger than this is one event's */
 #define VERSIONS_FRESH_MS  1000
 
@@ -33,8 +36,11 @@ typedef struct {
     version_list_t          theirs;
     chorus_history_edit_t   edit;
     unsigned                looks;
+    bool                    is_sealed;  /* some of what was looked at */
     bool                    is_holding;
-    bool                    has_made_null;
+    bool                    has_held;
+    chorus_str_t           *made;       /* ids that the follower gave */
+    size_t                  nmade;
 } versions_t;
 
 
@@ -93,7 +99,7 @@ versions_look(void *data, const chorus_version_t *ours,
     unsigned char   md5[CHORUS_MD5_LEN];
 
     if (v->looks++ >= VERSIONS_LOOKS) {
-        return chorus_str_eq(ours->etag, theirs->etag)
+        return v->is_sealed || chorus_str_eq(ours->etag, theirs->etag)
                || !object_etag_is_md5(ours->etag, md5)
                ? CHORUS_VERSION_SAME : CHORUS_VERSION_OTHER;
     }
@@ -106,12 +112,44 @@ versions_look(void *data, const chorus_version_t *ours,
         return CHORUS_VERSION_FAILED;
     }
 
+    v->is_sealed = v->is_sealed || is_sealed || are_sealed;
+
     is_content = a.size == b.size
                  && (chorus_str_eq(a.etag, b.etag) || is_sealed || are_sealed
                      || a.nparts != 0);
 
     return is_content && object_same_headers(&a, &b) ? CHORUS_VERSION_SAME
                                                      : CHORUS_VERSION_OTHER;
+}
+
+
+/* ---- one version ---- */
+
+
+static work_rc_t
+versions_delete(versions_t *v, chorus_str_t id)
+{
+    s3_request_t          request;
+    const s3_response_t  *answer;
+
+    request = work_request(v->work, FAILURE_SIDE_FOLLOWER, "DELETE",
+                           version_query(v->work, "", id));
+
+    if (request.query == NULL) {
+        return work_fail_here(v->work, "out of memory");
+    }
+
+    answer = s3_client_call(v->work->client, S3_LANE_SIDE, &request);
+
+    if (!s3_response_is_success(answer)
+        && !s3_response_has_code(answer, "NoSuchVersion")
+        && !s3_response_is_gone(answer))
+    {
+        return work_fail(v->work, FAILURE_SIDE_FOLLOWER, "DELETE version",
+                         answer);
+    }
+
+    return WORK_DONE;
 }
 
 
@@ -134,6 +172,7 @@ versions_prepare(versions_t *v, const chorus_version_t *version)
     }
 
     v->is_holding = needs;
+    v->has_held = true;
 
     if (!needs) {
         return versioning_release(v->work);
@@ -160,11 +199,12 @@ versions_check_made(versions_t *v, const chorus_version_t *version)
     work = v->work;
 
     if (work->made_version.len != 0 && !versions_is_null(work->made_version)) {
+        v->made[v->nmade++] = work->made_version;
         return WORK_DONE;
     }
 
     if (versions_is_null(version->id)) {
-        v->has_made_null = true;
+        v->made[v->nmade++] = chorus_str(CHORUS_NULL_VERSION);
         return WORK_DONE;
     }
 
@@ -187,12 +227,11 @@ versions_check_made(versions_t *v, const chorus_version_t *version)
 }
 
 
-static work_rc_t
-versions_append_marker(versions_t *v, const chorus_version_t *version)
+static const s3_response_t *
+versions_mark(versions_t *v, const chorus_version_t *version)
 {
-    work_t               *work;
-    s3_request_t          request;
-    const s3_response_t  *answer;
+    work_t        *work;
+    s3_request_t   request;
 
     work = v->work;
 
@@ -200,19 +239,60 @@ versions_append_marker(versions_t *v, const chorus_version_t *version)
     request = work_request(work, FAILURE_SIDE_FOLLOWER, "DELETE", NULL);
     work->version = chorus_null_str;
 
-    answer = s3_client_call(work->client, S3_LANE_SIDE, &request);
+    return s3_client_call(work->client, S3_LANE_SIDE, &request);
+}
+
+
+/* Ceph 16 makes no marker behind a marker.  One that is surplus is in the way
+ * then, and has to go before, not afterwards. */
+
+static const chorus_version_t *
+versions_marker_in_the_way(const versions_t *v)
+{
+    const chorus_version_t  *newest;
+
+    if (v->nmade != 0 || v->edit.nsurplus == 0
+        || v->edit.surplus[v->edit.nsurplus - 1] != 0)
+    {
+        return NULL;
+    }
+
+    newest = &v->theirs.history.versions[0];
+
+    return newest->is_marker ? newest : NULL;
+}
+
+
+static work_rc_t
+versions_append_marker(versions_t *v, const chorus_version_t *version)
+{
+    const s3_response_t     *answer;
+    const chorus_version_t  *marker;
+
+    answer = versions_mark(v, version);
+    marker = versions_marker_in_the_way(v);
+
+    if (s3_response_is_success(answer) && marker != NULL
+        && s3_response_header(answer, "x-amz-version-id").len == 0)
+    {
+        if (versions_delete(v, marker->id) != WORK_DONE) {
+            return WORK_FAILED;
+        }
+
+        answer = versions_mark(v, version);
+    }
 
     if (!s3_response_is_success(answer)) {
-        return work_fail(work, FAILURE_SIDE_FOLLOWER, "DELETE object",
+        return work_fail(v->work, FAILURE_SIDE_FOLLOWER, "DELETE object",
                          answer);
     }
 
     if (s3_response_header(answer, "x-amz-version-id").len == 0) {
-        /* Ceph 16: there is one already */
+        /* a marker stands for this one, too */
         return WORK_DONE;
     }
 
-    work_note_version(work, answer);
+    work_note_version(v->work, answer);
 
     return versions_check_made(v, version);
 }
@@ -241,6 +321,12 @@ versions_append_all(versions_t *v)
     const chorus_history_t  *ours;
 
     ours = &v->ours.history;
+
+    v->made = chorus_alloc(v->work->mem, (ours->nversions - v->edit.nkept + 1)
+                                         * sizeof(chorus_str_t));
+    if (v->made == NULL) {
+        return work_fail_here(v->work, "out of memory");
+    }
 
     for (i = v->edit.nkept; i < ours->nversions; i++) {
         if (versions_append(v, &ours->versions[ours->nversions - 1 - i])
@@ -300,50 +386,44 @@ versions_confirm_gone(versions_t *v)
 }
 
 
-static work_rc_t
-versions_delete(versions_t *v, chorus_str_t id)
+static int
+versions_order(const void *a, const void *b)
 {
-    s3_request_t          request;
-    const s3_response_t  *answer;
+    const chorus_str_t  *x = a, *y = b;
 
-    if (versions_is_null(id) && v->has_made_null) {
-        return WORK_DONE;       /* it is another one by now */
-    }
+    return chorus_str_cmp(*x, *y);
+}
 
-    request = work_request(v->work, FAILURE_SIDE_FOLLOWER, "DELETE",
-                           version_query(v->work, "", id));
 
-    if (request.query == NULL) {
-        return work_fail_here(v->work, "out of memory");
-    }
+/* What was surplus may be what was just appended by now: where ids are kept,
+ * and the null version.  That one has moved to the end. */
 
-    answer = s3_client_call(v->work->client, S3_LANE_SIDE, &request);
-
-    if (!s3_response_is_success(answer)
-        && !s3_response_has_code(answer, "NoSuchVersion")
-        && !s3_response_is_gone(answer))
-    {
-        return work_fail(v->work, FAILURE_SIDE_FOLLOWER, "DELETE version",
-                         answer);
-    }
-
-    return WORK_DONE;
+static bool
+versions_is_made(const versions_t *v, chorus_str_t id)
+{
+    return v->nmade != 0
+           && bsearch(&id, v->made, v->nmade, sizeof(chorus_str_t),
+                      versions_order) != NULL;
 }
 
 
 static work_rc_t
 versions_delete_surplus(versions_t *v)
 {
-    size_t  i;
+    size_t        i;
+    chorus_str_t  id;
 
     if (v->edit.nsurplus != 0 && versions_confirm_gone(v) != WORK_DONE) {
         return WORK_FAILED;
     }
 
+    qsort(v->made, v->nmade, sizeof(chorus_str_t), versions_order);
+
     for (i = 0; i < v->edit.nsurplus; i++) {
-        if (versions_delete(v, v->theirs.history
-                                   .versions[v->edit.surplus[i]].id)
-            != WORK_DONE)
+        id = v->theirs.history.versions[v->edit.surplus[i]].id;
+
+        if (!versions_is_made(v, id)
+            && versions_delete(v, id) != WORK_DONE)
         {
             return WORK_FAILED;
         }
@@ -527,8 +607,8 @@ versions_edit(versions_t *v, task_outcome_t *outcome)
 
 
 static work_rc_t
-versions_sync_history(work_t *work, versioning_t state,
-    task_outcome_t *outcome)
+versions_pass(work_t *work, versioning_t state, task_outcome_t *outcome,
+    bool *has_held)
 {
     work_rc_t   rc;
     failure_t   failure;
@@ -540,6 +620,7 @@ versions_sync_history(work_t *work, versioning_t state,
 
     rc = versions_edit(&v, outcome);
     version_list_done(work);
+    *has_held = v.has_held;
 
     if (v.is_holding) {
         failure = work->failure;
@@ -553,6 +634,38 @@ versions_sync_history(work_t *work, versioning_t state,
     }
 
     return rc;
+}
+
+
+/* While the state of the follower's bucket changes to and fro, by us and by
+ * other workers, its answers are not the last word: look again. */
+
+static work_rc_t
+versions_sync_history(work_t *work, versioning_t state,
+    task_outcome_t *outcome)
+{
+    bool            has_held;
+    unsigned        passes;
+    task_outcome_t  last;
+
+    for (passes = 1; passes <= VERSIONS_PASSES; passes++) {
+
+        if (versions_pass(work, state, &last, &has_held) != WORK_DONE) {
+            return WORK_FAILED;
+        }
+
+        *outcome = passes == 1 || last != TASK_EQUAL ? last : *outcome;
+
+        if (!has_held) {
+            return WORK_DONE;
+        }
+    }
+
+    failure_set(&work->failure, FAILURE_SOON, FAILURE_SIDE_FOLLOWER,
+                "NotVersioned", "versioning of the follower's bucket keeps "
+                "changing");
+
+    return WORK_FAILED;
 }
 
 

@@ -94,6 +94,13 @@ history_is_older(const chorus_version_t *copy,
 }
 
 
+static bool
+history_is_null(const chorus_version_t *version)
+{
+    return chorus_str_eq(version->id, chorus_str(CHORUS_NULL_VERSION));
+}
+
+
 static chorus_version_verdict_t
 history_same(const history_walk_t *walk, const chorus_version_t *ours,
     const chorus_version_t *theirs)
@@ -111,9 +118,14 @@ history_same(const history_walk_t *walk, const chorus_version_t *ours,
         }
 
         /* only this one may be another by now */
-        if (!chorus_str_eq(ours->id, chorus_str(CHORUS_NULL_VERSION))) {
+        if (!history_is_null(ours)) {
             return CHORUS_VERSION_SAME;
         }
+    }
+
+    /* the next null version would replace it */
+    if (history_is_null(theirs) && !history_is_null(ours)) {
+        return CHORUS_VERSION_OTHER;
     }
 
     if (ours->is_marker) {
@@ -267,7 +279,7 @@ history_compare(history_walk_t *walk)
     rc = history_compare_content(walk);
 
     /* ids are worth more, where they say as much */
-    return rc == CHORUS_OK && nkept >= walk->edit->nkept
+    return rc == CHORUS_OK && nkept != 0 && nkept >= walk->edit->nkept
            ? history_walk(walk, HISTORY_BY_ID) : rc;
 }
 

@@ -82,7 +82,8 @@ typedef struct {
  * deleted.
  *
  * Versions are the same by id where a storage keeps ids, else by size, ETag
- * and being a delete marker or not.  That leaves doubts, for which `look` is
+ * and being a delete marker or not; but the follower's null version only stands
+ * for main's.  That leaves doubts, for which `look` is
  * asked: a copy that is older than its original; equal content among which one
  * has to go; other ETags for the same size (of multipart uploads, encryption).
  *

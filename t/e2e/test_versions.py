@@ -1,6 +1,7 @@
 """Versioned buckets: the follower's history of a key is main's."""
 
 import os
+import re
 import subprocess
 import threading
 import time
@@ -10,6 +11,7 @@ import pytest
 import versions
 from fault import DENIED, NOT_HERE
 from process import wait_until
+from stack import IS_ASAN
 from versions import ENABLED, SUSPENDED, wait_equal
 
 MIB = 1 << 20
@@ -199,15 +201,21 @@ def test_an_old_version_replaced_by_its_like_while_nobody_looked(
     wait_equal(stack, versioned, ["k"])
 
 
+def loses_a_version_on_the_follower(stack, bucket, key):
+    for n in range(5):
+        put(stack, bucket, key, b"%d" % n)
+        if n == 3:
+            delete(stack, bucket, key)
+    wait_equal(stack, bucket, [key])
+    lost = versions.raw(stack.follower, bucket, key)[2][0]
+    stack.follower.s3.delete_object(Bucket=bucket, Key=key, VersionId=lost)
+    stack.follower.s3.put_object(Bucket=bucket, Key=key, Body=b"stranger")
+    put(stack, bucket, key, b"next")
+
+
 def test_a_version_that_the_follower_lost_comes_back_in_its_place(
         stack, versioned):
-    for n in range(5):
-        put(stack, versioned, "k", b"%d" % n)
-    wait_equal(stack, versioned, ["k"])
-    lost = versions.raw(stack.follower, versioned, "k")[2][0]
-    stack.follower.s3.delete_object(Bucket=versioned, Key="k", VersionId=lost)
-    stack.follower.s3.put_object(Bucket=versioned, Key="k", Body=b"stranger")
-    put(stack, versioned, "k", b"next")
+    loses_a_version_on_the_follower(stack, versioned, "k")
     wait_equal(stack, versioned, ["k"])
 
 
@@ -386,6 +394,40 @@ def test_a_versioned_bucket_is_deleted_and_made_again(stack, versioned):
 
 # ---- doubts
 
+def endless(method, target):
+    """A page of a history that never ends; pages overlap by one version."""
+    marker = re.search("version-id-marker=v([0-9]+)", target)
+    first = int(marker.group(1)) + 1 if marker else 0
+    size = int(re.search("max-keys=([0-9]+)", target).group(1))
+    entry = ("<Version><Key>k</Key><VersionId>v{}</VersionId><LastModified>"
+             "2026-01-01T00:00:00.000Z</LastModified><ETag>\"{:032x}\"</ETag>"
+             "<Size>1</Size></Version>")
+    return (200, ("<ListVersionsResult><IsTruncated>true</IsTruncated>"
+                  + "".join(entry.format(n, n)
+                            for n in range(first, first + size))
+                  + "</ListVersionsResult>").encode(), "application/xml")
+
+
+def test_a_history_without_an_end_is_parked_in_bounded_memory(
+        stack, versioned, figures):
+    stack.faulty_main.inject(
+        when=lambda m, t: "versions&" in t and "prefix=k" in t,
+        answer=endless)
+    worker = stack.use_worker(main=stack.faulty_main.url)
+    before = worker.memory()
+    put(stack, versioned, "k", b"x")
+    wait_until(lambda: stack.stats(versioned)["failed"] == 1, 60,
+               lambda: f"parked: {stack.stats(versioned)}")
+    figures(f"100,000 versions: {worker.memory() - before >> 20} MiB")
+    if not IS_ASAN:
+        assert worker.memory() - before < 64 * MIB
+    assert "TooManyVersions" in open(worker.log).read()
+    stack.faulty_main.clear()
+    stack.start_worker()
+    put(stack, versioned, "k", b"y")
+    wait_equal(stack, versioned, ["k"])
+
+
 def test_a_listing_that_is_refused_deletes_nothing(stack, versioned):
     for n in range(3):
         put(stack, versioned, "k", b"%d" % n)
@@ -443,8 +485,9 @@ def keeps_ids(stack):
 
 
 def test_a_system_user_of_ceph_keeps_the_ids(stack, keeps_ids, versioned):
-    keys = [f.__name__ for f in HISTORIES]
-    for happens, key in zip(HISTORIES, keys):
+    histories = HISTORIES + [loses_a_version_on_the_follower]
+    keys = [f.__name__ for f in histories]
+    for happens, key in zip(histories, keys):
         happens(stack, versioned, key)
     wait_equal(stack, versioned, keys, 60, ids=True)
 

@@ -95,7 +95,9 @@ def differences(main, follower, bucket, keys, ids=False, nulls=True,
                 del entry["null"]
         if len(a) != len(b):
             found.append(f"{key!r}: main {len(a)} versions, "
-                         f"follower {len(b)}")
+                         f"follower {len(b)}: " + ", ".join(
+                             str(raw(s, bucket, key)[:8])
+                             for s in (main, follower)))
         found += [f"{key!r} #{n}: main {x}, follower {y}"
                   for n, (x, y) in enumerate(zip(a, b)) if x != y]
     return found
