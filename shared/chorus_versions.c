@@ -283,11 +283,12 @@ versions_decode_key(chorus_mem_t *mem, chorus_str_t *key,
         plain[i] = key->data[i] == '+' ? ' ' : key->data[i];
     }
 
-    if (!chorus_uri_decode(mem, (chorus_str_t) { plain, key->len }, key)) {
+    if (!chorus_uri_is_valid(*key)) {
         return chorus_error_set(error, "a key that is badly encoded");
     }
 
-    return CHORUS_OK;
+    return chorus_uri_decode(mem, (chorus_str_t) { plain, key->len }, key)
+           ? CHORUS_OK : CHORUS_NOMEM;
 }
 
 
