@@ -443,8 +443,7 @@ def test_a_listing_that_is_refused_deletes_nothing(stack, versioned):
             when=lambda m, t: "versions&" in t or "?versions" in t,
             answer=answer)
         stack.use_worker(main=stack.faulty_main.url)
-        marker = delete(stack, versioned, "k")
-        delete(stack, versioned, "k", marker)
+        delete(stack, versioned, "k", put(stack, versioned, "k", b"new"))
         wait_until(lambda: fault.hits >= 2, 20, "it has been asked twice")
         assert versions.raw(stack.follower, versioned, "k") == before
     stack.faulty_main.clear()
