@@ -70,8 +70,8 @@ s3_request_t work_request(const work_t *work, failure_side_t side,
 s3_request_t work_bucket_request(const work_t *work, failure_side_t side,
     const char *method, const char *query);
 
-/* Notes in made_version how the follower calls what it has written; Ceph 16 does
- * not name the null version. */
+/* Notes in made_version how the follower calls what it has written; Ceph 16
+ * does not name the null version. */
 void work_note_version(work_t *work, const s3_response_t *answer);
 
 /* Notes what the response means; returns WORK_FAILED. */

@@ -26,8 +26,8 @@ def state_of(store, bucket):
 
 
 def raw(store, bucket, key):
-    """[(id, is a marker, is the latest)] in the very order of the listing; boto3 does not
-    tell it."""
+    """[(id, is a marker, is the latest)] in the very order of the listing;
+    boto3 does not tell it."""
     wire = store.wire()
     key_marker, version_marker, found = "", "", []
     prefix = urllib.parse.quote(key.encode(), safe="")
