@@ -1,11 +1,21 @@
 # Chorus.  `make help` lists the targets; everything built lands in build/.
 #
-#   make BUILD=build/asan SANITIZE=address,undefined   an instrumented build
+#   make BUILD=build/asan                              with sanitizers
+#   make chaos BUILD=build/asan SECONDS=60             chaos with these
 #   make CC=clang BUILD=build/clang                    with another compiler
 #   make CRASH_POINTS=1                                for t/crash.t
+#   make HIREDIS_CFLAGS=-I... HIREDIS_LIBS="-L... -lhiredis" BUILD=build/tls
+#                                     another hiredis than pkg-config's
 #   make V=1                                           show the commands
 
 BUILD     ?= $(if $(CRASH_POINTS),build/crash,build)
+
+# what else would be in a folder of that name; the tests go by it, too
+ifneq ($(findstring asan,$(notdir $(BUILD))),)
+OPT       ?= -O1 -g
+SANITIZE  ?= address,undefined
+endif
+
 OPT       ?= -O2 -g
 SANITIZE  ?=
 NGINX_SRC ?= /usr/share/nginx/src
@@ -24,14 +34,22 @@ crash := $(if $(CRASH_POINTS),-DCHORUS_CRASH_POINTS=1)
 q   := $(if $(V),,@)
 say := @$(if $(V),:,echo)
 
-libraries := libcurl hiredis libcrypto jansson libpcre2-8 expat
+libraries := libcurl libcrypto jansson libpcre2-8 expat
+
+# asked once, and only when something is compiled: `make help` needs nothing
+hiredis_env = $(if $(HIREDIS_CFLAGS),HIREDIS_CFLAGS='$(HIREDIS_CFLAGS)') \
+              $(if $(HIREDIS_LIBS),HIREDIS_LIBS='$(HIREDIS_LIBS)')
+hiredis = $(shell CC='$(CC)' $(hiredis_env) tools/hiredis $(1))
+hiredis_cflags = $(eval hiredis_cflags := \
+                   $(call hiredis,cflags))$(hiredis_cflags)
+hiredis_libs   = $(eval hiredis_libs := $(call hiredis,libs))$(hiredis_libs)
 
 cflags  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
           -Wmissing-prototypes -Werror -D_GNU_SOURCE -pthread \
-          $(OPT) $(sanitize) -Ishared -I$(BUILD) -MMD -MP $(CFLAGS)
+          $(OPT) $(sanitize) -Ishared -I$(BUILD) $(hiredis_cflags) \
+          -MMD -MP $(CFLAGS)
 ldflags = -pthread $(sanitize) $(LDFLAGS)
-# one lookup, and only when something is compiled: `make help` needs nothing
-libs    = $(shell pkg-config --libs $(libraries))
+libs    = $(hiredis_libs) $(shell pkg-config --libs $(libraries))
 
 shared_src := $(addprefix shared/,$(shell sed -e '/^\#/d' shared/SOURCES))
 shared_obj := $(shared_src:%.c=$(BUILD)/obj/%.o) \
@@ -48,7 +66,7 @@ worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
 .PHONY: all module worker ctl unit bench bench-build fuzz fuzz-run chaos \
-        install demo demo-stop check lint clean help
+        install uninstall demo demo-stop check lint clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -79,6 +97,17 @@ install: all                ## into Debian's places, below DESTDIR
 	    $(DESTDIR)/usr/share/doc/chorus/nginx.conf
 	install -D -m 644 conf/chorus.json \
 	    $(DESTDIR)/usr/share/doc/chorus/chorus.json
+	@# nginx gives the journal to the user of its processes when it starts
+	install -d -m 755 $(DESTDIR)/var/lib/chorus
+	install -d -m 700 $(DESTDIR)/var/lib/chorus/journal
+
+uninstall:                  ## but /etc/chorus and /var/lib/chorus stay
+	rm -f $(DESTDIR)/usr/lib/nginx/modules/ngx_http_chorus_module.so \
+	    $(DESTDIR)/usr/local/bin/chorus-worker \
+	    $(DESTDIR)/usr/local/bin/chorusctl \
+	    $(DESTDIR)/etc/nginx/chorus_server.conf \
+	    $(DESTDIR)/etc/nginx/chorus_proxy.conf
+	rm -rf $(DESTDIR)/usr/share/doc/chorus
 
 check:                      ## install, build, run all tests
 	@tools/install-packages check
@@ -99,7 +128,7 @@ fuzz-programs: $(fuzz_prog)
 
 # the target's own default, not that of fuzz; CHAOS=--help lists options
 chaos: SECONDS = 480
-chaos:                      ## everything fails, for SECONDS (480); SEED=
+chaos:                      ## everything fails, for SECONDS (480); SEED=, BUILD=build/asan
 	@tools/install-packages check
 	@$(MAKE) --no-print-directory all
 	@CHORUS_BUILD=$(abspath $(BUILD)) t/chaos/chaos.py \
@@ -171,7 +200,8 @@ $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(BUILD)/libchorus.a
 # ---- the nginx module, against the tree that Debian's nginx-dev installs ----
 
 nginx_tree   := $(BUILD)/nginx
-module_deps  := config tools/embed shared/SOURCES shared/lua/chorus.lua
+module_deps  := config tools/embed tools/hiredis shared/SOURCES \
+                shared/lua/chorus.lua
 module_files := $(wildcard ngx_chorus_module/*.[ch] shared/*.[ch])
 
 $(nginx_tree)/objs/Makefile: $(module_deps)
@@ -182,7 +212,7 @@ $(nginx_tree)/objs/Makefile: $(module_deps)
 	@mkdir -p $(nginx_tree)
 	@cp -r $(NGINX_SRC)/. $(nginx_tree)/
 	$(say) "  CONF  $(nginx_tree)"
-	$(q)cd $(nginx_tree) && ./configure --with-compat --with-cc="$(CC)" \
+	$(q)cd $(nginx_tree) && $(hiredis_env) ./configure --with-compat --with-cc="$(CC)" \
 	    --with-cc-opt="-D_GNU_SOURCE $(OPT) $(sanitize) $(crash)" \
 	    --with-ld-opt="$(sanitize)" \
 	    --with-http_ssl_module --with-http_v2_module --with-threads \

@@ -1,3 +1,4 @@
+#include "acl.h"
 #include "compare.h"
 #include "headers.h"
 #include "tags.h"
@@ -6,60 +7,30 @@
 #define COMPARE_COPY_MAX  (5ull * 1024 * 1024 * 1024)
 
 
-/* A HEAD has no body, so its 404 only says "not equal", never "deleted". */
+/* A HEAD has no body, so its 404 only says "not equal", never "deleted"; so
+ * does the 403 of a follower that may be written but not read. */
 
 static work_rc_t
-compare_head(work_t *work, failure_side_t side, object_t *object,
-    bool *is_there)
+compare_head(work_t *work, object_t *object, bool *is_there)
 {
     s3_request_t          head;
     const s3_response_t  *response;
 
-    head = work_request(work, side, "HEAD", NULL);
+    head = work_request(work, FAILURE_SIDE_FOLLOWER, "HEAD", NULL);
     response = s3_client_call(work->client, S3_LANE_SIDE, &head);
 
     *is_there = false;
 
-    if (s3_response_is(response, 404)) {
+    if (s3_response_is(response, 404) || s3_response_is(response, 403)) {
         return WORK_DONE;
     }
 
     if (!s3_response_is(response, 200)) {
-        return work_fail(work, side, "HEAD object", response);
+        return work_fail(work, FAILURE_SIDE_FOLLOWER, "HEAD object",
+                         response);
     }
 
     *is_there = object_read(object, work->mem, response);
-
-    return WORK_DONE;
-}
-
-
-work_rc_t
-compare_heads(work_t *work, bool *is_equal)
-{
-    bool      is_there;
-    object_t  ours, theirs;
-
-    *is_equal = false;
-
-    if (compare_head(work, FAILURE_SIDE_MAIN, &ours, &is_there)
-        != WORK_DONE)
-    {
-        return WORK_FAILED;
-    }
-
-    if (!is_there) {
-        return WORK_DONE;
-    }
-
-    if (compare_head(work, FAILURE_SIDE_FOLLOWER, &theirs, &is_there)
-        != WORK_DONE)
-    {
-        return WORK_FAILED;
-    }
-
-    *is_equal = is_there && object_same_content(&ours, &theirs)
-                && object_same_headers(&ours, &theirs);
 
     return WORK_DONE;
 }
@@ -150,18 +121,52 @@ compare_fix_tags(work_t *work, const chorus_tagging_t *tags,
 }
 
 
+static work_rc_t
+compare_fix_acl(work_t *work, task_outcome_t *outcome)
+{
+    bool          is_changed;
+    s3_request_t  subject;
+
+    subject = work_request(work, FAILURE_SIDE_FOLLOWER, "GET", NULL);
+
+    if (acl_make_equal(work, &subject, &is_changed) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (is_changed) {
+        *outcome = TASK_SYNCED;
+    }
+
+    return WORK_DONE;
+}
+
+
+/* The content is equal, and so are the headers by now. */
+
+static work_rc_t
+compare_fix_rest(work_t *work, const object_t *theirs,
+    const chorus_tagging_t *tags, bool is_copied, task_outcome_t *outcome)
+{
+    if ((tags->ntags != 0 || theirs->ntags != 0)
+        && compare_fix_tags(work, tags, outcome) != WORK_DONE)
+    {
+        return WORK_FAILED;
+    }
+
+    return is_copied ? acl_finish(work) : compare_fix_acl(work, outcome);
+}
+
+
 work_rc_t
 compare_large(work_t *work, const object_t *object,
     const chorus_tagging_t *tags, task_outcome_t *outcome, bool *is_equal)
 {
-    bool      is_there;
+    bool      is_there, is_copied;
     object_t  theirs;
 
     *is_equal = false;
 
-    if (compare_head(work, FAILURE_SIDE_FOLLOWER, &theirs, &is_there)
-        != WORK_DONE)
-    {
+    if (compare_head(work, &theirs, &is_there) != WORK_DONE) {
         return WORK_FAILED;
     }
 
@@ -171,8 +176,9 @@ compare_large(work_t *work, const object_t *object,
 
     *outcome = TASK_EQUAL;
     *is_equal = object_same_headers(object, &theirs);
+    is_copied = !*is_equal;
 
-    if (!*is_equal && object->nparts == 0 && object->size < COMPARE_COPY_MAX)
+    if (is_copied && object->nparts == 0 && object->size < COMPARE_COPY_MAX)
     {
         *outcome = TASK_SYNCED;
         if (compare_copy_headers(work, object, tags, is_equal) != WORK_DONE) {
@@ -180,9 +186,7 @@ compare_large(work_t *work, const object_t *object,
         }
     }
 
-    if (!*is_equal || (tags->ntags == 0 && theirs.ntags == 0)) {
-        return WORK_DONE;
-    }
-
-    return compare_fix_tags(work, tags, outcome);
+    return !*is_equal ? WORK_DONE
+                      : compare_fix_rest(work, &theirs, tags, is_copied,
+                                         outcome);
 }

@@ -10,12 +10,10 @@
 
 
 /* For objects that are worth looking first: *is_equal is true when nothing of
- * the content has to be sent; what differed beside it has been put right.  */
+ * the content has to be sent; what differed beside it (headers, tags, ACL) has
+ * been put right. */
 work_rc_t compare_large(work_t *work, const object_t *object,
     const chorus_tagging_t *tags, task_outcome_t *outcome, bool *is_equal);
-
-/* HEAD on both sides: same size, ETag and headers? */
-work_rc_t compare_heads(work_t *work, bool *is_equal);
 
 
 #endif

@@ -1,12 +1,15 @@
 /*
- * A small object costs two requests.  Of a large one the follower is asked
- * first, while main's GET waits with a full ring.
+ * A small object costs two requests and a third for its ACL.  Of a large one,
+ * and of one that failed before, the follower is asked first, while main's GET
+ * waits with a full ring.
  */
 
 #include <string.h>
 
+#include "acl.h"
 #include "compare.h"
 #include "content.h"
+#include "filter.h"
 #include "multipart.h"
 #include "reconcile.h"
 #include "tags.h"
@@ -59,6 +62,9 @@ content_refused(work_t *work, const s3_response_t *answer)
         work_log(work, LOG_WARN, "the follower does not have the storage "
                  "class, leaving it out");
         work->without_storage_class = true;
+        work->failure.kind = FAILURE_AGAIN;
+
+    } else if (acl_is_to_blame(work, answer)) {
         work->failure.kind = FAILURE_AGAIN;
     }
 
@@ -194,6 +200,39 @@ content_tags(work_t *work, const object_t *object, chorus_tagging_t *tags)
 }
 
 
+/* What the object has beside its bytes and headers. */
+
+static work_rc_t
+content_besides(work_t *work, const object_t *object, chorus_tagging_t *tags)
+{
+    s3_request_t  subject;
+
+    if (content_tags(work, object, tags) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    subject = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+
+    return acl_read(work, &subject);
+}
+
+
+/* A history does not wait for the ACL of one of its versions. */
+
+static work_rc_t
+content_finish(work_t *work)
+{
+    if (acl_finish(work) == WORK_DONE) {
+        return WORK_DONE;
+    }
+
+    work->is_acl_left = work->version.len != 0
+                        && work->failure.kind == FAILURE_SLOW;
+
+    return work->is_acl_left ? WORK_DONE : WORK_FAILED;
+}
+
+
 /* Main has the object; its body is on the way. */
 
 static work_rc_t
@@ -202,6 +241,7 @@ content_copy(work_t *work, const s3_response_t *source,
 {
     bool              is_equal;
     object_t          object;
+    work_rc_t         rc;
     chorus_tagging_t  tags;
 
     if (!object_read(&object, work->mem, source)) {
@@ -217,11 +257,19 @@ content_copy(work_t *work, const s3_response_t *source,
         transfer_fill(work, source);
     }
 
-    if (content_tags(work, &object, &tags) != WORK_DONE) {
+    if (content_besides(work, &object, &tags) != WORK_DONE) {
         return WORK_FAILED;
     }
 
-    if (object.size > CONTENT_LARGE && work->version.len == 0) {
+    /* a history is taken or not as a whole, and compared before */
+    if (work->version.len == 0 && !filter_takes_tags(work, &tags)) {
+        *outcome = TASK_EQUAL;
+        return WORK_DONE;
+    }
+
+    if (work->version.len == 0
+        && (object.size > CONTENT_LARGE || work->task->attempts != 0))
+    {
         if (compare_large(work, &object, &tags, outcome, &is_equal)
             != WORK_DONE)
         {
@@ -235,8 +283,10 @@ content_copy(work_t *work, const s3_response_t *source,
 
     *outcome = TASK_SYNCED;
 
-    return object.nparts != 0 ? multipart_copy(work, &object, &tags)
-                              : content_put(work, source, &object, &tags);
+    rc = object.nparts != 0 ? multipart_copy(work, &object, &tags)
+                            : content_put(work, source, &object, &tags);
+
+    return rc == WORK_DONE ? content_finish(work) : rc;
 }
 
 
@@ -334,11 +384,13 @@ content_copy_version(work_t *work, chorus_str_t id)
     work->bytes = 0;
     work->version = id;
     work->made_version = chorus_null_str;
+    work->is_acl_left = false;
 
     rc = content_sync(work, &outcome);
 
     work->mem = mem;
     work->bytes += before;
+    memset(&work->acl, 0, sizeof(work_acl_t));
     work->version = chorus_null_str;
     work->made_version = chorus_str_dup(mem, work->made_version);
     work->seen_etag = chorus_str_dup(mem, work->seen_etag);

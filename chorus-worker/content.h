@@ -21,8 +21,8 @@ work_rc_t content_sync(work_t *work, task_outcome_t *outcome);
 work_rc_t content_copy_version(work_t *work, chorus_str_t id);
 
 /* What the follower's refusal of a write asks for: its bucket is made, the
- * storage class is left out next time.  Changes work->failure accordingly;
- * returns WORK_FAILED. */
+ * storage class or the ACL is left out next time.  Changes work->failure
+ * accordingly; returns WORK_FAILED. */
 work_rc_t content_refused(work_t *work, const s3_response_t *answer);
 
 /* The tags that were too long for a header. */

@@ -16,6 +16,7 @@
 #include "health.h"
 #include "live_config.h"
 #include "log.h"
+#include "work.h"
 
 #define DISPATCHER_IDLE_POLL_MS   1000
 #define DISPATCHER_REPEAT_MS      200   /* after a call Redis refused */
@@ -85,6 +86,7 @@ dispatcher_configure(dispatcher_t *d)
     d->limits = dispatcher_limits(d->concurrency, live_config(live));
     d->lease_ms = (int64_t) worker->lease_seconds * 1000;
     d->grace_ms = (int64_t) worker->grace_seconds * 1000;
+    queue_configure(d->queue, worker);
 
     if (worker->concurrency != d->concurrency) {
         log_write(LOG_WARN, "worker.concurrency is %u from the next start "
@@ -198,14 +200,23 @@ dispatcher_withdraw(dispatcher_t *d)
 
 /* ---- Redis ---- */
 
-/* A result that Redis refuses to hear: once the lease is over, the key goes
- * back to the queue by itself. */
+/* A result that Redis refuses to hear for so long that the lease is over, and
+ * the key somebody else's: it is only marked, so that nothing is lost.  What
+ * was doubted has been since the lease ran out. */
 
 static bool
-dispatcher_is_hopeless(const dispatcher_t *d, const task_t *task)
+dispatcher_is_given_up(const dispatcher_t *d, const task_t *task)
 {
-    return clock_ms() > atomic_load(&task->deadline_ms) + d->lease_ms
-           && queue_ready(d->queue);
+    if (clock_ms() <= atomic_load(&task->deadline_ms) + d->lease_ms
+        || !queue_ready(d->queue) || !queue_suspect(d->queue, task))
+    {
+        return false;
+    }
+
+    work_log_task(task, LOG_WARN, "Redis refuses the result: the key is to "
+                  "be synced again");
+
+    return true;
 }
 
 
@@ -246,7 +257,7 @@ dispatcher_flush(dispatcher_t *d)
     for (i = 0; i < n; i++) {
         task = d->finished[i];
 
-        if (d->is_told[i] || dispatcher_is_hopeless(d, task)) {
+        if (d->is_told[i] || dispatcher_is_given_up(d, task)) {
             dispatcher_expect_retry(d, task);
             task_free(task);
         } else {
@@ -342,6 +353,11 @@ dispatcher_claim(dispatcher_t *d)
 
     room = dispatcher_room(d);
     if (room == 0) {
+        return;
+    }
+
+    if (!queue_heal(d->queue)) {
+        d->is_backlogged = true;
         return;
     }
 
@@ -465,7 +481,8 @@ dispatcher_advance(dispatcher_t *d)
         dispatcher_abort_tasks(d);
 
     } else {
-        /* without Redis the leases run out by themselves */
+        /* without Redis the leases run out by themselves, and with that
+         * all of them are doubted */
         log_write(LOG_WARN, "%zu keys could not be given back",
                   d->nheld + d->nfinished);
         d->state = DISPATCHER_ENDED;

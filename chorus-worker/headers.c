@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "acl.h"
 #include "headers.h"
 
 
@@ -64,6 +65,8 @@ headers_of_object(work_t *work, headers_t *headers, const object_t *object,
     if (object->storage_class.len != 0 && !work->without_storage_class) {
         headers_add(headers, "x-amz-storage-class", object->storage_class);
     }
+
+    acl_add_header(work, headers);
 
     return headers_add_tags(work, headers, tags);
 }

@@ -21,7 +21,8 @@ typedef struct {
 } headers_t;
 
 
-/* Everything that main keeps of the object beside its bytes. */
+/* Everything that main keeps of the object beside its bytes, as far as a
+ * header can say it: acl_finish() has the rest. */
 work_rc_t headers_of_object(work_t *work, headers_t *headers,
     const object_t *object, const chorus_tagging_t *tags);
 

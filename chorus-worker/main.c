@@ -2,6 +2,7 @@
  * chorus-worker: makes followers equal to main, key by key.
  */
 
+#include <getopt.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -51,6 +52,13 @@ static const char  main_usage[] =
     "second one ends at once; HUP reads the configuration again.\n";
 
 
+static const struct option  main_long_options[] = {
+    { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
+    { NULL, 0, NULL, 0 }
+};
+
+
 static void
 main_log_level_from_env(void)
 {
@@ -75,7 +83,9 @@ main_parse(int argc, char **argv)
 
     main_log_level_from_env();
 
-    while ((c = getopt(argc, argv, "c:tvqVh")) != -1) {
+    while ((c = getopt_long(argc, argv, "c:tvqVh", main_long_options, NULL))
+           != -1)
+    {
         switch (c) {
 
         case 'c':
@@ -287,11 +297,11 @@ main_serve(const main_options_t *options)
     live = live_config_get();
     config = live_config(live);
     concurrency = config->worker.concurrency;
-    queue = queue_create(&config->redis, worker_id);
+    queue = queue_create(&config->redis, worker_id, &error);
     live_config_put(live);
 
     if (queue == NULL) {
-        log_write(LOG_ERROR, "out of memory");
+        log_write(LOG_ERROR, "%s", error.text);
         return 1;
     }
 

@@ -68,6 +68,10 @@ multipart_main_knows_parts(multipart_t *mp)
     chorus_header_t       match;
     const s3_response_t  *response;
 
+    if (!mp->work->main->has_part_numbers) {
+        return false;
+    }
+
     match = (chorus_header_t) { chorus_str("If-Match"),
                                 multipart_if_match(mp) };
 

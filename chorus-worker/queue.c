@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -5,32 +6,11 @@
 #include "chorus_library.h"
 #include "clock.h"
 #include "log.h"
-#include "queue.h"
-#include "queue_connection.h"
+#include "queue_internal.h"
+#include "queue_tls.h"
 
 #define QUEUE_CLAIM_FIELDS  7
-#define QUEUE_GROUP_ARGS    6           /* of one key, at most */
-
-
-struct queue_s {
-    queue_connection_t   connection;
-    chorus_arena_t      *forever;       /* strings of the URL */
-    chorus_mem_t         forever_mem;
-    chorus_arena_t      *arena;         /* of one call */
-    chorus_mem_t         mem;
-    const char          *worker_id;
-};
-
-/* Functions by which results are told. */
-typedef enum {
-    QUEUE_DONE = 0,
-    QUEUE_FAIL,
-    QUEUE_RELEASE
-} queue_settlement_t;
-
-static const char *const  queue_settlements[] = {
-    "chorus_done", "chorus_fail", "chorus_release"
-};
+#define QUEUE_RENEW_ARGS    3           /* of one key */
 
 
 static chorus_redis_host_t *
@@ -69,15 +49,19 @@ queue_copy_url(chorus_mem_t *mem, const chorus_redis_url_t *url)
     copy.unix_path = chorus_str_dup(mem, url->unix_path);
     copy.user = chorus_str_dup(mem, url->user);
     copy.password = chorus_str_dup(mem, url->password);
+    copy.tls_name = chorus_str_dup(mem, url->tls_name);
 
     return copy;
 }
 
 
 queue_t *
-queue_create(const chorus_redis_url_t *url, const char *worker_id)
+queue_create(const chorus_redis_url_t *url, const char *worker_id,
+    chorus_error_t *error)
 {
     queue_t  *queue;
+
+    (void) chorus_error_set(error, "out of memory");
 
     queue = calloc(1, sizeof(queue_t));
     if (queue == NULL) {
@@ -98,6 +82,15 @@ queue_create(const chorus_redis_url_t *url, const char *worker_id)
     queue->connection.url = queue_copy_url(&queue->forever_mem, url);
     queue->worker_id = worker_id;
 
+    if (url->tls) {
+        queue->connection.tls = chorus_redis_tls_create(url, error);
+
+        if (queue->connection.tls == NULL) {
+            queue_destroy(queue);
+            return NULL;
+        }
+    }
+
     return queue;
 }
 
@@ -116,8 +109,10 @@ queue_destroy(queue_t *queue)
 {
     queue_connection_close(&queue->connection);
 
+    queue_repair_clear(&queue->repair);
     queue_wipe(queue->connection.url.password);
     queue_wipe(queue->connection.url.sentinel_password);
+    chorus_redis_tls_destroy(queue->connection.tls);
 
     chorus_arena_destroy(queue->arena);
     chorus_arena_destroy(queue->forever);
@@ -159,8 +154,12 @@ queue_drain_wake(queue_t *queue)
 
     wake = queue->connection.wake;
 
+    /* Readable TLS is a record of messages: what else Redis sends, session
+     * tickets, came before its first reply.  A record fits into one read, so
+     * that none stays behind where poll() does not see it. */
+
     if (redisBufferRead(wake) != REDIS_OK) {
-        queue_connection_lost(&queue->connection, wake->errstr);
+        queue_connection_lost(&queue->connection, queue_tls_why(wake));
         return;
     }
 
@@ -184,9 +183,25 @@ queue_deadline_ms(int64_t asked_ms, int64_t lease_ms)
 }
 
 
-/* "FCALL name nkeys": the keys are to follow */
+void
+queue_configure(queue_t *queue, const chorus_worker_config_t *worker)
+{
+    int     n;
+    size_t  i, used;
 
-static void
+    used = 0;
+    queue->rechecks[0] = '\0';
+
+    for (i = 0; i < worker->nrechecks; i++) {
+        n = snprintf(queue->rechecks + used, sizeof(queue->rechecks) - used,
+                     "%s%u000", i == 0 ? "" : ",",
+                     worker->recheck_seconds[i]);
+        used += (size_t) n;
+    }
+}
+
+
+void
 queue_fcall(queue_t *queue, queue_command_t *command, const char *name,
     unsigned nkeys, size_t nargs)
 {
@@ -194,6 +209,24 @@ queue_fcall(queue_t *queue, queue_command_t *command, const char *name,
     queue_command_text(command, "FCALL");
     queue_command_text(command, name);
     queue_command_i64(command, nkeys);
+}
+
+
+void
+queue_fcall_replication(queue_t *queue, queue_command_t *command,
+    const char *name, chorus_str_t replication, size_t nargs)
+{
+    chorus_buf_t  buf;
+
+    buf = chorus_buf(&queue->mem, replication.len + 16);
+    chorus_buf_text(&buf, "chorus:{");
+    chorus_buf_add(&buf, replication);
+    chorus_buf_char(&buf, '}');
+
+    queue_fcall(queue, command, name, 3, nargs);
+    queue_command_add(command, chorus_buf_str(&buf));
+    queue_command_text(command, CHORUS_REDIS_SCHEDULE);
+    queue_command_text(command, CHORUS_REDIS_REPLICATIONS);
 }
 
 
@@ -292,6 +325,7 @@ queue_claim(queue_t *queue, int64_t lease_ms, size_t max,
     queue_command_i64(&command, lease_ms);
     queue_command_i64(&command, max < QUEUE_CLAIM_MAX
                                 ? (int64_t) max : QUEUE_CLAIM_MAX);
+    queue_command_text(&command, queue->rechecks);
 
     for (i = 0; i < nexcluded; i++) {
         queue_command_add(&command, excluded[i]);
@@ -349,7 +383,7 @@ queue_renew(queue_t *queue, int64_t lease_ms, task_t **tasks, size_t ntasks)
     chorus_arena_reset(queue->arena);
 
     queue_fcall(queue, &command, "chorus_renew", 1,
-                2 + ntasks * QUEUE_GROUP_ARGS);
+                1 + ntasks * QUEUE_RENEW_ARGS);
     queue_command_text(&command, CHORUS_REDIS_SCHEDULE);
     queue_command_i64(&command, lease_ms);
 
@@ -372,187 +406,6 @@ queue_renew(queue_t *queue, int64_t lease_ms, task_t **tasks, size_t ntasks)
     }
 
     freeReplyObject(reply);
-
-    return is_taken;
-}
-
-
-static queue_settlement_t
-queue_settlement_of(const task_t *task)
-{
-    switch (task->result.outcome) {
-
-    case TASK_FAILED:
-        return QUEUE_FAIL;
-
-    case TASK_RELEASED:
-        return QUEUE_RELEASE;
-
-    default:
-        return QUEUE_DONE;
-    }
-}
-
-
-static int
-queue_compare_settlements(const void *one, const void *two)
-{
-    const task_t        *a, *b;
-    queue_settlement_t   first, second;
-
-    a = *(task_t *const *) one;
-    b = *(task_t *const *) two;
-    first = queue_settlement_of(a);
-    second = queue_settlement_of(b);
-
-    if (first != second) {
-        return first < second ? -1 : 1;
-    }
-
-    return chorus_str_cmp(a->replication, b->replication);
-}
-
-
-/* how many from the first on go into one call */
-
-static size_t
-queue_group_len(task_t **tasks, size_t ntasks)
-{
-    size_t  n;
-
-    for (n = 1; n < ntasks; n++) {
-        if (queue_compare_settlements(&tasks[0], &tasks[n]) != 0) {
-            break;
-        }
-    }
-
-    return n;
-}
-
-
-static void
-queue_settle_args(queue_command_t *command, const task_t *task)
-{
-    const task_result_t  *result;
-
-    static const char *const  outcomes[] = { "synced", "deleted", "equal" };
-
-    result = &task->result;
-
-    queue_command_add(command, task->key);
-    queue_command_add(command, task->token);
-
-    switch (queue_settlement_of(task)) {
-
-    case QUEUE_DONE:
-        queue_command_text(command, outcomes[result->outcome]);
-        queue_command_i64(command, (int64_t) result->bytes);
-        break;
-
-    case QUEUE_FAIL:
-        queue_command_i64(command, result->delay_ms);
-        queue_command_text(command, result->code);
-        queue_command_text(command, result->reason);
-        break;
-
-    case QUEUE_RELEASE:
-        break;
-    }
-}
-
-
-static bool
-queue_settle_append(queue_t *queue, task_t **tasks, size_t ntasks)
-{
-    size_t            i;
-    chorus_buf_t      buf;
-    queue_command_t   command;
-
-    buf = chorus_buf(&queue->mem, tasks[0]->replication.len + 16);
-    chorus_buf_text(&buf, "chorus:{");
-    chorus_buf_add(&buf, tasks[0]->replication);
-    chorus_buf_char(&buf, '}');
-
-    queue_fcall(queue, &command,
-                queue_settlements[queue_settlement_of(tasks[0])], 3,
-                ntasks * QUEUE_GROUP_ARGS);
-    queue_command_add(&command, chorus_buf_str(&buf));
-    queue_command_text(&command, CHORUS_REDIS_SCHEDULE);
-    queue_command_text(&command, CHORUS_REDIS_REPLICATIONS);
-
-    for (i = 0; i < ntasks; i++) {
-        queue_settle_args(&command, tasks[i]);
-    }
-
-    return queue_command_append(&command, queue->connection.redis);
-}
-
-
-/* one reply a group, in the order they were sent */
-
-static bool
-queue_settle_reply(queue_t *queue, task_t **tasks, size_t ntasks,
-    bool *is_told)
-{
-    bool         is_taken;
-    void        *answer;
-    size_t       i;
-    redisReply  *reply;
-
-    answer = NULL;
-
-    if (queue->connection.redis == NULL) {
-        return false;
-    }
-
-    if (redisGetReply(queue->connection.redis, &answer) != REDIS_OK) {
-        answer = NULL;
-    }
-
-    reply = answer;
-    is_taken = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
-
-    if (!is_taken) {
-        queue_connection_error(&queue->connection, reply,
-                               queue_settlements[
-                                   queue_settlement_of(tasks[0])]);
-    }
-
-    for (i = 0; i < ntasks; i++) {
-        is_told[i] = is_taken;
-    }
-
-    freeReplyObject(reply);
-
-    return is_taken;
-}
-
-
-bool
-queue_settle(queue_t *queue, task_t **tasks, size_t ntasks, bool *is_told)
-{
-    bool    is_taken;
-    size_t  i, n;
-
-    chorus_arena_reset(queue->arena);
-    memset(is_told, 0, ntasks * sizeof(bool));
-    qsort(tasks, ntasks, sizeof(task_t *), queue_compare_settlements);
-
-    for (i = 0; i < ntasks; i += n) {
-        n = queue_group_len(tasks + i, ntasks - i);
-        if (!queue_settle_append(queue, tasks + i, n)) {
-            queue_connection_lost(&queue->connection, "out of memory");
-            return false;
-        }
-    }
-
-    is_taken = true;
-
-    for (i = 0; i < ntasks; i += n) {
-        n = queue_group_len(tasks + i, ntasks - i);
-        is_taken = queue_settle_reply(queue, tasks + i, n, is_told + i)
-                   && is_taken;
-    }
 
     return is_taken;
 }

@@ -20,9 +20,13 @@
 
 typedef struct queue_s  queue_t;
 
-/* `url` is copied.  NULL when out of memory. */
-queue_t *queue_create(const chorus_redis_url_t *url, const char *worker_id);
+/* `url` is copied, and the files of its TLS are read.  NULL with `error`. */
+queue_t *queue_create(const chorus_redis_url_t *url, const char *worker_id,
+    chorus_error_t *error);
 void queue_destroy(queue_t *queue);
+
+/* Before the first claim and when the configuration has changed. */
+void queue_configure(queue_t *queue, const chorus_worker_config_t *worker);
 
 /* Connects if need be and if the back-off allows, with the library loaded;
  * false: not now. */
@@ -36,6 +40,11 @@ void queue_drain_wake(queue_t *queue);
 
 /* All return false when Redis did not take the call. */
 
+/* After each start of Redis, before a claim: makes whole what that start may
+ * have left half.  False: there is more to do, or Redis did not take it; to
+ * be called again. */
+bool queue_heal(queue_t *queue);
+
 /* A list of at most `max` tasks with their lease. */
 bool queue_claim(queue_t *queue, int64_t lease_ms, size_t max,
     const chorus_str_t *excluded, size_t nexcluded, task_t **list);
@@ -48,6 +57,9 @@ bool queue_renew(queue_t *queue, int64_t lease_ms, task_t **tasks,
  * task in the new order; those not told are to be told again. */
 bool queue_settle(queue_t *queue, task_t **tasks, size_t ntasks,
     bool *is_told);
+
+/* Marks the key of a result that Redis does not want to hear. */
+bool queue_suspect(queue_t *queue, const task_t *task);
 
 /* The local deadline of a lease that was asked for at `asked_ms`: before the
  * one in Redis, to leave time for what is on its way to the follower. */

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "queue_connection.h"
 #include "queue_dial.h"
+#include "queue_tls.h"
 
 #define QUEUE_BACKOFF_MIN_MS     100
 #define QUEUE_BACKOFF_MAX_MS     2000
@@ -64,8 +65,9 @@ queue_connection_open(queue_connection_t *connection)
     char           error[QUEUE_ERROR_SIZE];
     redisContext  *redis;
 
-    redis = queue_dial(&connection->url, &connection->sentinel,
-                       connection->mem, &connection->seen, error);
+    redis = queue_dial(&connection->url, connection->tls,
+                       &connection->sentinel, connection->mem,
+                       &connection->seen, error);
 
     if (redis == NULL) {
         queue_connection_lost(connection, error);
@@ -116,7 +118,7 @@ queue_connection_library_version(queue_connection_t *connection)
 
     reply = queue_command_call(&command, connection->redis);
     if (reply == NULL) {
-        queue_connection_lost(connection, connection->redis->errstr);
+        queue_connection_lost(connection, queue_tls_why(connection->redis));
         return -1;
     }
 
@@ -353,7 +355,7 @@ queue_connection_error(queue_connection_t *connection,
     const redisReply *reply, const char *call)
 {
     if (reply == NULL) {
-        queue_connection_lost(connection, connection->redis->errstr);
+        queue_connection_lost(connection, queue_tls_why(connection->redis));
         return;
     }
 

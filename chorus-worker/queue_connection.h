@@ -13,11 +13,13 @@
 
 #include "chorus_config.h"
 #include "chorus_redis.h"
+#include "chorus_redis_tls.h"
 #include "queue_command.h"
 
 
 typedef struct {
     chorus_redis_url_t        url;          /* strings live as long as we */
+    chorus_redis_tls_t       *tls;          /* NULL: none; not ours */
     chorus_mem_t             *mem;          /* of one call */
     redisContext             *redis;        /* NULL: closed */
     redisContext             *wake;

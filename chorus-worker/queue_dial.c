@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "queue_dial.h"
+#include "queue_tls.h"
 
 #define DIAL_CONNECT_TIMEOUT_S  2
 #define DIAL_SENTINEL_TIMEOUT_S 2
@@ -15,26 +16,48 @@ dial_error(char *error, const char *what, const char *why)
 }
 
 
-/* `name` ends with NUL: the loader and queue_create() copy it so. */
+/* `expected` is whom TLS is to meet there, if there is TLS; names end with
+ * NUL: the loader and queue_create() copy them so. */
+
+static bool
+dial_prepare(redisContext *redis, chorus_redis_tls_t *tls,
+    chorus_str_t expected, int limit_s)
+{
+    struct timeval  connect = { DIAL_CONNECT_TIMEOUT_S, 0 };
+    struct timeval  command = { limit_s, 0 };
+
+    if (redis->err != 0
+        || (tls != NULL && (redisSetTimeout(redis, connect) != REDIS_OK
+                            || !queue_tls_start(redis, tls, expected)))
+        || redisSetTimeout(redis, command) != REDIS_OK)
+    {
+        return false;
+    }
+
+    (void) redisEnableKeepAlive(redis);
+
+    return true;
+}
+
 
 static redisContext *
-dial_host(const chorus_str_t *name, uint16_t port, bool is_unix, int limit_s,
+dial_host(const chorus_redis_host_t *host, bool is_unix,
+    chorus_redis_tls_t *tls, chorus_str_t expected, int limit_s,
     const char *what, char *error)
 {
     redisContext    *redis;
     struct timeval   connect = { DIAL_CONNECT_TIMEOUT_S, 0 };
-    struct timeval   command = { limit_s, 0 };
 
-    redis = is_unix ? redisConnectUnixWithTimeout(name->data, connect)
-                    : redisConnectWithTimeout(name->data, port, connect);
+    redis = is_unix ? redisConnectUnixWithTimeout(host->name.data, connect)
+                    : redisConnectWithTimeout(host->name.data, host->port,
+                                              connect);
 
     if (redis == NULL) {
         dial_error(error, what, "out of memory");
         return NULL;
     }
 
-    if (redis->err == 0 && redisSetTimeout(redis, command) == REDIS_OK) {
-        (void) redisEnableKeepAlive(redis);
+    if (dial_prepare(redis, tls, expected, limit_s)) {
         return redis;
     }
 
@@ -53,7 +76,7 @@ queue_dial_tell(redisContext *redis, queue_command_t *command, char *error)
 
     reply = queue_command_call(command, redis);
     if (reply == NULL) {
-        dial_error(error, "", redis->errstr);
+        dial_error(error, "", queue_tls_why(redis));
         return false;
     }
 
@@ -125,8 +148,9 @@ dial_read_master(const redisReply *reply, chorus_mem_t *mem,
 
 
 static bool
-dial_ask(const chorus_redis_url_t *url, size_t sentinel, chorus_mem_t *mem,
-    chorus_redis_host_t *master, char *error)
+dial_ask(const chorus_redis_url_t *url, chorus_redis_tls_t *tls,
+    size_t sentinel, chorus_mem_t *mem, chorus_redis_host_t *master,
+    char *error)
 {
     bool                        is_known;
     redisReply                 *reply;
@@ -136,8 +160,8 @@ dial_ask(const chorus_redis_url_t *url, size_t sentinel, chorus_mem_t *mem,
 
     host = &url->sentinels[sentinel % url->nsentinels];
 
-    redis = dial_host(&host->name, host->port, false,
-                      DIAL_SENTINEL_TIMEOUT_S, "sentinel: ", error);
+    redis = dial_host(host, false, tls, host->name, DIAL_SENTINEL_TIMEOUT_S,
+                      "sentinel: ", error);
     if (redis == NULL) {
         return false;
     }
@@ -154,7 +178,7 @@ dial_ask(const chorus_redis_url_t *url, size_t sentinel, chorus_mem_t *mem,
         reply = queue_command_call(&command, redis);
 
         if (reply == NULL) {
-            dial_error(error, "sentinel: ", redis->errstr);
+            dial_error(error, "sentinel: ", queue_tls_why(redis));
             is_known = false;
 
         } else {
@@ -185,7 +209,7 @@ queue_dial_look(redisContext *redis, chorus_mem_t *mem,
 
     reply = queue_command_call(&command, redis);
     if (reply == NULL) {
-        dial_error(error, "", redis->errstr);
+        dial_error(error, "", queue_tls_why(redis));
         return false;
     }
 
@@ -230,10 +254,12 @@ dial_greet(const chorus_redis_url_t *url, redisContext *redis,
 
 
 redisContext *
-queue_dial(const chorus_redis_url_t *url, size_t *sentinel,
-    chorus_mem_t *mem, chorus_redis_identity_t *seen, char *error)
+queue_dial(const chorus_redis_url_t *url, chorus_redis_tls_t *tls,
+    size_t *sentinel, chorus_mem_t *mem, chorus_redis_identity_t *seen,
+    char *error)
 {
     bool                  is_unix;
+    chorus_str_t          expected;
     redisContext         *redis;
     chorus_redis_host_t   host;
 
@@ -242,12 +268,14 @@ queue_dial(const chorus_redis_url_t *url, size_t *sentinel,
     host.port = url->port;
 
     if (url->nsentinels != 0
-        && !dial_ask(url, (*sentinel)++, mem, &host, error))
+        && !dial_ask(url, tls, (*sentinel)++, mem, &host, error))
     {
         return NULL;
     }
 
-    redis = dial_host(&host.name, host.port, is_unix, DIAL_COMMAND_TIMEOUT_S,
+    expected = url->tls_name.len != 0 ? url->tls_name : host.name;
+
+    redis = dial_host(&host, is_unix, tls, expected, DIAL_COMMAND_TIMEOUT_S,
                       "cannot connect: ", error);
 
     if (redis != NULL && !dial_greet(url, redis, mem, seen, error)) {

@@ -2,9 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acl.h"
 #include "chorus_s3_request.h"
 #include "clock.h"
-#include "compare.h"
+#include "filter.h"
 #include "health.h"
 #include "reconcile.h"
 #include "tags.h"
@@ -14,14 +15,8 @@
 #define RECONCILE_TRIES  4
 
 
-/*
- * Only tags changed.  That the content is the same was settled when it was
- * last synced; if either side has no such object, or the follower's is not
- * there yet, everything is looked at.
- */
-
 static work_rc_t
-reconcile_tags(work_t *work, task_outcome_t *outcome)
+reconcile_tags(work_t *work)
 {
     s3_request_t      ours, theirs;
     chorus_tagging_t  tags;
@@ -29,10 +24,55 @@ reconcile_tags(work_t *work, task_outcome_t *outcome)
     ours = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
     theirs = work_request(work, FAILURE_SIDE_FOLLOWER, "GET", NULL);
 
-    if (tags_get(work, FAILURE_SIDE_MAIN, &ours, &tags) == WORK_DONE
-        && tags_put(work, &theirs, &tags) == WORK_DONE)
+    return tags_get(work, FAILURE_SIDE_MAIN, &ours, &tags) == WORK_DONE
+           ? tags_put(work, &theirs, &tags) : WORK_FAILED;
+}
+
+
+static work_rc_t
+reconcile_acl(work_t *work, task_outcome_t *outcome)
+{
+    bool          is_changed;
+    s3_request_t  ours, theirs;
+
+    ours = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
+    theirs = work_request(work, FAILURE_SIDE_FOLLOWER, "GET", NULL);
+
+    if (acl_read(work, &ours) != WORK_DONE
+        || acl_make_equal(work, &theirs, &is_changed) != WORK_DONE)
     {
-        *outcome = TASK_SYNCED;
+        return WORK_FAILED;
+    }
+
+    *outcome = is_changed ? TASK_SYNCED : TASK_EQUAL;
+
+    return WORK_DONE;
+}
+
+
+/*
+ * Only tags or the ACL changed.  That the content is the same was settled when
+ * it was last synced; if either side has no such object, or the follower's is
+ * not there yet, everything is looked at.
+ */
+
+static work_rc_t
+reconcile_besides(work_t *work, task_outcome_t *outcome)
+{
+    bool      has_tags;
+    unsigned  facets;
+
+    facets = work->task->facets;
+    has_tags = (facets & CHORUS_FACET_TAGS) != 0;
+
+    if ((!has_tags || reconcile_tags(work) == WORK_DONE)
+        && (!(facets & CHORUS_FACET_ACL)
+            || reconcile_acl(work, outcome) == WORK_DONE))
+    {
+        if (has_tags) {
+            *outcome = TASK_SYNCED;
+        }
+
         return WORK_DONE;
     }
 
@@ -46,57 +86,30 @@ reconcile_tags(work_t *work, task_outcome_t *outcome)
 }
 
 
-/*
- * Only the ACL changed.  ACLs are not replicated yet: what can be said is
- * whether the object is there and equal otherwise.
- */
-
-static work_rc_t
-reconcile_acl(work_t *work, task_outcome_t *outcome)
-{
-    bool  is_equal;
-
-    if (compare_heads(work, &is_equal) != WORK_DONE) {
-        return WORK_FAILED;
-    }
-
-    if (is_equal) {
-        *outcome = TASK_EQUAL;
-        return WORK_DONE;
-    }
-
-    return versions_sync(work, outcome);
-}
-
-
 work_rc_t
 reconcile_object(work_t *work, task_outcome_t *outcome)
 {
-    bool      are_kept;
+    bool      is_narrow, are_kept;
     unsigned  facets;
 
-    facets = work->task->facets;
+    if (!filter_takes_key(work)) {
+        *outcome = TASK_EQUAL;
+        return WORK_DONE;
+    }
 
     if (versions_are_kept(work, &are_kept) != WORK_DONE) {
         return WORK_FAILED;
     }
 
-    if (are_kept && facets != CHORUS_FACET_ACL) {
-        /* tags of which version? */
-        return versions_sync(work, outcome);
-    }
+    /* new tags may let in what has not been copied before */
+    facets = filter_asks_tags(work) ? CHORUS_FACET_ALL : work->task->facets;
 
-    if (facets == CHORUS_FACET_ACL) {
-        return reconcile_acl(work, outcome);
-    }
+    /* tags and ACL of which version? */
+    is_narrow = !are_kept && (facets & CHORUS_FACET_CONTENT) == 0
+                && (facets & (CHORUS_FACET_TAGS | CHORUS_FACET_ACL)) != 0;
 
-    if (facets == CHORUS_FACET_TAGS
-        || facets == (CHORUS_FACET_TAGS | CHORUS_FACET_ACL))
-    {
-        return reconcile_tags(work, outcome);
-    }
-
-    return versions_sync(work, outcome);
+    return is_narrow ? reconcile_besides(work, outcome)
+                     : versions_sync(work, outcome);
 }
 
 

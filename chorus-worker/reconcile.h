@@ -16,7 +16,7 @@ void reconcile(work_t *work);
 /* The key by its facets, content included. */
 work_rc_t reconcile_object(work_t *work, task_outcome_t *outcome);
 
-/* The bucket itself: existence and tags. */
+/* The bucket itself: existence, tags and ACL. */
 work_rc_t reconcile_bucket(work_t *work, task_outcome_t *outcome);
 
 /* The follower has no such bucket although main's is there: make it. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "doubt.h"
 #include "health.h"
 #include "log.h"
 #include "s3_client.h"
@@ -32,7 +33,8 @@ typedef struct {
     s3_request_t        request;
     s3_response_t       response;
     struct curl_slist  *headers;
-    size_t              body_sent;      /* of request.body */
+    uint64_t            body_given;     /* to curl */
+    doubt_t             doubt;
     bool                is_active;
 } s3_lane_state_t;
 
@@ -42,6 +44,7 @@ struct s3_client_s {
     s3_lane_state_t   lanes[S3_NLANES];
     s3_alive_pt       alive;
     void             *alive_data;
+    unsigned          doubts;           /* DOUBT_* */
 };
 
 
@@ -91,15 +94,32 @@ s3_client_read_memory(s3_lane_state_t *lane, char *out, size_t size)
 {
     size_t  n;
 
-    n = lane->request.body.len - lane->body_sent;
+    n = lane->request.body.len - (size_t) lane->body_given;
     if (n > size) {
         n = size;
     }
 
-    memcpy(out, lane->request.body.data + lane->body_sent, n);
-    lane->body_sent += n;
+    memcpy(out, lane->request.body.data + lane->body_given, n);
 
     return n;
+}
+
+
+static uint64_t
+s3_client_body_len(const s3_request_t *request)
+{
+    return request->read != NULL ? request->body_len : request->body.len;
+}
+
+
+static void
+s3_client_note_given(s3_lane_state_t *lane, size_t n)
+{
+    lane->body_given += n;
+
+    if (lane->body_given == s3_client_body_len(&lane->request)) {
+        doubt_sent(&lane->doubt);
+    }
 }
 
 
@@ -109,17 +129,44 @@ s3_client_on_read(char *out, size_t size, size_t n, void *data)
     size_t            given;
     s3_lane_state_t  *lane = data;
 
-    if (lane->request.read == NULL) {
-        return s3_client_read_memory(lane, out, size * n);
-    }
-
-    given = lane->request.read(lane->request.data, out, size * n);
+    given = lane->request.read == NULL
+            ? s3_client_read_memory(lane, out, size * n)
+            : lane->request.read(lane->request.data, out, size * n);
 
     if (given == S3_PAUSE) {
         return CURL_READFUNC_PAUSE;
     }
 
-    return given == S3_ABORT ? CURL_READFUNC_ABORT : given;
+    if (given == S3_ABORT) {
+        return CURL_READFUNC_ABORT;
+    }
+
+    s3_client_note_given(lane, given);
+
+    return given;
+}
+
+
+/* The connection is there, and the request goes out. */
+
+static int
+s3_client_on_request(void *data, char *remote, char *local, int remote_port,
+    int local_port)
+{
+    s3_lane_state_t  *lane = data;
+
+    (void) remote;
+    (void) local;
+    (void) remote_port;
+    (void) local_port;
+
+    doubt_attempt(&lane->doubt);
+
+    if (s3_client_body_len(&lane->request) == 0) {
+        doubt_sent(&lane->doubt);
+    }
+
+    return CURL_PREREQFUNC_OK;
 }
 
 
@@ -135,8 +182,9 @@ s3_client_on_seek(void *data, curl_off_t offset, int origin)
         return CURL_SEEKFUNC_FAIL;
     }
 
+    lane->body_given = 0;
+
     if (lane->request.read == NULL) {
-        lane->body_sent = 0;
         return CURL_SEEKFUNC_OK;
     }
 
@@ -265,6 +313,8 @@ s3_client_set_common(s3_lane_state_t *lane)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, lane);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, s3_client_on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, lane);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, s3_client_on_request);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, lane);
 }
 
 
@@ -308,7 +358,7 @@ s3_client_set_method(s3_lane_state_t *lane)
         return;
     }
 
-    len = request->read != NULL ? request->body_len : request->body.len;
+    len = s3_client_body_len(request);
 
     curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
@@ -330,6 +380,7 @@ s3_client_finish(s3_lane_state_t *lane, CURLcode result)
 
     lane->response.result = result;
     s3_response_end(&lane->response);
+    lane->client->doubts |= doubt_left(&lane->doubt, &lane->response);
 }
 
 
@@ -409,8 +460,9 @@ s3_client_start(s3_client_t *client, s3_lane_t which,
     chorus_arena_reset(lane->arena);
     s3_response_init(&lane->response, &lane->mem);
     lane->request = *request;
-    lane->body_sent = 0;
+    lane->body_given = 0;
     lane->is_active = true;
+    doubt_begin(&lane->doubt, request);
 
     if (!s3_client_send(client, lane)) {
         s3_client_finish(lane, CURLE_OUT_OF_MEMORY);
@@ -474,17 +526,23 @@ s3_client_reap(s3_client_t *client)
 }
 
 
+static bool
+s3_client_is_alive(s3_client_t *client)
+{
+    return client->alive == NULL || client->alive(client->alive_data);
+}
+
+
 void
 s3_client_step(s3_client_t *client)
 {
     int  running;
 
-    if (client->alive != NULL && !client->alive(client->alive_data)) {
-        s3_client_end_all(client);
-        return;
-    }
-
-    if (curl_multi_poll(client->multi, NULL, 0, S3_POLL_MS, NULL) != CURLM_OK
+    /* both before and after the wait, in which the machine may sleep */
+    if (!s3_client_is_alive(client)
+        || curl_multi_poll(client->multi, NULL, 0, S3_POLL_MS, NULL)
+           != CURLM_OK
+        || !s3_client_is_alive(client)
         || curl_multi_perform(client->multi, &running) != CURLM_OK)
     {
         s3_client_end_all(client);
@@ -505,6 +563,18 @@ s3_client_resume(s3_client_t *client, s3_lane_t which)
     if (lane->is_active) {
         (void) curl_easy_pause(lane->easy, CURLPAUSE_CONT);
     }
+}
+
+
+unsigned
+s3_client_take_doubts(s3_client_t *client)
+{
+    unsigned  doubts;
+
+    doubts = client->doubts;
+    client->doubts = 0;
+
+    return doubts;
 }
 
 

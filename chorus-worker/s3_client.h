@@ -79,6 +79,10 @@ void s3_client_resume(s3_client_t *client, s3_lane_t lane);
 /* Drops the request on the lane, and its connection when it was not done. */
 void s3_client_end(s3_client_t *client, s3_lane_t lane);
 
+/* What the requests since the last call may still do to a follower: DOUBT_*
+ * of doubt.h. */
+unsigned s3_client_take_doubts(s3_client_t *client);
+
 /* Start, and steps until it is done. */
 const s3_response_t *s3_client_call(s3_client_t *client, s3_lane_t lane,
     const s3_request_t *request);

@@ -74,6 +74,12 @@ slot_work(slot_tools_t *tools, task_t *task)
     work.config = live_config(live);
 
     reconcile(&work);
+    task->result.doubts = s3_client_take_doubts(tools->client);
+
+    if (task->result.doubts != 0) {
+        work_log_task(task, LOG_INFO, "the follower may still do what it was "
+                      "asked: the key is to be looked at again");
+    }
 
     chorus_arena_reset(tools->arena);
     live_config_put(live);

@@ -1,26 +1,6 @@
 #include "tags.h"
 
 
-/* What a version's tags are called. */
-
-static const char *
-tags_query(work_t *work, const s3_request_t *subject)
-{
-    chorus_buf_t  buf;
-
-    if (subject->query == NULL) {
-        return "tagging";
-    }
-
-    buf = chorus_buf(work->mem, 128);
-    chorus_buf_text(&buf, "tagging&");
-    chorus_buf_text(&buf, subject->query);
-    chorus_buf_char(&buf, '\0');
-
-    return buf.failed ? "tagging&versionId=out-of-memory" : buf.data;
-}
-
-
 work_rc_t
 tags_get(work_t *work, failure_side_t side, const s3_request_t *subject,
     chorus_tagging_t *tags)
@@ -35,7 +15,7 @@ tags_get(work_t *work, failure_side_t side, const s3_request_t *subject,
 
     request = *subject;
     request.method = "GET";
-    request.query = tags_query(work, subject);
+    request.query = work_sub_resource(work, "tagging", subject);
 
     response = s3_client_call(work->client, S3_LANE_SIDE, &request);
 
@@ -76,7 +56,7 @@ tags_put(work_t *work, const s3_request_t *subject,
 
     request = *subject;
     request.method = tags->ntags == 0 ? "DELETE" : "PUT";
-    request.query = tags_query(work, subject);
+    request.query = work_sub_resource(work, "tagging", subject);
 
     if (tags->ntags != 0) {
         request.body = chorus_tagging_xml(work->mem, tags);

@@ -40,6 +40,7 @@ typedef struct {
     int64_t         delay_ms;           /* of FAILED; -1 parks the key */
     char            code[TASK_CODE_SIZE];
     char            reason[TASK_REASON_SIZE];
+    unsigned        doubts;             /* DOUBT_*, whatever the outcome */
 } task_result_t;
 
 typedef struct task_s  task_t;

@@ -15,7 +15,7 @@
 #include "chorus_s3_request.h"
 #include "clock.h"
 #include "content.h"
-#include "tags.h"
+#include "version_besides.h"
 #include "version_edit.h"
 #include "version_list.h"
 
@@ -445,43 +445,7 @@ versions_delete_surplus(versions_t *v)
 }
 
 
-/* ---- tags ---- */
-
-
-static work_rc_t
-versions_compare_tags(versions_t *v, const chorus_version_t *ours,
-    const chorus_version_t *theirs, bool *is_changed)
-{
-    work_t            *work;
-    s3_request_t       here, there;
-    chorus_tagging_t   tags, old;
-
-    work = v->work;
-
-    here = work_request(work, FAILURE_SIDE_MAIN, "GET",
-                        version_query(work, "", ours->id));
-    there = work_request(work, FAILURE_SIDE_FOLLOWER, "GET",
-                         version_query(work, "", theirs->id));
-
-    if (tags_get(work, FAILURE_SIDE_MAIN, &here, &tags) != WORK_DONE
-        || tags_get(work, FAILURE_SIDE_FOLLOWER, &there, &old) != WORK_DONE)
-    {
-        if (strcmp(work->failure.code, "NoSuchKey") == 0
-            || strcmp(work->failure.code, "NoSuchVersion") == 0)
-        {
-            work->failure.kind = FAILURE_AGAIN;
-        }
-        return WORK_FAILED;
-    }
-
-    if (tags_same(&tags, &old)) {
-        return WORK_DONE;
-    }
-
-    *is_changed = true;
-
-    return tags_put(work, &there, &tags);
-}
+/* ---- tags and ACL ---- */
 
 
 /* A version never changes, but its tags do; a mark does not say of which.  A
@@ -530,14 +494,42 @@ versions_tags(versions_t *v, bool *is_changed)
 
         n++;
 
-        if (versions_compare_tags(v, ours, &theirs->versions[place],
-                                  is_changed) != WORK_DONE)
+        if (version_make_tags_equal(v->work, ours->id,
+                                    theirs->versions[place].id, is_changed)
+            != WORK_DONE)
         {
             return WORK_FAILED;
         }
     }
 
     return WORK_DONE;
+}
+
+
+/* Of what is current; when it was just appended it came with its ACL. */
+
+static work_rc_t
+versions_acl(versions_t *v, bool *is_changed)
+{
+    bool                     is_kept;
+    chorus_str_t             there;
+    const chorus_version_t  *newest;
+
+    newest = v->ours.history.versions;
+    is_kept = v->edit.nkept == v->ours.history.nversions;
+
+    if (v->ours.history.nversions == 0 || newest->is_marker
+        || !(is_kept ? (v->work->task->facets & CHORUS_FACET_ACL) != 0
+                     : v->work->is_acl_left))
+    {
+        return WORK_DONE;
+    }
+
+    there = is_kept
+            ? v->theirs.history.versions[v->edit.places[v->edit.nkept - 1]].id
+            : v->work->made_version;
+
+    return version_make_acl_equal(v->work, newest->id, there, is_changed);
 }
 
 
@@ -550,14 +542,16 @@ versions_tags(versions_t *v, bool *is_changed)
 static work_rc_t
 versions_read(versions_t *v)
 {
-    if (version_list_read(v->work, FAILURE_SIDE_FOLLOWER, &v->theirs)
-        != WORK_DONE
-        || version_list_read(v->work, FAILURE_SIDE_MAIN, &v->ours)
-           != WORK_DONE)
-    {
-        return WORK_FAILED;
-    }
+    return version_list_read(v->work, FAILURE_SIDE_FOLLOWER, &v->theirs)
+           == WORK_DONE
+           ? version_list_read(v->work, FAILURE_SIDE_MAIN, &v->ours)
+           : WORK_FAILED;
+}
 
+
+static work_rc_t
+versions_compare(versions_t *v)
+{
     switch (chorus_history_compare(v->work->mem, &v->ours.history,
                                    &v->theirs.history, versions_look, v,
                                    &v->edit))
@@ -593,10 +587,22 @@ versions_tell(const versions_t *v, bool is_changed, task_outcome_t *outcome)
 static work_rc_t
 versions_edit(versions_t *v, task_outcome_t *outcome)
 {
-    bool       is_changed;
+    bool       is_changed, is_taken;
     work_rc_t  rc;
 
-    if (versions_read(v) != WORK_DONE) {
+    if (versions_read(v) != WORK_DONE
+        || version_is_taken(v->work, &v->ours.history, &is_taken)
+           != WORK_DONE)
+    {
+        return WORK_FAILED;
+    }
+
+    if (!is_taken) {
+        *outcome = TASK_EQUAL;
+        return WORK_DONE;
+    }
+
+    if (versions_compare(v) != WORK_DONE) {
         return WORK_FAILED;
     }
 
@@ -610,6 +616,10 @@ versions_edit(versions_t *v, task_outcome_t *outcome)
 
     if (rc == WORK_DONE) {
         rc = versions_tags(v, &is_changed);
+    }
+
+    if (rc == WORK_DONE) {
+        rc = versions_acl(v, &is_changed);
     }
 
     versions_tell(v, is_changed, outcome);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "chorus_policy.h"
 #include "chorus_uri.h"
 #include "work.h"
 
@@ -15,6 +16,21 @@ work_misconfigured(work_t *work, const char *code, const char *what,
                 name.data);
 
     return WORK_FAILED;
+}
+
+
+/* Two buckets would write into one: the rule that names its bucket does. */
+
+static work_rc_t
+work_check_target(work_t *work)
+{
+    chorus_str_t  rival;
+
+    rival = chorus_policy_rival(work->config, &work->task->parts);
+
+    return rival.data == NULL ? WORK_DONE
+           : work_misconfigured(work, "TargetTaken", "the bucket on the "
+                                "follower is that of another bucket", rival);
 }
 
 
@@ -38,7 +54,7 @@ work_resolve_credentials(work_t *work)
                                   "the follower has no user", user);
     }
 
-    return WORK_DONE;
+    return work_check_target(work);
 }
 
 
@@ -112,7 +128,9 @@ work_version_arg(const work_t *work, failure_side_t side, const char *method,
                ? "versionId=" : NULL;
     }
 
+    /* MinIO has another way for it */
     if (work->follower->provider != CHORUS_PROVIDER_CEPH
+        || !work->follower->keeps_version_ids
         || chorus_str_eq(work->version, chorus_str("null")))
     {
         return NULL;
@@ -170,6 +188,26 @@ work_request(const work_t *work, failure_side_t side, const char *method,
     request.key = work->task->key;
 
     return request;
+}
+
+
+const char *
+work_sub_resource(const work_t *work, const char *name,
+    const s3_request_t *subject)
+{
+    chorus_buf_t  buf;
+
+    if (subject->query == NULL) {
+        return name;
+    }
+
+    buf = chorus_buf(work->mem, 128);
+    chorus_buf_text(&buf, name);
+    chorus_buf_char(&buf, '&');
+    chorus_buf_text(&buf, subject->query);
+    chorus_buf_char(&buf, '\0');
+
+    return buf.failed ? "versionId=out-of-memory" : buf.data;
 }
 
 

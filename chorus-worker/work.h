@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "chorus_acl.h"
 #include "chorus_config.h"
 #include "failure.h"
 #include "log.h"
@@ -15,6 +16,14 @@
 #include "stream.h"
 #include "task.h"
 
+
+/* Main's ACL of the key or bucket, see acl.h. */
+typedef struct {
+    bool          is_known;     /* it is to be made equal on the follower */
+    chorus_acl_t  ours;         /* in main's ids */
+    chorus_str_t  canned;       /* its name for x-amz-acl, or null */
+    failure_t     refused;      /* why main did not tell it, or NONE */
+} work_acl_t;
 
 typedef struct {
     s3_client_t                *client;
@@ -33,18 +42,22 @@ typedef struct {
 
     failure_t                   failure;
     uint64_t                    bytes;      /* written to the follower */
+    work_acl_t                  acl;
 
     /* learned in one attempt for the next on the same task */
     bool                        without_storage_class;
     bool                        without_versions;   /* the follower */
+    bool                        is_acl_apart;   /* not on a PUT of content */
     bool                        has_seen_md5;
     unsigned char               seen_md5[CHORUS_MD5_LEN];
     chorus_str_t                seen_etag;
 
     /* while one version of the key is copied: its id on main; null: what is
-     * current.  What the follower called the copy. */
+     * current.  What the follower called the copy, and whether that is to get
+     * its ACL yet. */
     chorus_str_t                version;
     chorus_str_t                made_version;
+    bool                        is_acl_left;
     bool                        has_long_history;
 } work_t;
 
@@ -69,6 +82,10 @@ s3_request_t work_request(const work_t *work, failure_side_t side,
 /* The same for the bucket, whatever the key is. */
 s3_request_t work_bucket_request(const work_t *work, failure_side_t side,
     const char *method, const char *query);
+
+/* "acl&versionId=..." for the subject's "versionId=...". */
+const char *work_sub_resource(const work_t *work, const char *name,
+    const s3_request_t *subject);
 
 /* Notes in made_version how the follower calls what it has written; Ceph 16
  * does not name the null version. */

@@ -74,7 +74,10 @@ api_parse(const char *url, long status, const api_body_t *body)
 
     root = json_loadb(body->data ? body->data : "", body->len, 0, &error);
 
-    if (status == 200 && json_is_object(root)) {
+    if (json_is_object(root)
+        && (status == 200
+            || (status == 503 && json_object_get(root, "proxy") != NULL)))
+    {
         return root;
     }
 

@@ -19,7 +19,8 @@ typedef struct {
 
 
 /* The JSON object at `path` ("/api/v1/status"), owned by the caller; NULL
- * after having said on stderr what went wrong and what to do. */
+ * after having said on stderr what went wrong and what to do.  While Redis is
+ * away it has "proxy", and "error" instead of the rest. */
 json_t *api_get(const ctl_options_t *options, const char *path);
 
 

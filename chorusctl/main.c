@@ -3,6 +3,7 @@
  * of the table below.
  */
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "api.h"
 #include "chorus_config.h"
+#include "chorus_redis_tls.h"
 #include "status.h"
 
 
@@ -42,6 +44,12 @@ static const command_t  commands[] = {
 };
 
 
+static const struct option  long_options[] = {
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 }
+};
+
+
 static void
 usage(FILE *out)
 {
@@ -60,9 +68,37 @@ usage(FILE *out)
           "  -t TOKEN_FILE  its token (default $ADMIN_TOKEN_FILE, else "
           CTL_DEFAULT_TOKEN_FILE ")\n"
           "  -o json        the API's own answer, for programs\n"
-          "  -h             this help\n\n"
+          "  -h, --help     this help\n\n"
           "example: chorusctl -u http://127.0.0.1:9671 -t api.token status\n",
           out);
+}
+
+
+/* Also what nginx and the worker would make of it when they start. */
+
+static chorus_rc_t
+config_check_all(chorus_mem_t *mem, const char *path, chorus_config_t *config,
+    chorus_error_t *error)
+{
+    chorus_rc_t          rc;
+    chorus_redis_tls_t  *tls;
+
+    rc = chorus_config_load(mem, path, config, error);
+
+    if (rc != CHORUS_OK || !config->redis.tls) {
+        return rc;
+    }
+
+    tls = chorus_redis_tls_create(&config->redis, error);
+
+    if (tls == NULL) {
+        chorus_config_close(config);
+        return CHORUS_ERROR;
+    }
+
+    chorus_redis_tls_destroy(tls);
+
+    return CHORUS_OK;
 }
 
 
@@ -84,7 +120,7 @@ config_check(const ctl_options_t *options, char **args)
     }
 
     mem = chorus_arena_mem(arena);
-    rc = chorus_config_load(&mem, args[0], &config, &error);
+    rc = config_check_all(&mem, args[0], &config, &error);
 
     if (rc == CHORUS_OK) {
         printf("%s: good: %zu storages, main is \"%.*s\", %zu users, "
@@ -149,7 +185,9 @@ main(int argc, char **argv)
                                           CTL_DEFAULT_TOKEN_FILE);
     options.json = false;
 
-    while ((c = getopt(argc, argv, "+u:t:o:h")) != -1) {
+    while ((c = getopt_long(argc, argv, "+u:t:o:h", long_options, NULL))
+           != -1)
+    {
 
         if (c == 'u') {
             options.url = optarg;

@@ -29,7 +29,7 @@ status_print_text(const json_t *row, const char *name, int width)
         n += printf("%c", iscntrl((unsigned char) *s) ? '?' : *s);
     }
 
-    printf("%*s", n < width ? width - n : 1, "");
+    printf("%*s", n < width ? width - n : width > 0, "");
 }
 
 
@@ -72,7 +72,9 @@ status_print_row(const json_t *row)
 static void
 status_print_journal(const json_t *journal)
 {
-    printf("journal: %lld bytes in %lld segments, %lld intents open, "
+    printf("journal: ");
+    status_print_text(journal, "state", 0);
+    printf(", %lld bytes in %lld segments, %lld intents open, "
            "%lld adopted, %lld aborted, %lld debts\n",
            (long long) status_number(journal, "bytes"),
            (long long) status_number(journal, "segments"),
@@ -80,6 +82,12 @@ status_print_journal(const json_t *journal)
            (long long) status_number(journal, "adopted"),
            (long long) status_number(journal, "aborted"),
            (long long) status_number(journal, "debts"));
+
+    if (json_is_false(json_object_get(journal, "debts_kept"))) {
+        printf("The journal's folder has no room for its file of debts: make "
+               "room, or what is\nowed ends with nginx (its error.log says "
+               "why).\n");
+    }
 }
 
 
@@ -91,9 +99,68 @@ status_print_proxy(const json_t *proxy)
            (long long) status_number(proxy, "requests"),
            (long long) status_number(proxy, "refused"),
            (long long) status_number(proxy, "marked"),
-           (long long) (status_number(proxy, "marked")
-                        - status_number(proxy, "acknowledged")),
+           (long long) status_number(proxy, "waiting"),
            (long long) status_number(proxy, "lost"));
+}
+
+
+/* What somebody wants to know who is called at night. */
+
+static void
+status_print_away(const json_t *proxy, const json_t *journal)
+{
+    json_int_t   waiting = status_number(proxy, "waiting");
+    json_int_t   debts = status_number(journal, "debts");
+    const char  *state = json_string_value(json_object_get(journal, "state"));
+
+    printf("Redis is away. Writes go on; followers get them when it is back.\n"
+           "%lld changed %s for it", (long long) waiting,
+           waiting == 1 ? "key waits" : "keys wait");
+
+    if (waiting > 0) {
+        printf(", the oldest for %lld s",
+               (long long) (status_number(proxy, "waiting_ms") / 1000));
+    }
+
+    if (state == NULL) {
+        printf(", in the memory of nginx only: do not end nginx before\n"
+               "Redis is back (with a chorus_journal that would do no harm).\n");
+        return;
+    }
+
+    printf(debts == 0 && strcmp(state, "good") == 0
+           ? ", in the journal: nothing is lost.\n" : ".\n");
+
+    if (strcmp(state, "good") != 0) {
+        printf("The journal takes no more (%s): nginx's error.log says why.\n",
+               strcmp(state, "full") == 0 ? "its max_size" : "a write failed");
+    }
+
+    if (debts != 0) {
+        printf("Further keys are not known by name: %lld scans are owed, which "
+               "%s.\n", (long long) debts,
+               json_is_false(json_object_get(journal, "debts_kept"))
+               ? "only the memory of nginx holds" : "is noted");
+    }
+}
+
+
+static void
+status_print_head(const json_t *root)
+{
+    const json_t  *proxy = json_object_get(root, "proxy");
+    const json_t  *journal = json_object_get(proxy, "journal");
+
+    if (json_object_get(root, "queue") == NULL) {
+        status_print_away(proxy, journal);
+        printf("\n");
+    }
+
+    status_print_proxy(proxy);
+
+    if (json_is_object(journal)) {
+        status_print_journal(journal);
+    }
 }
 
 
@@ -123,7 +190,7 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
     bool is_first)
 {
     char           path[128];
-    json_t        *root, *proxy, *queue, *row, *next;
+    json_t        *root, *queue, *row, *next;
     size_t         i;
 
     snprintf(path, sizeof(path), "/api/v1/status?cursor=%s", cursor);
@@ -141,13 +208,10 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
 
     } else {
         if (is_first) {
-            proxy = json_object_get(root, "proxy");
-            status_print_proxy(proxy);
+            status_print_head(root);
+        }
 
-            if (json_is_object(json_object_get(proxy, "journal"))) {
-                status_print_journal(json_object_get(proxy, "journal"));
-            }
-
+        if (is_first && queue != NULL) {
             printf("\n%-*s%-8s%11s%9s %7s %7s %7s %10s\n",
                    STATUS_NAME_WIDTH, "REPLICATION", "STATE", "LAG",
                    "WAITING", "BUSY", "RETRY", "PARKED", "DONE");
@@ -157,6 +221,11 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
             status_print_row(row);
             status_print_debt(row, "    owes");
         }
+    }
+
+    if (queue == NULL) {
+        json_decref(root);
+        return EXIT_FAILURE;
     }
 
     next = json_object_get(queue, "cursor");

@@ -79,3 +79,60 @@ port_is_free()
 {
     ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
+
+
+# wait_port PORT NAME PIDFILE LOG
+wait_port()
+{
+    local n
+
+    for ((n = 0; n < 100; n++)); do
+        port_is_free "$1" || return 0
+        # not by its name: on a busy machine it may not have begun yet
+        kill -0 "$(<"$3")" 2>/dev/null || break
+        sleep 0.1
+    done
+
+    tail -n 5 "$4" >&2
+    die "$2 did not start; its log is $4"
+}
+
+
+start_redis()
+{
+    mkdir -p "$demo_dir/redis"
+    setsid redis-server --bind 127.0.0.1 --port "$demo_redis_port" \
+        --dir "$demo_dir/redis" --appendonly yes --save '' \
+        > "$demo_dir/log/redis.log" 2>&1 < /dev/null &
+    echo $! > "$demo_dir/redis.pid"
+    wait_port "$demo_redis_port" redis-server "$demo_dir/redis.pid" \
+        "$demo_dir/log/redis.log"
+}
+
+
+start_nginx()
+{
+    nginx -p "$demo_dir" -e "$demo_dir/log/nginx-error.log" \
+        -c "$demo_dir/nginx.conf" || die "nginx did not start (see above)"
+}
+
+
+start_worker()
+{
+    local n
+
+    setsid build/chorus-worker -c "$demo_dir/chorus.json" \
+        > "$demo_dir/log/worker.log" 2>&1 < /dev/null &
+    echo $! > "$demo_dir/worker.pid"
+
+    # its first line comes when it has read its configuration
+    for ((n = 0; n < 100; n++)); do
+        [[ -s $demo_dir/log/worker.log ]] && break
+        kill -0 "$(<"$demo_dir/worker.pid")" 2>/dev/null || break
+        sleep 0.1
+    done
+
+    pid_is "$(<"$demo_dir/worker.pid")" chorus-worker \
+        || die "chorus-worker did not start; its log is" \
+               "$demo_dir/log/worker.log"
+}

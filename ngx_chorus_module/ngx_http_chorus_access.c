@@ -5,6 +5,7 @@
  */
 
 #include "ngx_http_chorus_module.h"
+#include "chorus_destination.h"
 
 
 static ngx_http_chorus_ctx_t *ngx_http_chorus_create_ctx(
@@ -18,35 +19,19 @@ static ngx_uint_t ngx_http_chorus_same_bucket(ngx_http_request_t *r,
 static ngx_uint_t ngx_http_chorus_bucket_is_plain(chorus_str_t bucket);
 static void ngx_http_chorus_client_headers(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
-static void ngx_http_chorus_decide(ngx_http_request_t *r,
+static ngx_int_t ngx_http_chorus_decide(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
+static ngx_int_t ngx_http_chorus_decide_here(ngx_http_chorus_ctx_t *ctx,
+    ngx_http_chorus_loc_conf_t *clcf, chorus_mem_t *mem);
+static void ngx_http_chorus_filter_followers(
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_ctx_t *ctx);
 static chorus_storage_t *ngx_http_chorus_route(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_loc_conf_t *clcf,
     chorus_str_t bucket);
-static ngx_uint_t ngx_http_chorus_is_reserved(ngx_http_chorus_ctx_t *ctx);
 static ngx_uint_t ngx_http_chorus_is_call(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static ngx_uint_t ngx_http_chorus_copies_across(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
-
-
-/* Paths at which a storage serves something else than S3: Swift and the
- * administration of Ceph, the administration of MinIO.  What is done there is
- * done behind the back of Chorus. */
-
-typedef struct {
-    const char                  *bucket;
-    chorus_provider_t            provider;
-} ngx_http_chorus_reserved_t;
-
-
-static const ngx_http_chorus_reserved_t  ngx_http_chorus_reserved[] = {
-    { "swift", CHORUS_PROVIDER_CEPH },
-    { "admin", CHORUS_PROVIDER_CEPH },
-    { "auth", CHORUS_PROVIDER_CEPH },
-    { "minio", CHORUS_PROVIDER_MINIO },
-    { NULL, CHORUS_PROVIDER_GENERIC }
-};
 
 
 ngx_int_t
@@ -124,9 +109,14 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_chorus_access_go(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
-    ngx_http_chorus_decide(r, ctx);
+    if (ngx_http_chorus_decide(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    if (ngx_http_chorus_is_reserved(ctx)) {
+    /* Swift and the administration of a storage: what is done there is done
+     * behind the back of Chorus */
+
+    if (chorus_provider_reserves(ctx->storage->provider, ctx->uri.bucket)) {
         return ngx_http_chorus_refuse_code(r, ctx,
                      CHORUS_S3_INVALID_BUCKET_NAME,
                      "The storage has another interface of its own under "
@@ -477,9 +467,10 @@ ngx_http_chorus_header(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 
 /* Location directives stand above chorus.json. */
 
-static void
+static ngx_int_t
 ngx_http_chorus_decide(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
+    chorus_mem_t                  mem;
     ngx_http_chorus_loc_conf_t   *clcf;
     ngx_http_chorus_main_conf_t  *cmcf;
 
@@ -492,42 +483,89 @@ ngx_http_chorus_decide(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
         || ctx->uri.bucket.len == 0
         || ctx->operation->touch == CHORUS_TOUCH_NOTHING)
     {
-        return;
+        return NGX_OK;
     }
+
+    mem = ngx_http_chorus_mem(r->pool);
 
     if (clcf->replicate_names) {
-        ctx->nfollowers = clcf->nfollowers;
-        ngx_memcpy(ctx->followers, clcf->followers, sizeof(ctx->followers));
-        return;
+        return ngx_http_chorus_decide_here(ctx, clcf, &mem);
     }
 
-    ctx->nfollowers = chorus_policy_followers(cmcf->config, ctx->user,
-                                              ctx->uri.bucket, ctx->followers,
-                                              NGX_HTTP_CHORUS_MAX_FOLLOWERS);
+    if (chorus_policy_followers(cmcf->config, &mem, ctx->user,
+                                ctx->uri.bucket, ctx->followers,
+                                NGX_HTTP_CHORUS_MAX_FOLLOWERS,
+                                &ctx->nfollowers)
+        != CHORUS_OK)
+    {
+        return NGX_ERROR;
+    }
 
     ctx->nfollowers = ngx_min(ctx->nfollowers, NGX_HTTP_CHORUS_MAX_FOLLOWERS);
+
+    ngx_http_chorus_filter_followers(cmcf, ctx);
+
+    return NGX_OK;
 }
 
 
-/* A generic provider may be any of them. */
-
-static ngx_uint_t
-ngx_http_chorus_is_reserved(ngx_http_chorus_ctx_t *ctx)
+static ngx_int_t
+ngx_http_chorus_decide_here(ngx_http_chorus_ctx_t *ctx,
+    ngx_http_chorus_loc_conf_t *clcf, chorus_mem_t *mem)
 {
-    const ngx_http_chorus_reserved_t  *reserved;
+    ngx_uint_t          i;
+    chorus_follower_t  *follower;
 
-    for (reserved = ngx_http_chorus_reserved; reserved->bucket; reserved++) {
+    for (i = 0; i < clcf->nfollowers; i++) {
+        follower = &ctx->followers[i];
 
-        if ((ctx->storage->provider == reserved->provider
-             || ctx->storage->provider == CHORUS_PROVIDER_GENERIC)
-            && chorus_str_eq(ctx->uri.bucket,
-                             chorus_str_from(reserved->bucket)))
+        follower->storage = clcf->followers[i].storage;
+        follower->is_partial = 0;
+
+        if (chorus_destination_target(mem, &clcf->followers[i],
+                                      ctx->uri.bucket, &follower->target)
+            != CHORUS_OK)
         {
-            return 1;
+            return NGX_ERROR;
         }
     }
 
-    return 0;
+    ctx->nfollowers = clcf->nfollowers;
+
+    return NGX_OK;
+}
+
+
+/* Those whose filters do not take the key; keys in a body are not known
+ * yet. */
+
+static void
+ngx_http_chorus_filter_followers(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_http_chorus_ctx_t *ctx)
+{
+    ngx_uint_t            i, n;
+    chorus_replication_t  replication;
+
+    if (ctx->operation->touch != CHORUS_TOUCH_OBJECT) {
+        return;
+    }
+
+    for (i = 0, n = 0; i < ctx->nfollowers; i++) {
+
+        if (ctx->followers[i].is_partial) {
+            replication = ngx_http_chorus_replication(ctx, i);
+
+            if (!chorus_policy_takes_key(cmcf->config, &replication,
+                                         ctx->uri.key))
+            {
+                continue;
+            }
+        }
+
+        ctx->followers[n++] = ctx->followers[i];
+    }
+
+    ctx->nfollowers = n;
 }
 
 

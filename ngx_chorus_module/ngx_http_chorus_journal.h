@@ -1,12 +1,15 @@
 /*
  * The journal of one process, between its files:
  *
- *     journal.c          directives, start and end of a process, its timer
- *     journal_segment.c  segments: made, written, held, removed
+ *     journal_conf.c     directives, and whether the folder can be used
+ *     journal.c          start and end of a process, its timer
+ *     journal_segment.c  segments: made, written, held
+ *     journal_tidy.c     and carried over, removed
  *     journal_intent.c   the intent of one request
  *     journal_adopt.c    finds segments that another process has left
  *     journal_replay.c   reads them, and marks what they say
- *     journal_debt.c     scans that are owed
+ *     journal_debt.c     scans that are owed, and told to Redis
+ *     journal_debt_file.c   and where they stand until it has them
  *     journal_sync.c     fdatasync in a thread
  *
  * A segment is a file that only this process appends to; a lock on it says so
@@ -112,7 +115,6 @@ struct ngx_http_chorus_journal_s {
     ngx_http_chorus_segment_t    *current;      /* NULL: none */
     uint64_t                      order;
     uint64_t                      ids;
-    uint64_t                      started;      /* ms of the epoch */
 
     /* ABORT and DONE that go with the next write, or at the end of this turn
      * of the event loop */
@@ -129,6 +131,39 @@ struct ngx_http_chorus_journal_s {
 
     ngx_http_chorus_adopt_t      *adopt;
     ngx_http_chorus_sync_t       *sync;         /* NULL: off */
+};
+
+
+#define NGX_HTTP_CHORUS_DEBTS_EVERY  "*"
+
+typedef struct {
+    ngx_queue_t                   queue;
+    ngx_http_chorus_debts_t      *debts;
+    chorus_str_t                  replication;
+    chorus_str_t                  reason;       /* a literal */
+    uint64_t                      time_ms;      /* since when */
+    ngx_msec_t                    when;         /* it was told */
+    unsigned                      due:1;        /* to be said to Redis */
+    unsigned                      said:1;       /* and no reply yet */
+    unsigned                      told:1;       /* Redis has it */
+    unsigned                      counted:1;
+} ngx_http_chorus_debt_t;
+
+struct ngx_http_chorus_debts_s {
+    ngx_http_chorus_main_conf_t  *cmcf;
+    ngx_log_t                    *log;
+    ngx_queue_t                   list;
+    ngx_uint_t                    n;
+
+    ngx_fd_t                      fd;           /* or invalid */
+    u_char                        name[NGX_HTTP_CHORUS_JOURNAL_NAME];
+    uint64_t                      salt;
+    size_t                        used;
+    unsigned                      busy:1;       /* one is being said */
+    unsigned                      every:1;      /* "*" stands in the file */
+    unsigned                      unwritten:1;  /* it says too little */
+    unsigned                      kept:1;       /* it said all at the end */
+    unsigned                      complained:1;
 };
 
 
@@ -153,12 +188,17 @@ ngx_int_t ngx_http_chorus_journal_salt(const u_char *name, uint64_t *salt);
 ngx_http_chorus_segment_t *ngx_http_chorus_segment_add(
     ngx_http_chorus_journal_t *journal, ngx_fd_t fd, const u_char *name,
     uint64_t salt, off_t size);
+uint64_t ngx_http_chorus_journal_now(void);
+/* It is full, or old: another one is begun. */
+ngx_uint_t ngx_http_chorus_segment_is_worn(
+    ngx_http_chorus_segment_t *segment);
+
+/* journal_tidy.c */
 /* Removes what nothing holds, and carries over what stands in the way. */
 void ngx_http_chorus_segments_tidy(ngx_http_chorus_journal_t *journal);
 /* At the end of the process: what is settled is removed, what is not stays
  * for another one. */
 void ngx_http_chorus_segments_leave(ngx_http_chorus_journal_t *journal);
-uint64_t ngx_http_chorus_journal_now(void);
 
 /* journal.c: a write or the size of the folder is over its limit, or is not
  * any more */
@@ -178,6 +218,15 @@ void ngx_http_chorus_adopt_look(ngx_http_chorus_journal_t *journal);
 ngx_int_t ngx_http_chorus_replay(ngx_http_chorus_adopt_t *adopt,
     ngx_http_chorus_segment_t *segment);
 void ngx_http_chorus_replay_handler(ngx_event_t *ev);
+
+/* journal_debt_file.c */
+/* Makes the file and writes what is owed; complains once when it cannot. */
+void ngx_http_chorus_debts_open(ngx_http_chorus_debts_t *debts);
+/* It has been added to the list. */
+void ngx_http_chorus_debt_store(ngx_http_chorus_debt_t *debt);
+void ngx_http_chorus_debts_tidy(ngx_http_chorus_debts_t *debts);
+/* Removes a file that says nothing. */
+void ngx_http_chorus_debts_close(ngx_http_chorus_debts_t *debts);
 
 /* journal_sync.c */
 ngx_int_t ngx_http_chorus_sync_init(ngx_http_chorus_journal_t *journal,

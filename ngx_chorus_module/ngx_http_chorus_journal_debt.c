@@ -1,8 +1,9 @@
 /*
  * Scans that are owed.  Where it is not known any more which keys of a bucket
  * were written, all of the bucket has to be compared: its replication owes a
- * scan.  That is said to Redis, and until Redis has it, it stands in a file
- * whose room was taken when there still was some.
+ * scan.  That is said to Redis, and stands in a file (journal_debt_file.c)
+ * until Redis has had it for so long that it would not forget it when it lost
+ * its last seconds.
  *
  * While writes go on without intents a debt stays in the file: it was said to
  * Redis, but each further write owes again.  When the journal works again, it
@@ -11,44 +12,22 @@
 
 #include "ngx_http_chorus_journal.h"
 #include "chorus_library.h"
+#include "chorus_redis.h"
 
 
-#define NGX_HTTP_CHORUS_DEBTS_MAX      64
-#define NGX_HTTP_CHORUS_DEBTS_EVERY    "*"
-#define NGX_HTTP_CHORUS_DEBTS_RESERVE  128  /* bytes: for "*" */
+#define NGX_HTTP_CHORUS_DEBTS_MAX  4096     /* beyond it: "*" */
 
 
-typedef struct {
-    ngx_http_chorus_debts_t      *debts;
-    chorus_str_t                  replication;  /* NULL data: free */
-    chorus_str_t                  reason;
-    uint64_t                      time_ms;
-    unsigned                      due:1;        /* to be said to Redis */
-    unsigned                      said:1;       /* and no reply yet */
-} ngx_http_chorus_debt_t;
-
-
-struct ngx_http_chorus_debts_s {
-    ngx_http_chorus_main_conf_t  *cmcf;
-    ngx_log_t                    *log;
-    ngx_http_chorus_debt_t        list[NGX_HTTP_CHORUS_DEBTS_MAX];
-    ngx_uint_t                    n;
-
-    ngx_fd_t                      fd;           /* or invalid */
-    u_char                        name[NGX_HTTP_CHORUS_JOURNAL_NAME];
-    uint64_t                      salt;
-    size_t                        used;
-    unsigned                      complained:1;
-};
-
-
-static void ngx_http_chorus_debts_open(ngx_http_chorus_debts_t *debts);
+static ngx_int_t ngx_http_chorus_owe_at(ngx_http_chorus_debts_t *debts,
+    chorus_str_t replication, const char *reason, ngx_msec_t since,
+    ngx_uint_t level);
+static ngx_http_chorus_debt_t *ngx_http_chorus_debt_find(
+    ngx_http_chorus_debts_t *debts, chorus_str_t replication);
 static ngx_http_chorus_debt_t *ngx_http_chorus_debt_add(
     ngx_http_chorus_debts_t *debts, chorus_str_t replication,
-    const char *reason);
-static ngx_int_t ngx_http_chorus_debt_store(ngx_http_chorus_debt_t *debt);
-static ngx_int_t ngx_http_chorus_debts_compact(
-    ngx_http_chorus_debts_t *debts);
+    const char *reason, ngx_msec_t since);
+static void ngx_http_chorus_debt_renew(ngx_http_chorus_debt_t *debt);
+static void ngx_http_chorus_debts_expire(ngx_http_chorus_debts_t *debts);
 static void ngx_http_chorus_debts_send(ngx_http_chorus_debts_t *debts);
 static ngx_int_t ngx_http_chorus_debt_send(ngx_http_chorus_debt_t *debt);
 static void ngx_http_chorus_debt_done(void *data,
@@ -72,6 +51,7 @@ ngx_http_chorus_debts_init(ngx_http_chorus_main_conf_t *cmcf,
     debts->cmcf = cmcf;
     debts->log = cycle->log;
     debts->fd = NGX_INVALID_FILE;
+    ngx_queue_init(&debts->list);
 
     cmcf->debts = debts;
 
@@ -83,91 +63,58 @@ ngx_http_chorus_debts_init(ngx_http_chorus_main_conf_t *cmcf,
 }
 
 
-static void
-ngx_http_chorus_debts_open(ngx_http_chorus_debts_t *debts)
-{
-    int                         rc;
-    ngx_http_chorus_journal_t  *journal;
-
-    journal = debts->cmcf->journal;
-
-    debts->fd = ngx_http_chorus_journal_create(journal, "debts", debts->name,
-                                               &debts->salt);
-    rc = ngx_errno;
-
-    if (debts->fd != NGX_INVALID_FILE) {
-
-        rc = posix_fallocate(debts->fd, 0, NGX_HTTP_CHORUS_JOURNAL_DEBTS);
-
-        /* pwrite() would append */
-
-        if (rc == 0 && fcntl(debts->fd, F_SETFL, O_RDWR) == 0) {
-            debts->complained = 0;
-            return;
-        }
-
-        (void) ngx_delete_file(ngx_http_chorus_journal_path(journal,
-                                                            debts->name));
-        ngx_close_file(debts->fd);
-        debts->fd = NGX_INVALID_FILE;
-    }
-
-    if (!debts->complained) {
-        debts->complained = 1;
-        ngx_log_error(NGX_LOG_ALERT, debts->log, rc,
-                      "chorus: journal \"%V\": no file can be made in it; "
-                      "what is owed would be lost with this process",
-                      &journal->dir);
-    }
-}
-
-
 ngx_int_t
 ngx_http_chorus_owe(ngx_http_chorus_debts_t *debts, chorus_str_t replication,
     const char *reason)
 {
-    ngx_uint_t               i;
+    return ngx_http_chorus_owe_at(debts, replication, reason,
+                                  ngx_current_msec, NGX_LOG_ERR);
+}
+
+
+/* The caller has said it for all of them. */
+
+ngx_int_t
+ngx_http_chorus_owe_since(ngx_http_chorus_debts_t *debts,
+    chorus_str_t replication, const char *reason, ngx_msec_t since)
+{
+    return ngx_http_chorus_owe_at(debts, replication, reason, since,
+                                  NGX_LOG_INFO);
+}
+
+
+static ngx_int_t
+ngx_http_chorus_owe_at(ngx_http_chorus_debts_t *debts,
+    chorus_str_t replication, const char *reason, ngx_msec_t since,
+    ngx_uint_t level)
+{
     ngx_http_chorus_debt_t  *debt;
 
-    for (i = 0; i < debts->n; i++) {
-        debt = &debts->list[i];
+    debt = ngx_http_chorus_debt_find(debts, replication);
 
-        if (chorus_str_eq(debt->replication, replication)
-            || chorus_str_eq(debt->replication,
-                             chorus_str(NGX_HTTP_CHORUS_DEBTS_EVERY)))
-        {
-            /* one that is being said is older than what is owed now */
+    if (debt) {
+        /* one that is being said is older than what is owed now */
 
-            if (debt->said || !ngx_http_chorus_debts_accrue(debts)) {
-                debt->due = 1;
-            }
-
-            ngx_http_chorus_debts_send(debts);
-
-            return NGX_OK;
+        if (debt->said || !ngx_http_chorus_debts_accrue(debts)) {
+            ngx_http_chorus_debt_renew(debt);
         }
+
+        ngx_http_chorus_debts_send(debts);
+
+        return NGX_OK;
     }
 
-    debt = ngx_http_chorus_debt_add(debts, replication, reason);
+    debt = ngx_http_chorus_debt_add(debts, replication, reason, since);
 
     if (debt == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_log_error(NGX_LOG_ERR, debts->log, 0,
+    ngx_log_error(level, debts->log, 0,
                   "chorus: replication \"%*s\" owes a scan: %s",
                   debt->replication.len, debt->replication.data, reason);
 
-    if (ngx_http_chorus_debt_store(debt) != NGX_OK
-        && ngx_http_chorus_debts_compact(debts) != NGX_OK
-        && !chorus_str_eq(replication,
-                          chorus_str(NGX_HTTP_CHORUS_DEBTS_EVERY)))
-    {
-        /* there is always room for this one */
-        return ngx_http_chorus_owe(debts,
-                         chorus_str(NGX_HTTP_CHORUS_DEBTS_EVERY), reason);
-    }
-
+    ngx_http_chorus_debt_store(debt);
     ngx_http_chorus_debts_send(debts);
 
     return NGX_OK;
@@ -175,131 +122,83 @@ ngx_http_chorus_owe(ngx_http_chorus_debts_t *debts, chorus_str_t replication,
 
 
 static ngx_http_chorus_debt_t *
-ngx_http_chorus_debt_add(ngx_http_chorus_debts_t *debts,
-    chorus_str_t replication, const char *reason)
+ngx_http_chorus_debt_find(ngx_http_chorus_debts_t *debts,
+    chorus_str_t replication)
 {
-    u_char                  *p;
+    ngx_queue_t             *q;
     ngx_http_chorus_debt_t  *debt;
 
-    if (debts->n == NGX_HTTP_CHORUS_DEBTS_MAX - 1) {
-        replication = chorus_str(NGX_HTTP_CHORUS_DEBTS_EVERY);
+    for (q = ngx_queue_head(&debts->list);
+         q != ngx_queue_sentinel(&debts->list);
+         q = ngx_queue_next(q))
+    {
+        debt = ngx_queue_data(q, ngx_http_chorus_debt_t, queue);
+
+        if (chorus_str_eq(debt->replication, replication)
+            || (!debt->told
+                && chorus_str_eq(debt->replication,
+                                 chorus_str(NGX_HTTP_CHORUS_DEBTS_EVERY))))
+        {
+            return debt;
+        }
     }
 
-    p = ngx_alloc(replication.len + 1, debts->log);
-    if (p == NULL) {
+    return NULL;
+}
+
+
+static ngx_http_chorus_debt_t *
+ngx_http_chorus_debt_add(ngx_http_chorus_debts_t *debts,
+    chorus_str_t replication, const char *reason, ngx_msec_t since)
+{
+    ngx_http_chorus_debt_t  *debt;
+
+    if (debts->n >= NGX_HTTP_CHORUS_DEBTS_MAX) {
+        replication = chorus_str(NGX_HTTP_CHORUS_DEBTS_EVERY);
+        debt = ngx_http_chorus_debt_find(debts, replication);
+
+        if (debt) {
+            ngx_http_chorus_debt_renew(debt);
+            return debt;
+        }
+    }
+
+    debt = ngx_calloc(sizeof(ngx_http_chorus_debt_t) + replication.len,
+                      debts->log);
+    if (debt == NULL) {
         return NULL;
     }
 
-    ngx_memcpy(p, replication.data, replication.len);
-
-    debt = &debts->list[debts->n++];
+    ngx_memcpy(debt + 1, replication.data, replication.len);
 
     debt->debts = debts;
-    debt->replication = (chorus_str_t) { (char *) p, replication.len };
+    debt->replication = (chorus_str_t) { (char *) (debt + 1),
+                                         replication.len };
     debt->reason = chorus_str_from(reason);
-    debt->time_ms = ngx_http_chorus_journal_now();
-    debt->due = 1;
-    debt->said = 0;
+    debt->time_ms = ngx_http_chorus_journal_now()
+                    - (ngx_current_msec - since);
 
-    ngx_http_chorus_count(debts->cmcf, debts);
+    ngx_queue_insert_tail(&debts->list, &debt->queue);
+    debts->n++;
+
+    ngx_http_chorus_debt_renew(debt);
 
     return debt;
 }
 
 
-static ngx_int_t
-ngx_http_chorus_debt_store(ngx_http_chorus_debt_t *debt)
+/* It is to be said to Redis, whatever was said before. */
+
+static void
+ngx_http_chorus_debt_renew(ngx_http_chorus_debt_t *debt)
 {
-    u_char                   bytes[1024], *p;
-    size_t                   len, room;
-    chorus_journal_record_t  record;
-    ngx_http_chorus_debts_t  *debts;
+    debt->due = 1;
+    debt->told = 0;
 
-    debts = debt->debts;
-
-    if (debts->cmcf->journal == NULL) {
-        return NGX_OK;
+    if (!debt->counted) {
+        debt->counted = 1;
+        debt->debts->cmcf->process->debts++;
     }
-
-    if (debts->fd == NGX_INVALID_FILE) {
-        return NGX_OK;
-    }
-
-    len = CHORUS_JOURNAL_HEAD + chorus_journal_str_len(debt->replication)
-          + chorus_journal_str_len(debt->reason);
-
-    room = NGX_HTTP_CHORUS_JOURNAL_DEBTS - debts->used;
-
-    if (len > sizeof(bytes)
-        || (len + NGX_HTTP_CHORUS_DEBTS_RESERVE > room
-            && debt->replication.len > 1))
-    {
-        return NGX_DECLINED;
-    }
-
-    p = chorus_journal_put_str(bytes + CHORUS_JOURNAL_HEAD,
-                               debt->replication);
-    (void) chorus_journal_put_str(p, debt->reason);
-
-    record.type = CHORUS_JOURNAL_DEBT;
-    record.id = 0;
-    record.time_ms = debt->time_ms;
-    record.payload.len = len - CHORUS_JOURNAL_HEAD;
-
-    chorus_journal_frame(bytes, debts->salt, &record);
-
-    if (len > room
-        || pwrite(debts->fd, bytes, len, debts->used) != (ssize_t) len)
-    {
-        ngx_log_error(NGX_LOG_ALERT, debts->log, ngx_errno,
-                      "chorus: a scan that is owed cannot be noted in "
-                      "\"%s\"", debts->name);
-        return NGX_OK;
-    }
-
-    debts->used += len;
-
-    return NGX_OK;
-}
-
-
-ngx_uint_t
-ngx_http_chorus_debts_are_kept(ngx_http_chorus_debts_t *debts)
-{
-    return debts->fd != NGX_INVALID_FILE;
-}
-
-
-/* Again from the beginning, without those that were paid.  Whatever stood
- * behind is overwritten with zeros. */
-
-static ngx_int_t
-ngx_http_chorus_debts_compact(ngx_http_chorus_debts_t *debts)
-{
-    u_char      zeros[NGX_HTTP_CHORUS_JOURNAL_DEBTS];
-    size_t      used;
-    ngx_int_t   rc;
-    ngx_uint_t  i;
-
-    used = debts->used;
-    debts->used = 0;
-    rc = NGX_OK;
-
-    for (i = 0; i < debts->n && rc == NGX_OK; i++) {
-        rc = ngx_http_chorus_debt_store(&debts->list[i]);
-    }
-
-    if (rc == NGX_OK && debts->used < used) {
-        ngx_memzero(zeros, used - debts->used);
-
-        if (pwrite(debts->fd, zeros, used - debts->used, debts->used)
-            != (ssize_t) (used - debts->used))
-        {
-            debts->used = used;
-        }
-    }
-
-    return rc;
 }
 
 
@@ -319,10 +218,14 @@ ngx_http_chorus_debts_accrue(ngx_http_chorus_debts_t *debts)
 void
 ngx_http_chorus_debts_settle(ngx_http_chorus_debts_t *debts)
 {
-    ngx_uint_t  i;
+    ngx_queue_t  *q;
 
-    for (i = 0; i < debts->n; i++) {
-        debts->list[i].due = 1;
+    for (q = ngx_queue_head(&debts->list);
+         q != ngx_queue_sentinel(&debts->list);
+         q = ngx_queue_next(q))
+    {
+        ngx_http_chorus_debt_renew(ngx_queue_data(q, ngx_http_chorus_debt_t,
+                                                  queue));
     }
 
     ngx_http_chorus_debts_send(debts);
@@ -336,30 +239,71 @@ ngx_http_chorus_debts_tick(ngx_http_chorus_debts_t *debts)
         ngx_http_chorus_debts_open(debts);
     }
 
+    ngx_http_chorus_debts_expire(debts);
     ngx_http_chorus_debts_send(debts);
+}
+
+
+/* Redis has it, and has had it for so long that it stays. */
+
+static void
+ngx_http_chorus_debts_expire(ngx_http_chorus_debts_t *debts)
+{
+    ngx_uint_t               n;
+    ngx_msec_t               window;
+    ngx_queue_t             *q, *next;
+    ngx_http_chorus_debt_t  *debt;
+
+    if (debts->n == 0 || ngx_exiting || ngx_http_chorus_debts_accrue(debts)
+        || !ngx_http_chorus_redis_is_ready(debts->cmcf->redis))
+    {
+        return;
+    }
+
+    window = debts->cmcf->journal ? debts->cmcf->journal->conf->window
+                                  : CHORUS_REDIS_WINDOW_MS;
+    n = debts->n;
+
+    for (q = ngx_queue_head(&debts->list);
+         q != ngx_queue_sentinel(&debts->list);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        debt = ngx_queue_data(q, ngx_http_chorus_debt_t, queue);
+
+        if (debt->told && ngx_current_msec - debt->when >= window) {
+            ngx_http_chorus_debt_free(debt);
+        }
+    }
+
+    if (debts->n != n || debts->unwritten) {
+        ngx_http_chorus_debts_tidy(debts);
+    }
 }
 
 
 static void
 ngx_http_chorus_debts_send(ngx_http_chorus_debts_t *debts)
 {
-    ngx_uint_t               i;
+    ngx_queue_t             *q;
     ngx_http_chorus_debt_t  *debt;
 
-    /* one at a time: its place in the list is not to change meanwhile */
+    /* one at a time */
 
-    for (i = 0; i < debts->n; i++) {
-        if (debts->list[i].said) {
-            return;
-        }
+    if (debts->busy) {
+        return;
     }
 
-    for (i = 0; i < debts->n; i++) {
-        debt = &debts->list[i];
+    for (q = ngx_queue_head(&debts->list);
+         q != ngx_queue_sentinel(&debts->list);
+         q = ngx_queue_next(q))
+    {
+        debt = ngx_queue_data(q, ngx_http_chorus_debt_t, queue);
 
         if (debt->due) {
 
             if (ngx_http_chorus_debt_send(debt) == NGX_OK) {
+                debts->busy = 1;
                 debt->due = 0;
                 debt->said = 1;
             }
@@ -427,10 +371,10 @@ ngx_http_chorus_debt_done(void *data, ngx_http_chorus_redis_result_t result,
 {
     ngx_http_chorus_debt_t *debt = data;
 
-    u_char                    zeros[NGX_HTTP_CHORUS_JOURNAL_DEBTS];
     ngx_http_chorus_debts_t  *debts;
 
     debts = debt->debts;
+    debts->busy = 0;
     debt->said = 0;
 
     if (result != NGX_HTTP_CHORUS_REDIS_REPLY) {
@@ -438,21 +382,36 @@ ngx_http_chorus_debt_done(void *data, ngx_http_chorus_redis_result_t result,
         return;
     }
 
-    if (!debt->due && !ngx_http_chorus_debts_accrue(debts)) {
-        ngx_http_chorus_debt_free(debt);
-    }
+    if (!debt->due) {
+        debt->told = 1;
+        debt->when = ngx_current_msec;
 
-    if (debts->n == 0 && debts->used) {
-        ngx_memzero(zeros, debts->used);
-
-        if (pwrite(debts->fd, zeros, debts->used, 0)
-            == (ssize_t) debts->used)
-        {
-            debts->used = 0;
+        if (debt->counted && !ngx_http_chorus_debts_accrue(debts)) {
+            debt->counted = 0;
+            debts->cmcf->process->debts--;
         }
     }
 
     ngx_http_chorus_debts_send(debts);
+}
+
+
+void
+ngx_http_chorus_debts_again(ngx_http_chorus_debts_t *debts)
+{
+    ngx_queue_t             *q;
+    ngx_http_chorus_debt_t  *debt;
+
+    for (q = ngx_queue_head(&debts->list);
+         q != ngx_queue_sentinel(&debts->list);
+         q = ngx_queue_next(q))
+    {
+        debt = ngx_queue_data(q, ngx_http_chorus_debt_t, queue);
+
+        if (debt->told || debt->said) {
+            ngx_http_chorus_debt_renew(debt);
+        }
+    }
 }
 
 
@@ -463,43 +422,44 @@ ngx_http_chorus_debt_free(ngx_http_chorus_debt_t *debt)
 
     debts = debt->debts;
 
-    (void) ngx_atomic_fetch_add(&debts->cmcf->counters->debts, -1);
-    ngx_free((char *) debt->replication.data);
+    if (debt->counted) {
+        debts->cmcf->process->debts--;
+    }
 
-    /* nothing is in flight now */
-    *debt = debts->list[--debts->n];
+    ngx_queue_remove(&debt->queue);
+    ngx_free(debt);
+    debts->n--;
 }
 
+
+/* What Redis may still forget stays in the file: said twice is no harm. */
 
 void
 ngx_http_chorus_debts_exit(ngx_http_chorus_main_conf_t *cmcf)
 {
-    ngx_uint_t                n;
+    ngx_uint_t                untold;
+    ngx_queue_t              *q;
+    ngx_http_chorus_debt_t   *debt;
     ngx_http_chorus_debts_t  *debts;
 
     debts = cmcf->debts;
-    n = debts->n;
 
-    while (debts->n) {
-        ngx_http_chorus_debt_free(&debts->list[debts->n - 1]);
+    ngx_http_chorus_debts_close(debts);
+
+    untold = 0;
+
+    while (!ngx_queue_empty(&debts->list)) {
+        q = ngx_queue_head(&debts->list);
+        debt = ngx_queue_data(q, ngx_http_chorus_debt_t, queue);
+
+        untold += !debt->told;
+        ngx_http_chorus_debt_free(debt);
     }
 
-    if (debts->fd == NGX_INVALID_FILE) {
-
-        if (n) {
-            ngx_log_error(NGX_LOG_ALERT, debts->log, 0,
-                          "chorus: this process ends, and Redis does not "
-                          "know that %ui replications owe a scan: compare "
-                          "main and followers", n);
-        }
-
-        return;
+    if (untold && !debts->kept) {
+        ngx_log_error(NGX_LOG_ALERT, debts->log, 0,
+                      "chorus: this process ends, and Redis does not "
+                      "know that %ui replications owe a scan: compare "
+                      "main and followers", untold);
     }
-
-    if (n == 0) {
-        (void) ngx_delete_file(ngx_http_chorus_journal_path(cmcf->journal,
-                                                            debts->name));
-    }
-
-    ngx_close_file(debts->fd);
 }

@@ -9,7 +9,6 @@
  */
 
 #include "ngx_http_chorus_journal.h"
-#include "chorus_replication.h"
 
 
 static ngx_int_t ngx_http_chorus_intent_write(ngx_http_request_t *r,
@@ -19,6 +18,10 @@ static ngx_int_t ngx_http_chorus_intent_frame(ngx_http_chorus_ctx_t *ctx,
 static u_char *ngx_http_chorus_intent_put(u_char *p,
     ngx_http_chorus_ctx_t *ctx, chorus_journal_intent_head_t *head,
     chorus_str_t *keys);
+static size_t ngx_http_chorus_intent_follower_len(
+    chorus_follower_t *follower);
+static u_char *ngx_http_chorus_intent_put_follower(u_char *p,
+    chorus_follower_t *follower);
 static chorus_str_t *ngx_http_chorus_intent_keys(ngx_http_chorus_ctx_t *ctx,
     chorus_str_t *one, ngx_uint_t *n, unsigned *facets);
 static ngx_int_t ngx_http_chorus_intent_missing(ngx_http_request_t *r,
@@ -121,7 +124,7 @@ ngx_http_chorus_intent_frame(ngx_http_chorus_ctx_t *ctx,
     len = chorus_journal_intent_head_len(&head);
 
     for (i = 0; i < ctx->nfollowers; i++) {
-        len += chorus_journal_str_len(ctx->followers[i]->name);
+        len += ngx_http_chorus_intent_follower_len(&ctx->followers[i]);
     }
 
     for (i = 0; i < n; i++) {
@@ -168,7 +171,7 @@ ngx_http_chorus_intent_put(u_char *p, ngx_http_chorus_ctx_t *ctx,
     p = chorus_journal_put_intent(p, head);
 
     for (i = 0; i < ctx->nfollowers; i++) {
-        p = chorus_journal_put_str(p, ctx->followers[i]->name);
+        p = ngx_http_chorus_intent_put_follower(p, &ctx->followers[i]);
     }
 
     for (i = 0; i < head->nkeys; i++) {
@@ -176,6 +179,38 @@ ngx_http_chorus_intent_put(u_char *p, ngx_http_chorus_ctx_t *ctx,
     }
 
     return p;
+}
+
+
+/* "follower[:target]", as in configurations: a name has no colon. */
+
+static size_t
+ngx_http_chorus_intent_follower_len(chorus_follower_t *follower)
+{
+    size_t  len;
+
+    len = chorus_journal_str_len(follower->storage->name);
+
+    return follower->target.len ? len + 1 + follower->target.len : len;
+}
+
+
+static u_char *
+ngx_http_chorus_intent_put_follower(u_char *p, chorus_follower_t *follower)
+{
+    chorus_str_t  name;
+
+    name = follower->storage->name;
+
+    if (follower->target.len == 0) {
+        return chorus_journal_put_str(p, name);
+    }
+
+    p = chorus_journal_put_len(p, name.len + 1 + follower->target.len);
+    p = ngx_cpymem(p, name.data, name.len);
+    *p++ = ':';
+
+    return ngx_cpymem(p, follower->target.data, follower->target.len);
 }
 
 
@@ -226,10 +261,7 @@ ngx_http_chorus_intent_missing(ngx_http_request_t *r,
     mem = ngx_http_chorus_mem(r->pool);
 
     for (i = 0; i < ctx->nfollowers; i++) {
-        replication.user = ctx->user;
-        replication.bucket = ctx->uri.bucket;
-        replication.follower = ctx->followers[i]->name;
-        replication.target = chorus_null_str;
+        replication = ngx_http_chorus_replication(ctx, i);
 
         name = chorus_replication_name(&mem, &replication);
 

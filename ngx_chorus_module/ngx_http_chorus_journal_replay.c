@@ -19,6 +19,8 @@
 
 
 static void ngx_http_chorus_replay_survey(ngx_http_chorus_adopt_t *adopt);
+static ngx_uint_t ngx_http_chorus_replay_is_ours(
+    ngx_http_chorus_adopt_t *adopt, chorus_journal_record_t *record);
 static void ngx_http_chorus_replay_bad(ngx_http_chorus_adopt_t *adopt,
     size_t offset);
 static int ngx_libc_cdecl ngx_http_chorus_replay_order(const void *one,
@@ -110,11 +112,9 @@ ngx_http_chorus_replay_survey(ngx_http_chorus_adopt_t *adopt)
             continue;
         }
 
-        /* of a process that we have replaced: then nothing can have come
-         * between its last word with Redis and our first */
-
         adopt->is_closed = (record.type == CHORUS_JOURNAL_CLOSED
-                            && record.id >= adopt->journal->started);
+                            && ngx_http_chorus_replay_is_ours(adopt,
+                                                              &record));
 
         if (adopt->is_closed) {
             /* for the rest of the window */
@@ -139,13 +139,35 @@ ngx_http_chorus_replay_survey(ngx_http_chorus_adopt_t *adopt)
 }
 
 
+/* The Redis that has what stands here is the one we know, and was never
+ * another one since: if it forgets from now on, we shall notice. */
+
+static ngx_uint_t
+ngx_http_chorus_replay_is_ours(ngx_http_chorus_adopt_t *adopt,
+    chorus_journal_record_t *record)
+{
+    chorus_str_t             run, generation;
+    chorus_journal_closed_t  closed;
+
+    if (!chorus_journal_closed_parse(record->payload, &closed)) {
+        return 0;
+    }
+
+    ngx_http_chorus_redis_known(adopt->journal->cmcf->redis, &run,
+                                &generation);
+
+    return run.len && generation.len && chorus_str_eq(run, closed.run)
+           && chorus_str_eq(generation, closed.generation);
+}
+
+
 static void
 ngx_http_chorus_replay_bad(ngx_http_chorus_adopt_t *adopt, size_t offset)
 {
     if (adopt->nbad++ < NGX_HTTP_CHORUS_REPLAY_LOGGED) {
         ngx_log_error(NGX_LOG_WARN, adopt->journal->log, 0,
-                      "chorus: journal: \"%V/%s\" is corrupt at %uz; its "
-                      "buckets owe a scan", &adopt->journal->dir,
+                      "chorus: journal: \"%V/%s\" is corrupt at %uz; all "
+                      "replications owe a scan", &adopt->journal->dir,
                       adopt->segment->name, offset);
     }
 }
@@ -292,11 +314,10 @@ ngx_http_chorus_replay_intent(ngx_http_chorus_adopt_t *adopt,
 
     replication.user = intent.user;
     replication.bucket = intent.bucket;
-    replication.target = chorus_null_str;
 
-    while (chorus_journal_list_next(&intent.followers,
-                                    &replication.follower))
-    {
+    while (chorus_journal_list_next(&intent.followers, &replication.target)) {
+        replication.follower = chorus_str_cut(&replication.target, ':');
+
         name = chorus_replication_name(&mem, &replication);
 
         if (name.data == NULL) {
@@ -374,7 +395,9 @@ ngx_http_chorus_replay_end(ngx_http_chorus_adopt_t *adopt)
     journal = adopt->journal;
     segment = adopt->segment;
 
-    if (adopt->nbad && adopt->marked == 0) {
+    /* what is bad may have named a bucket that nothing else names */
+
+    if (adopt->nbad && !adopt->is_again) {
         (void) ngx_http_chorus_owe(journal->cmcf->debts, chorus_str("*"),
                                    "journal corrupt");
     }

@@ -63,6 +63,23 @@ ngx_http_chorus_location_add(ngx_conf_t *cf, ngx_http_chorus_loc_conf_t *conf)
 }
 
 
+/* "/photos/" or below; "/photos" is a prefix of other buckets, too. */
+
+ngx_uint_t
+ngx_http_chorus_location_is_bucket(ngx_conf_t *cf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    return ngx_http_chorus_location_is_prefix(clcf)
+           && clcf->name.len > 2
+           && clcf->name.data[1] != '/'
+           && ngx_strlchr(clcf->name.data + 1,
+                          clcf->name.data + clcf->name.len, '/') != NULL;
+}
+
+
 ngx_int_t
 ngx_http_chorus_location_handler(ngx_http_request_t *r)
 {

@@ -51,6 +51,7 @@ struct ngx_http_chorus_marks_s {
     ngx_rbtree_node_t             sentinel;
     ngx_uint_t                    nwaiting;
     ngx_uint_t                    nbatches;     /* in flight */
+    ngx_uint_t                    nsent;        /* marks of these */
     size_t                        bytes;        /* waiting and in flight */
 
     ngx_event_t                   send;         /* posted */
@@ -78,6 +79,7 @@ static void ngx_http_chorus_mark_free(ngx_http_chorus_marks_t *marks,
     ngx_http_chorus_mark_t *mark);
 static void ngx_http_chorus_mark_wait(ngx_http_chorus_marks_t *marks,
     ngx_http_chorus_mark_t *mark, ngx_uint_t first);
+static void ngx_http_chorus_marks_tell(ngx_http_chorus_marks_t *marks);
 static void ngx_http_chorus_marks_send_handler(ngx_event_t *ev);
 static ngx_http_chorus_batch_t *ngx_http_chorus_batch_take(
     ngx_http_chorus_marks_t *marks);
@@ -363,6 +365,29 @@ ngx_http_chorus_mark_wait(ngx_http_chorus_marks_t *marks,
 }
 
 
+/* What waits is what Redis has not acknowledged.  The oldest of those that are
+ * in flight is not looked for: they come back soon, one way or the other. */
+
+static void
+ngx_http_chorus_marks_tell(ngx_http_chorus_marks_t *marks)
+{
+    ngx_queue_t                *q;
+    ngx_http_chorus_mark_t     *mark;
+    ngx_http_chorus_process_t  *process;
+
+    process = marks->cmcf->process;
+    process->oldest = ngx_current_msec;
+
+    if (marks->nwaiting) {
+        q = ngx_queue_head(&marks->waiting);
+        mark = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
+        process->oldest = mark->since;
+    }
+
+    process->waiting = marks->nwaiting + marks->nsent;
+}
+
+
 static void
 ngx_http_chorus_marks_send_handler(ngx_event_t *ev)
 {
@@ -370,28 +395,28 @@ ngx_http_chorus_marks_send_handler(ngx_event_t *ev)
 
     ngx_http_chorus_batch_t  *batch;
 
-    if (marks->retry.timer_set) {
-        return;
-    }
-
-    while (marks->nbatches < NGX_HTTP_CHORUS_BATCHES
+    while (!marks->retry.timer_set
+           && marks->nbatches < NGX_HTTP_CHORUS_BATCHES
            && !ngx_queue_empty(&marks->waiting)
            && ngx_http_chorus_redis_is_ready(marks->cmcf->redis))
     {
         batch = ngx_http_chorus_batch_take(marks);
         if (batch == NULL) {
             ngx_add_timer(&marks->retry, NGX_HTTP_CHORUS_RETRY_MS);
-            return;
+            break;
         }
 
         marks->nbatches++;
+        marks->nsent += batch->n;
 
         if (ngx_http_chorus_batch_send(batch) != NGX_OK) {
             marks->nbatches--;
             ngx_http_chorus_batch_return(batch);
-            return;
+            break;
         }
     }
+
+    ngx_http_chorus_marks_tell(marks);
 }
 
 
@@ -528,6 +553,7 @@ ngx_http_chorus_batch_done(void *data, ngx_http_chorus_redis_result_t result,
     if (result != NGX_HTTP_CHORUS_REDIS_REPLY) {
 
         ngx_http_chorus_batch_return(batch);
+        ngx_http_chorus_marks_tell(marks);
 
         if (result == NGX_HTTP_CHORUS_REDIS_REFUSED
             && !marks->retry.timer_set)
@@ -542,6 +568,7 @@ ngx_http_chorus_batch_done(void *data, ngx_http_chorus_redis_result_t result,
 
     (void) ngx_atomic_fetch_add(&marks->cmcf->counters->acknowledged,
                                 batch->n);
+    marks->nsent -= batch->n;
 
     while (!ngx_queue_empty(&batch->queue)) {
         q = ngx_queue_head(&batch->queue);
@@ -549,11 +576,13 @@ ngx_http_chorus_batch_done(void *data, ngx_http_chorus_redis_result_t result,
 
         mark = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
         ngx_http_chorus_recent_add(marks->cmcf->recent, &mark->node.str,
-                                   mark->name_len, mark->facets);
+                                   mark->name_len, mark->facets,
+                                   mark->since);
         ngx_http_chorus_mark_free(marks, mark);
     }
 
     ngx_free(batch);
+    ngx_http_chorus_marks_tell(marks);
 
     if (marks->nwaiting) {
         ngx_http_chorus_marks_post(marks);
@@ -573,6 +602,7 @@ ngx_http_chorus_batch_return(ngx_http_chorus_batch_t *batch)
     ngx_http_chorus_marks_t  *marks;
 
     marks = batch->marks;
+    marks->nsent -= batch->n;
 
     while (!ngx_queue_empty(&batch->queue)) {
         q = ngx_queue_last(&batch->queue);

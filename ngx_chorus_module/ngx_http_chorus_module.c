@@ -17,6 +17,7 @@ static char *ngx_http_chorus_config(ngx_conf_t *cf, ngx_command_t *cmd,
 static void ngx_http_chorus_config_cleanup(void *data);
 static ngx_int_t ngx_http_chorus_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_chorus_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_chorus_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_http_chorus_init_process(ngx_cycle_t *cycle);
 static void ngx_http_chorus_exit_process(ngx_cycle_t *cycle);
 
@@ -134,7 +135,7 @@ ngx_module_t  ngx_http_chorus_module = {
     ngx_http_chorus_commands,              /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_chorus_init_module,           /* init module */
     ngx_http_chorus_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -330,7 +331,9 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    if (ngx_http_chorus_redis_resolve(cf, cmcf) != NGX_OK) {
+    if (ngx_http_chorus_redis_resolve(cf, cmcf) != NGX_OK
+        || ngx_http_chorus_redis_tls_init(cf, cmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -369,11 +372,27 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
 
     *h = ngx_http_chorus_log_handler;
 
+    ngx_http_chorus_peers_init(cf);
     ngx_http_chorus_settle_init();
     ngx_http_chorus_upload_init();
     ngx_http_chorus_error_init();
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_chorus_init_module(ngx_cycle_t *cycle)
+{
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_chorus_module);
+
+    if (cmcf == NULL || cmcf->config == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_chorus_journal_reach(cycle, cmcf);
 }
 
 
@@ -433,6 +452,7 @@ ngx_http_chorus_exit_process(ngx_cycle_t *cycle)
     ngx_http_chorus_marks_exit(cmcf);
     ngx_http_chorus_repeats_exit(cmcf);
     ngx_http_chorus_recent_exit(cmcf);
+    ngx_http_chorus_counters_exit(cmcf);
 
     chorus_key_cache_destroy(cmcf->keys);
     chorus_crypto_destroy(cmcf->crypto);

@@ -17,6 +17,7 @@
  *     variables.c  $chorus_*
  *     refuse.c     a refusal as S3 XML
  *     error.c      nginx's own error pages as S3 XML
+ *     peer.c       a change goes to a storage once
  *     settle.c     log phase: did it happen?  then mark
  *     mark.c       marks waiting for Redis
  *     repeat.c     marks made again, when main did not say how it ended
@@ -39,6 +40,7 @@
 #include "chorus_config.h"
 #include "chorus_crypto.h"
 #include "chorus_policy.h"
+#include "chorus_replication.h"
 #include "chorus_s3_error.h"
 #include "chorus_s3_request.h"
 #include "chorus_uri.h"
@@ -47,6 +49,16 @@
 #define NGX_HTTP_CHORUS_MAX_FOLLOWERS  16
 #define NGX_HTTP_CHORUS_MAX_HEADERS    512
 #define NGX_HTTP_CHORUS_REPEATS        8
+#define NGX_HTTP_CHORUS_PROCESSES      256
+
+
+/* what one process has to say now; only that process writes it */
+typedef struct {
+    ngx_atomic_t                pid;            /* 0: none */
+    ngx_atomic_t                waiting;        /* marks Redis has not */
+    ngx_atomic_t                oldest;         /* of them: ngx_current_msec */
+    ngx_atomic_t                debts;          /* scans Redis is to know of */
+} ngx_http_chorus_process_t;
 
 
 /* in shared memory, one for all worker processes; it survives a reload */
@@ -61,8 +73,10 @@ typedef struct {
     ngx_atomic_t                aborted;        /* of them: did not happen */
     ngx_atomic_t                settled;        /* of them: are over */
     ngx_atomic_t                adopted;        /* taken from other processes */
-    ngx_atomic_t                debts;          /* scans Redis is to know of */
     ngx_atomic_t                resent;         /* Redis may have lost them */
+
+    /* by ngx_process_slot */
+    ngx_http_chorus_process_t   processes[NGX_HTTP_CHORUS_PROCESSES];
 } ngx_http_chorus_counters_t;
 
 
@@ -88,8 +102,10 @@ typedef ngx_int_t (*ngx_http_chorus_body_pt)(ngx_http_request_t *r,
 typedef struct {
     ngx_str_t                   path;           /* chorus_config */
     chorus_config_t            *config;         /* NULL: not configured */
-    ngx_addr_t                 *redis_addrs;    /* or of its sentinels */
+    ngx_addr_t                 *redis_addrs;    /* or of its sentinels, with
+                                                 * their host for a name */
     ngx_uint_t                  nredis_addrs;
+    struct ssl_ctx_st          *redis_tls;      /* NULL: no rediss:// */
 
     ngx_shm_zone_t             *zone;           /* chorus_zone, or NULL */
     ngx_str_t                   api_token;      /* wiped with the pool */
@@ -112,6 +128,7 @@ typedef struct {
     ngx_http_chorus_debts_t    *debts;
     unsigned                    redis_was_well:1;   /* when we left it */
     ngx_http_chorus_counters_t *counters;       /* never NULL once started */
+    ngx_http_chorus_process_t  *process;        /* neither */
 } ngx_http_chorus_main_conf_t;
 
 
@@ -140,7 +157,7 @@ typedef struct {
     /* what they mean, resolved when chorus.json is known */
     chorus_storage_t           *route;              /* or NULL */
     ngx_uint_t                  nfollowers;
-    chorus_storage_t           *followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
+    chorus_destination_t        followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
 
     unsigned                    outside:1;  /* of a server, in no location */
 } ngx_http_chorus_loc_conf_t;
@@ -157,6 +174,7 @@ typedef struct {
     ngx_array_t                 buckets;    /* of ngx_http_chorus_bucket_t */
     ngx_http_chorus_loc_conf_t *root;       /* NULL without */
     ngx_array_t                *domains;    /* of ngx_str_t, longest first */
+    ngx_http_upstream_init_peer_pt  peer_init;  /* of an upstream: peer.c */
     unsigned                    serves:1;   /* "chorus on" somewhere in it */
 } ngx_http_chorus_srv_conf_t;
 
@@ -175,7 +193,7 @@ struct ngx_http_chorus_ctx_s {
     chorus_str_t                 user;          /* empty: not signed */
     chorus_storage_t            *storage;       /* routed to */
     size_t                       nfollowers;
-    chorus_storage_t            *followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
+    chorus_follower_t            followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
 
     chorus_str_t                *keys;          /* touched, DeleteObjects */
     size_t                       nkeys;
@@ -257,6 +275,8 @@ ngx_int_t ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
 ngx_int_t ngx_http_chorus_location_add(ngx_conf_t *cf,
     ngx_http_chorus_loc_conf_t *conf);
 ngx_int_t ngx_http_chorus_location_handler(ngx_http_request_t *r);
+/* Whether the location that is being merged is of one bucket. */
+ngx_uint_t ngx_http_chorus_location_is_bucket(ngx_conf_t *cf);
 /* The location that requests about that bucket go to, as far as prefix
  * locations tell; NULL when they do not. */
 ngx_http_chorus_loc_conf_t *ngx_http_chorus_location_of(
@@ -374,9 +394,15 @@ ngx_int_t ngx_http_chorus_refuse_headers(ngx_http_request_t *r,
 /* error.c */
 void ngx_http_chorus_error_init(void);
 
+/* peer.c */
+void ngx_http_chorus_peers_init(ngx_conf_t *cf);
+
 /* settle.c */
 void ngx_http_chorus_settle_init(void);
 ngx_int_t ngx_http_chorus_log_handler(ngx_http_request_t *r);
+/* Follower i of the request as a replication. */
+chorus_replication_t ngx_http_chorus_replication(ngx_http_chorus_ctx_t *ctx,
+    ngx_uint_t i);
 /* Ties ctx to the request so that the log phase finds it even after an
  * internal redirect has cleared the module contexts. */
 ngx_int_t ngx_http_chorus_watch(ngx_http_request_t *r,
@@ -404,14 +430,12 @@ ngx_int_t ngx_http_chorus_recent_init(ngx_http_chorus_main_conf_t *cmcf,
 void ngx_http_chorus_recent_exit(ngx_http_chorus_main_conf_t *cmcf);
 /* Redis has acknowledged a mark: "chorus:{R}", `name_len` of it, and key. */
 void ngx_http_chorus_recent_add(ngx_http_chorus_recent_t *recent,
-    ngx_str_t *mark, size_t name_len, unsigned facets);
+    ngx_str_t *mark, size_t name_len, unsigned facets, ngx_msec_t since);
 /* From redis.c, before ngx_http_chorus_marks_resume(): what Redis has
  * acknowledged since then (of ngx_current_msec) may be gone; with `all`
  * everything is. */
 void ngx_http_chorus_recent_forgotten(ngx_http_chorus_recent_t *recent,
     ngx_msec_t since, ngx_uint_t all);
-/* From redis.c, now and then while it is ready: tells the debts. */
-void ngx_http_chorus_recent_tell(ngx_http_chorus_recent_t *recent);
 
 /* repeat.c */
 char *ngx_http_chorus_repeat_directive(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -425,19 +449,26 @@ void ngx_http_chorus_repeat(ngx_http_chorus_repeats_t *repeats,
     ngx_http_chorus_intent_t *intent);
 void ngx_http_chorus_repeats_exit(ngx_http_chorus_main_conf_t *cmcf);
 
-/* journal.c */
+/* journal_conf.c */
 char *ngx_http_chorus_journal_directive(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_chorus_journal_sync_directive(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_chorus_journal_check(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
+/* Once nginx has made the folder: whether its processes can use it. */
+ngx_int_t ngx_http_chorus_journal_reach(ngx_cycle_t *cycle,
+    ngx_http_chorus_main_conf_t *cmcf);
+
+/* journal.c */
 ngx_int_t ngx_http_chorus_journal_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
 void ngx_http_chorus_journal_exit(ngx_http_chorus_main_conf_t *cmcf);
 /* Bytes and segments in the folder; 0 without a journal. */
 void ngx_http_chorus_journal_sum(ngx_http_chorus_journal_t *journal,
     off_t *bytes, ngx_uint_t *segments);
+/* "good", "full", or "failing": no write to it succeeds. */
+const char *ngx_http_chorus_journal_state(ngx_http_chorus_journal_t *journal);
 /* Whether there is room, and it is time to try. */
 ngx_uint_t ngx_http_chorus_journal_may_write(
     ngx_http_chorus_journal_t *journal);
@@ -481,8 +512,14 @@ void ngx_http_chorus_debts_exit(ngx_http_chorus_main_conf_t *cmcf);
  * `reason` is a literal.  NGX_ERROR only without memory. */
 ngx_int_t ngx_http_chorus_owe(ngx_http_chorus_debts_t *debts,
     chorus_str_t replication, const char *reason);
+/* The same; it is owed since then, of ngx_current_msec. */
+ngx_int_t ngx_http_chorus_owe_since(ngx_http_chorus_debts_t *debts,
+    chorus_str_t replication, const char *reason, ngx_msec_t since);
+/* Redis may have forgotten what it was told last. */
+void ngx_http_chorus_debts_again(ngx_http_chorus_debts_t *debts);
 /* Nothing more is added to what is owed. */
 void ngx_http_chorus_debts_settle(ngx_http_chorus_debts_t *debts);
+/* Now and then: tells what has not been told. */
 void ngx_http_chorus_debts_tick(ngx_http_chorus_debts_t *debts);
 /* Whether a debt outlives this process. */
 ngx_uint_t ngx_http_chorus_debts_are_kept(ngx_http_chorus_debts_t *debts);
@@ -511,6 +548,9 @@ typedef void (*ngx_http_chorus_redis_pt)(void *data,
 /* Addresses of redis.url, resolved where blocking is allowed. */
 ngx_int_t ngx_http_chorus_redis_resolve(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
+/* Reads the files of its TLS. */
+ngx_int_t ngx_http_chorus_redis_tls_init(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
 ngx_int_t ngx_http_chorus_redis_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
 void ngx_http_chorus_redis_exit(ngx_http_chorus_main_conf_t *cmcf);
@@ -520,12 +560,25 @@ ngx_int_t ngx_http_chorus_redis_call(ngx_http_chorus_redis_t *redis,
     int argc, const char **argv, const size_t *lens,
     ngx_http_chorus_redis_pt done, void *data);
 ngx_uint_t ngx_http_chorus_redis_is_ready(ngx_http_chorus_redis_t *redis);
+/* Who took our marks, as in chorus_redis_identity_t; empty: nobody yet. */
+void ngx_http_chorus_redis_known(ngx_http_chorus_redis_t *redis,
+    chorus_str_t *run, chorus_str_t *generation);
+/* When it last said anything; of ngx_current_msec. */
+ngx_msec_t ngx_http_chorus_redis_last(ngx_http_chorus_redis_t *redis);
 
 /* status.c */
-char *ngx_http_chorus_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* counters.c */
+char *ngx_http_chorus_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_chorus_counters_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
+void ngx_http_chorus_counters_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* Writes a JSON object of up to NGX_HTTP_CHORUS_COUNTERS_LEN bytes; returns
+ * its end. */
+u_char *ngx_http_chorus_counters_write(u_char *p, u_char *end,
+    ngx_http_chorus_main_conf_t *cmcf);
+#define NGX_HTTP_CHORUS_COUNTERS_LEN  1024
 #define ngx_http_chorus_count(cmcf, name)                                    \
     (void) ngx_atomic_fetch_add(&(cmcf)->counters->name, 1)
 

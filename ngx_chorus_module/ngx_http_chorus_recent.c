@@ -3,26 +3,21 @@
  * its last second, or fails over to a replica that is behind, has lost the
  * newest marks: those of the last seconds are kept here and marked again.
  * What memory does not hold, and everything when Redis was emptied, is owed
- * as a scan: Redis is told once it can be.
+ * as a scan.
  */
 
 #include "ngx_http_chorus_module.h"
-#include "chorus_library.h"
 #include "chorus_redis.h"
 
 
 #define NGX_HTTP_CHORUS_RECENT_BYTES  (8 * 1024 * 1024)
 #define NGX_HTTP_CHORUS_RECENT_NAMES  4096
-#define NGX_HTTP_CHORUS_RECENT_TELL   64        /* debts in flight */
 
 
 typedef struct {
     ngx_str_node_t              node;       /* str: "chorus:{R}" */
-    ngx_queue_t                 queue;      /* of the debts, if it owes */
     ngx_msec_t                  dropped;    /* the newest not kept here */
     unsigned                    drops:1;    /* there is one */
-    unsigned                    owes:1;
-    unsigned                    told:1;     /* and it is on its way */
 } ngx_http_chorus_recent_name_t;
 
 
@@ -30,6 +25,7 @@ typedef struct {
     ngx_queue_t                     queue;
     ngx_http_chorus_recent_name_t  *name;
     ngx_msec_t                      acked;
+    ngx_msec_t                      since;      /* it differs */
     size_t                          len;
     unsigned                        facets;
     u_char                          key[1];
@@ -47,21 +43,9 @@ struct ngx_http_chorus_recent_s {
     ngx_rbtree_node_t               sentinel;
     ngx_uint_t                      nnames;
 
-    ngx_queue_t                     debts;      /* of names that owe */
-    ngx_uint_t                      ntold;
-    ngx_msec_t                      owed_since;
-
     ngx_msec_t                      nameless;   /* the newest without name */
     unsigned                        has_nameless:1;
-    unsigned                        owes_all:1;
-    unsigned                        told_all:1;
 };
-
-
-typedef struct {
-    ngx_http_chorus_recent_t       *recent;
-    ngx_http_chorus_recent_name_t  *name;       /* NULL: all */
-} ngx_http_chorus_recent_call_t;
 
 
 static ngx_http_chorus_recent_name_t *ngx_http_chorus_recent_name(
@@ -73,10 +57,8 @@ static ngx_uint_t ngx_http_chorus_recent_resend(
     ngx_http_chorus_recent_t *recent, ngx_msec_t since, ngx_uint_t all);
 static void ngx_http_chorus_recent_owe(ngx_http_chorus_recent_t *recent,
     ngx_msec_t since, ngx_uint_t all);
-static ngx_int_t ngx_http_chorus_recent_tell_one(
-    ngx_http_chorus_recent_t *recent, ngx_http_chorus_recent_name_t *name);
-static void ngx_http_chorus_recent_told(void *data,
-    ngx_http_chorus_redis_result_t result, ngx_str_t *text);
+static chorus_str_t ngx_http_chorus_recent_replication(
+    ngx_http_chorus_recent_name_t *name);
 
 
 ngx_int_t
@@ -94,7 +76,6 @@ ngx_http_chorus_recent_init(ngx_http_chorus_main_conf_t *cmcf,
     recent->log = cycle->log;
 
     ngx_queue_init(&recent->marks);
-    ngx_queue_init(&recent->debts);
     ngx_rbtree_init(&recent->tree, &recent->sentinel,
                     ngx_str_rbtree_insert_value);
 
@@ -114,12 +95,6 @@ ngx_http_chorus_recent_exit(ngx_http_chorus_main_conf_t *cmcf)
 
     recent = cmcf->recent;
 
-    if (recent->owes_all || !ngx_queue_empty(&recent->debts)) {
-        ngx_log_error(NGX_LOG_ERR, recent->log, 0,
-                      "chorus: this process ends before it could tell Redis "
-                      "that a scan is owed: compare main and followers");
-    }
-
     while (!ngx_queue_empty(&recent->marks)) {
         q = ngx_queue_head(&recent->marks);
         mark = ngx_queue_data(q, ngx_http_chorus_recent_mark_t, queue);
@@ -136,7 +111,7 @@ ngx_http_chorus_recent_exit(ngx_http_chorus_main_conf_t *cmcf)
 
 void
 ngx_http_chorus_recent_add(ngx_http_chorus_recent_t *recent, ngx_str_t *mark,
-    size_t name_len, unsigned facets)
+    size_t name_len, unsigned facets, ngx_msec_t since)
 {
     ngx_str_t                       text;
     ngx_http_chorus_recent_name_t  *name;
@@ -163,6 +138,7 @@ ngx_http_chorus_recent_add(ngx_http_chorus_recent_t *recent, ngx_str_t *mark,
 
     copy->name = name;
     copy->acked = ngx_current_msec;
+    copy->since = since;
     copy->facets = facets;
     copy->len = mark->len - name_len;
     ngx_memcpy(copy->key, mark->data + name_len, copy->len);
@@ -297,14 +273,12 @@ ngx_http_chorus_recent_resend(ngx_http_chorus_recent_t *recent,
             break;
         }
 
-        replication.data = (const char *) mark->name->node.str.data
-                           + sizeof("chorus:{") - 1;
-        replication.len = mark->name->node.str.len - (sizeof("chorus:{}") - 1);
+        replication = ngx_http_chorus_recent_replication(mark->name);
         key.data = (const char *) mark->key;
         key.len = mark->len;
 
         ngx_http_chorus_mark(recent->cmcf->marks, replication, key,
-                             mark->facets, ngx_current_msec, segment);
+                             mark->facets, mark->since, segment);
 
         ngx_http_chorus_recent_drop(recent, mark);
     }
@@ -313,165 +287,53 @@ ngx_http_chorus_recent_resend(ngx_http_chorus_recent_t *recent,
 }
 
 
+static chorus_str_t
+ngx_http_chorus_recent_replication(ngx_http_chorus_recent_name_t *name)
+{
+    chorus_str_t  s;
+
+    s.data = (const char *) name->node.str.data + sizeof("chorus:{") - 1;
+    s.len = name->node.str.len - (sizeof("chorus:{}") - 1);
+
+    return s;
+}
+
+
+/* By their names first, so that they are seen again in a Redis that is
+ * empty. */
+
 static void
 ngx_http_chorus_recent_owe(ngx_http_chorus_recent_t *recent, ngx_msec_t since,
     ngx_uint_t all)
 {
     ngx_rbtree_node_t              *node;
+    ngx_http_chorus_debts_t        *debts;
     ngx_http_chorus_recent_name_t  *name;
 
-    if (!recent->owes_all && ngx_queue_empty(&recent->debts)) {
-        recent->owed_since = since;
+    debts = recent->cmcf->debts;
+    node = NULL;
+
+    if (recent->tree.root != &recent->sentinel) {
+        node = ngx_rbtree_min(recent->tree.root, &recent->sentinel);
+    }
+
+    for ( /* void */ ; node; node = ngx_rbtree_next(&recent->tree, node)) {
+
+        name = (ngx_http_chorus_recent_name_t *) node;
+
+        if (all || (name->drops
+                    && (ngx_msec_int_t) (name->dropped - since) >= 0))
+        {
+            (void) ngx_http_chorus_owe_since(debts,
+                                 ngx_http_chorus_recent_replication(name),
+                                 "forgotten", since);
+        }
     }
 
     if (all || (recent->has_nameless
                 && (ngx_msec_int_t) (recent->nameless - since) >= 0))
     {
-        recent->owes_all = 1;
-        recent->told_all = 0;
+        (void) ngx_http_chorus_owe_since(debts, chorus_str("*"), "forgotten",
+                                         since);
     }
-
-    if (recent->tree.root == &recent->sentinel) {
-        return;
-    }
-
-    for (node = ngx_rbtree_min(recent->tree.root, &recent->sentinel);
-         node;
-         node = ngx_rbtree_next(&recent->tree, node))
-    {
-        name = (ngx_http_chorus_recent_name_t *) node;
-
-        if (!all && !(name->drops
-                      && (ngx_msec_int_t) (name->dropped - since) >= 0))
-        {
-            continue;
-        }
-
-        name->told = 0;
-
-        if (!name->owes) {
-            name->owes = 1;
-            ngx_queue_insert_tail(&recent->debts, &name->queue);
-        }
-    }
-}
-
-
-void
-ngx_http_chorus_recent_tell(ngx_http_chorus_recent_t *recent)
-{
-    ngx_queue_t                    *q;
-    ngx_http_chorus_recent_name_t  *name;
-
-    if (recent->owes_all && !recent->told_all) {
-        recent->told_all = (ngx_http_chorus_recent_tell_one(recent, NULL)
-                            == NGX_OK);
-    }
-
-    for (q = ngx_queue_head(&recent->debts);
-         q != ngx_queue_sentinel(&recent->debts)
-         && recent->ntold < NGX_HTTP_CHORUS_RECENT_TELL;
-         q = ngx_queue_next(q))
-    {
-        name = ngx_queue_data(q, ngx_http_chorus_recent_name_t, queue);
-
-        if (name->told) {
-            continue;
-        }
-
-        if (ngx_http_chorus_recent_tell_one(recent, name) != NGX_OK) {
-            return;
-        }
-
-        name->told = 1;
-    }
-}
-
-
-static ngx_int_t
-ngx_http_chorus_recent_tell_one(ngx_http_chorus_recent_t *recent,
-    ngx_http_chorus_recent_name_t *name)
-{
-    int                             argc;
-    size_t                          i, lens[8];
-    u_char                          age[NGX_INT64_LEN + 1];
-    const char                     *argv[8];
-    ngx_http_chorus_recent_call_t  *call;
-
-    call = ngx_alloc(sizeof(ngx_http_chorus_recent_call_t), recent->log);
-    if (call == NULL) {
-        return NGX_ERROR;
-    }
-
-    call->recent = recent;
-    call->name = name;
-
-    *ngx_sprintf(age, "%M", ngx_current_msec - recent->owed_since) = '\0';
-
-    argc = 0;
-    argv[argc++] = "FCALL";
-    argv[argc++] = name ? "chorus_owe" : "chorus_owe_all";
-    argv[argc++] = name ? "3" : "1";
-    argv[argc++] = name ? (char *) name->node.str.data : CHORUS_REDIS_OWED;
-
-    if (name) {
-        argv[argc++] = CHORUS_REDIS_SCHEDULE;
-        argv[argc++] = CHORUS_REDIS_REPLICATIONS;
-    }
-
-    argv[argc++] = "forgotten";
-    argv[argc++] = (char *) age;
-
-    for (i = 0; i < (size_t) argc; i++) {
-        lens[i] = (name && i == 3) ? name->node.str.len : ngx_strlen(argv[i]);
-    }
-
-    if (ngx_http_chorus_redis_call(recent->cmcf->redis, argc, argv, lens,
-                                   ngx_http_chorus_recent_told, call)
-        != NGX_OK)
-    {
-        ngx_free(call);
-        return NGX_DECLINED;
-    }
-
-    recent->ntold++;
-
-    return NGX_OK;
-}
-
-
-/* told is off again when Redis has forgotten once more meanwhile */
-
-static void
-ngx_http_chorus_recent_told(void *data, ngx_http_chorus_redis_result_t result,
-    ngx_str_t *text)
-{
-    ngx_uint_t                      is_taken;
-    ngx_http_chorus_recent_t       *recent;
-    ngx_http_chorus_recent_call_t  *call = data;
-    ngx_http_chorus_recent_name_t  *name;
-
-    name = call->name;
-    recent = call->recent;
-    is_taken = (result == NGX_HTTP_CHORUS_REDIS_REPLY);
-
-    recent->ntold--;
-    ngx_free(call);
-
-    if (name == NULL) {
-
-        if (is_taken && recent->told_all) {
-            recent->owes_all = 0;
-        }
-
-        recent->told_all = 0;
-        return;
-    }
-
-    if (is_taken && name->told && name->owes) {
-        name->owes = 0;
-        ngx_queue_remove(&name->queue);
-    }
-
-    name->told = 0;
 }

@@ -122,6 +122,22 @@ ngx_http_chorus_redis_is_ready(ngx_http_chorus_redis_t *redis)
 }
 
 
+void
+ngx_http_chorus_redis_known(ngx_http_chorus_redis_t *redis, chorus_str_t *run,
+    chorus_str_t *generation)
+{
+    *run = chorus_str_from(redis->known.run);
+    *generation = chorus_str_from(redis->known.generation);
+}
+
+
+ngx_msec_t
+ngx_http_chorus_redis_last(ngx_http_chorus_redis_t *redis)
+{
+    return redis->heard;
+}
+
+
 static void
 ngx_http_chorus_redis_connect(ngx_http_chorus_redis_t *redis)
 {
@@ -144,6 +160,7 @@ ngx_http_chorus_redis_connect(ngx_http_chorus_redis_t *redis)
     }
 
     redis->state = NGX_HTTP_CHORUS_REDIS_CONNECTING;
+    redis->ssl = NULL;
 
     ngx_add_timer(&redis->watchdog, NGX_HTTP_CHORUS_REDIS_CONNECT_MS);
 
@@ -163,6 +180,7 @@ ngx_http_chorus_redis_open(ngx_http_chorus_redis_t *redis)
     struct sockaddr_un *un;
 
     addr = ngx_http_chorus_redis_where(redis);
+    redis->met = addr;
 
     if (addr->sockaddr->sa_family == AF_UNIX) {
         un = (struct sockaddr_un *) addr->sockaddr;
@@ -247,11 +265,12 @@ ngx_http_chorus_redis_recognize(ngx_http_chorus_redis_t *redis)
     redis->heard = ngx_current_msec;
 
     if (memory != CHORUS_REDIS_SAME) {
+        ngx_http_chorus_debts_again(redis->cmcf->debts);
         ngx_http_chorus_recent_forgotten(redis->cmcf->recent, since,
                                          memory == CHORUS_REDIS_LOST_ALL);
     }
 
-    ngx_http_chorus_recent_tell(redis->cmcf->recent);
+    ngx_http_chorus_debts_tick(redis->cmcf->debts);
 }
 
 
@@ -296,7 +315,8 @@ ngx_http_chorus_redis_disconnected(const redisAsyncContext *ac, int status)
     ngx_http_chorus_redis_t  *redis = ac->ev.data;
 
     if (status != REDIS_OK) {
-        ngx_http_chorus_redis_complain(redis, "connection lost", ac->errstr);
+        ngx_http_chorus_redis_tls_complain(redis, "connection lost",
+                                           ac->errstr);
     }
 }
 
@@ -375,7 +395,7 @@ ngx_http_chorus_redis_watchdog_handler(ngx_event_t *ev)
         return;
     }
 
-    ngx_http_chorus_redis_complain(redis, "no answer",
+    ngx_http_chorus_redis_tls_complain(redis, "no answer",
                                    redis->state == NGX_HTTP_CHORUS_REDIS_READY
                                    ? "a call timed out"
                                    : "connecting timed out");

@@ -18,6 +18,7 @@
 #include <hiredis/async.h>
 
 #include "chorus_redis.h"
+#include "chorus_redis_tls.h"
 
 
 #define NGX_HTTP_CHORUS_REDIS_SAID  8
@@ -43,6 +44,8 @@ struct ngx_http_chorus_redis_s {
 
     redisAsyncContext              *ac;         /* NULL when AWAY */
     ngx_connection_t               *c;
+    ngx_addr_t                     *met;        /* what ac is connected to */
+    struct ssl_st                  *ssl;        /* of ac, whose it is */
 
     ngx_event_t                     reconnect;
     ngx_event_t                     watchdog;
@@ -50,6 +53,7 @@ struct ngx_http_chorus_redis_s {
 
     ngx_addr_t                      master;     /* as a sentinel says */
     ngx_sockaddr_t                  master_sockaddr;
+    u_char                          master_name[NGX_SOCKADDR_STRLEN + 1];
 
     chorus_redis_identity_t         known;      /* that took our marks */
     chorus_redis_identity_t         seen;       /* in this greeting */
@@ -95,6 +99,17 @@ void ngx_http_chorus_redis_away(ngx_http_chorus_redis_t *redis);
  * no free connection, and the context is the caller's. */
 ngx_int_t ngx_http_chorus_redis_attach(ngx_http_chorus_redis_t *redis,
     redisAsyncContext *ac);
+
+/* redis_tls.c: does nothing without rediss:// */
+/* Before hiredis is given an event: begins the handshake once connected.
+ * NGX_ERROR: said why, and the context is gone. */
+ngx_int_t ngx_http_chorus_redis_tls_start(ngx_http_chorus_redis_t *redis);
+/* Behind it: nginx alerts of errors of OpenSSL that it finds in the queue. */
+void ngx_http_chorus_redis_tls_done(ngx_http_chorus_redis_t *redis);
+/* As ngx_http_chorus_redis_complain(), with what TLS knows of a connection
+ * that hiredis still has. */
+void ngx_http_chorus_redis_tls_complain(ngx_http_chorus_redis_t *redis,
+    const char *what, const char *otherwise);
 
 /* redis_call.c */
 /* Each call and each reply of a connection that is READY. */

@@ -164,6 +164,6 @@ ngx_http_chorus_redis_complain(ngx_http_chorus_redis_t *redis,
     redis->said_last = ngx_current_msec;
 
     ngx_log_error(level, redis->log, 0,
-                  "chorus: Redis: %s: %s; changed keys wait in memory and "
-                  "requests go on", what, why);
+                  "chorus: Redis: %s: %s; changed keys wait, and requests "
+                  "go on", what, why);
 }

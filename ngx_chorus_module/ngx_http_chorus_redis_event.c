@@ -159,8 +159,9 @@ ngx_http_chorus_redis_read_handler(ngx_event_t *ev)
         return;
     }
 
-    if (redis->ac) {
+    if (redis->ac && ngx_http_chorus_redis_tls_start(redis) == NGX_OK) {
         redisAsyncHandleRead(redis->ac);
+        ngx_http_chorus_redis_tls_done(redis);
     }
 }
 
@@ -171,7 +172,8 @@ ngx_http_chorus_redis_write_handler(ngx_event_t *ev)
     ngx_connection_t         *c = ev->data;
     ngx_http_chorus_redis_t  *redis = c->data;
 
-    if (redis->ac) {
+    if (redis->ac && ngx_http_chorus_redis_tls_start(redis) == NGX_OK) {
         redisAsyncHandleWrite(redis->ac);
+        ngx_http_chorus_redis_tls_done(redis);
     }
 }

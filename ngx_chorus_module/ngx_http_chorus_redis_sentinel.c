@@ -70,7 +70,7 @@ ngx_http_chorus_redis_resolve_one(ngx_conf_t *cf, chorus_redis_host_t *host,
 {
     u_char      *p;
     ngx_url_t    u;
-    ngx_uint_t   is_v6;
+    ngx_uint_t   i, is_v6;
     ngx_addr_t  *addr;
 
     ngx_memzero(&u, sizeof(ngx_url_t));
@@ -111,6 +111,11 @@ ngx_http_chorus_redis_resolve_one(ngx_conf_t *cf, chorus_redis_host_t *host,
     }
 
     ngx_memcpy(addr, u.addrs, u.naddrs * sizeof(ngx_addr_t));
+
+    for (i = 0; i < u.naddrs; i++) {
+        addr[i].name.len = host->name.len;
+        addr[i].name.data = (u_char *) host->name.data;
+    }
 
     return NGX_OK;
 }
@@ -192,6 +197,15 @@ ngx_http_chorus_redis_set_master(ngx_http_chorus_redis_t *redis,
     if (n < 1 || n > 65535) {
         return NGX_ERROR;
     }
+
+    if (ip->len >= sizeof(redis->master_name)) {
+        return NGX_ERROR;
+    }
+
+    redis->master.name.len = ip->len;
+    redis->master.name.data = redis->master_name;
+    ngx_cpystrn(redis->master_name, (u_char *) ip->str,
+                sizeof(redis->master_name));
 
     ngx_memzero(sa, sizeof(ngx_sockaddr_t));
     redis->master.sockaddr = &sa->sockaddr;

@@ -5,11 +5,15 @@
  */
 
 #include "ngx_http_chorus_module.h"
+#include "chorus_destination.h"
 
 
 static chorus_storage_t *ngx_http_chorus_resolve_storage(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, const char *directive,
     ngx_http_chorus_names_t *names, ngx_str_t *name);
+static ngx_int_t ngx_http_chorus_resolve_follower(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf,
+    ngx_str_t *word);
 static ngx_int_t ngx_http_chorus_check_upstream(ngx_conf_t *cf,
     chorus_storage_t *storage);
 
@@ -79,8 +83,7 @@ ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf)
 {
     ngx_str_t                *name;
-    ngx_uint_t                i, k;
-    chorus_storage_t         *follower;
+    ngx_uint_t                i;
     ngx_http_chorus_names_t  *names;
 
     names = conf->replicate_names;
@@ -115,35 +118,77 @@ ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
     }
 
     for (i = 0; i < names->nnames; i++) {
-
-        follower = ngx_http_chorus_resolve_storage(cf, cmcf,
-                                                   "chorus_replicate", names,
-                                                   &name[i]);
-        if (follower == NULL) {
+        if (ngx_http_chorus_resolve_follower(cf, cmcf, conf, &name[i])
+            != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
-
-        if (follower->is_main) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "chorus_replicate \"%V\": this is main itself; "
-                          "name a follower in %V:%ui", &name[i],
-                          &names->file, names->line);
-            return NGX_CONF_ERROR;
-        }
-
-        for (k = 0; k < conf->nfollowers; k++) {
-            if (conf->followers[k] == follower) {
-                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                              "chorus_replicate \"%V\": named twice in %V:%ui",
-                              &name[i], &names->file, names->line);
-                return NGX_CONF_ERROR;
-            }
-        }
-
-        conf->followers[conf->nfollowers++] = follower;
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* "follower[:bucket]" */
+
+static ngx_int_t
+ngx_http_chorus_resolve_follower(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf,
+    ngx_str_t *word)
+{
+    ngx_str_t                 name;
+    ngx_uint_t                i;
+    chorus_str_t              rest;
+    chorus_error_t            error;
+    chorus_destination_t      to;
+    ngx_http_chorus_names_t  *names;
+
+    names = conf->replicate_names;
+
+    rest = ngx_http_chorus_view(word);
+    name = ngx_http_chorus_ngx_str(chorus_str_cut(&rest, ':'));
+    to.bucket = rest;
+
+    to.storage = ngx_http_chorus_resolve_storage(cf, cmcf, "chorus_replicate",
+                                                 names, &name);
+    if (to.storage == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (to.storage->is_main) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "chorus_replicate \"%V\": this is main itself; "
+                      "name a follower in %V:%ui", word, &names->file,
+                      names->line);
+        return NGX_ERROR;
+    }
+
+    if (to.bucket.data
+        && chorus_destination_check(to.bucket,
+                                    ngx_http_chorus_location_is_bucket(cf),
+                                    &error)
+           != CHORUS_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "chorus_replicate \"%V\": %s in %V:%ui", word,
+                      error.text, &names->file, names->line);
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < conf->nfollowers; i++) {
+        if (conf->followers[i].storage == to.storage
+            && chorus_str_eq(conf->followers[i].bucket, to.bucket))
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "chorus_replicate \"%V\": named twice in %V:%ui",
+                          word, &names->file, names->line);
+            return NGX_ERROR;
+        }
+    }
+
+    conf->followers[conf->nfollowers++] = to;
+
+    return NGX_OK;
 }
 
 

@@ -14,7 +14,6 @@
  */
 
 #include "ngx_http_chorus_module.h"
-#include "chorus_replication.h"
 
 
 static ngx_int_t ngx_http_chorus_header_filter(ngx_http_request_t *r);
@@ -28,7 +27,9 @@ static void ngx_http_chorus_settle(ngx_http_request_t *r,
 static void ngx_http_chorus_settle_followers(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static void ngx_http_chorus_mark_touched(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, chorus_str_t replication);
+    ngx_http_chorus_ctx_t *ctx, ngx_uint_t i, chorus_str_t replication);
+static ngx_uint_t ngx_http_chorus_takes(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, ngx_uint_t i, chorus_str_t key);
 static void ngx_http_chorus_mark_key(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_str_t replication, chorus_str_t key,
     unsigned facets);
@@ -182,10 +183,7 @@ ngx_http_chorus_settle_followers(ngx_http_request_t *r,
     mem = ngx_http_chorus_mem(r->pool);
 
     for (i = 0; i < ctx->nfollowers; i++) {
-        replication.user = ctx->user;
-        replication.bucket = ctx->uri.bucket;
-        replication.follower = ctx->followers[i]->name;
-        replication.target = chorus_null_str;
+        replication = ngx_http_chorus_replication(ctx, i);
 
         name = chorus_replication_name(&mem, &replication);
 
@@ -197,8 +195,18 @@ ngx_http_chorus_settle_followers(ngx_http_request_t *r,
             return;
         }
 
-        ngx_http_chorus_mark_touched(r, ctx, name);
+        ngx_http_chorus_mark_touched(r, ctx, i, name);
     }
+}
+
+
+chorus_replication_t
+ngx_http_chorus_replication(ngx_http_chorus_ctx_t *ctx, ngx_uint_t i)
+{
+    return (chorus_replication_t) {
+        ctx->user, ctx->uri.bucket, ctx->followers[i].storage->name,
+        ctx->followers[i].target
+    };
 }
 
 
@@ -259,7 +267,7 @@ ngx_http_chorus_may_still_happen(ngx_http_request_t *r,
 
 static void
 ngx_http_chorus_mark_touched(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, chorus_str_t replication)
+    ngx_http_chorus_ctx_t *ctx, ngx_uint_t follower, chorus_str_t replication)
 {
     size_t  i;
 
@@ -279,8 +287,10 @@ ngx_http_chorus_mark_touched(ngx_http_request_t *r,
         /* a form has told its key; without one it was refused */
 
         for (i = 0; i < ctx->nkeys; i++) {
-            ngx_http_chorus_mark_key(r, ctx, replication, ctx->keys[i],
-                                     CHORUS_FACET_ALL);
+            if (ngx_http_chorus_takes(r, ctx, follower, ctx->keys[i])) {
+                ngx_http_chorus_mark_key(r, ctx, replication, ctx->keys[i],
+                                         CHORUS_FACET_ALL);
+            }
         }
 
         break;
@@ -290,6 +300,26 @@ ngx_http_chorus_mark_touched(ngx_http_request_t *r,
                                  CHORUS_FACET_ALL);
         break;
     }
+}
+
+
+/* The key of a URI was looked at before (access.c). */
+
+static ngx_uint_t
+ngx_http_chorus_takes(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    ngx_uint_t i, chorus_str_t key)
+{
+    chorus_replication_t          replication;
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    if (!ctx->followers[i].is_partial) {
+        return 1;
+    }
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+    replication = ngx_http_chorus_replication(ctx, i);
+
+    return chorus_policy_takes_key(cmcf->config, &replication, key);
 }
 
 

@@ -1,7 +1,7 @@
 /*
- * Counters in shared memory, and GET /api/v1/status: the counters of this
- * proxy and the state of every replication as the function library in Redis
- * tells it.  The answer needs the bearer token of api.token_file.
+ * GET /api/v1/status: the counters of this proxy and the state of every
+ * replication as the function library in Redis tells it.  The answer needs the
+ * bearer token of api.token_file.
  */
 
 #include "ngx_http_chorus_module.h"
@@ -11,6 +11,11 @@
 #define NGX_HTTP_CHORUS_STATUS_COUNT   "200"    /* replications a page */
 #define NGX_HTTP_CHORUS_STATUS_DIGITS  20
 
+#define NGX_HTTP_CHORUS_STATUS_AWAY                                           \
+    "\"error\":{\"code\":\"redis_unavailable\",\"message\":"                    \
+    "\"Redis cannot be reached; writes are accepted and changed keys wait "    \
+    "in the proxy\"}"
+
 
 /* A request that waits for Redis; it may be gone when the reply comes. */
 typedef struct {
@@ -19,7 +24,6 @@ typedef struct {
 } ngx_http_chorus_status_wait_t;
 
 
-static ngx_int_t ngx_http_chorus_zone_init(ngx_shm_zone_t *zone, void *data);
 static char *ngx_http_chorus_api_token(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
 static ngx_int_t ngx_http_chorus_api_handler(ngx_http_request_t *r);
@@ -37,89 +41,6 @@ static void ngx_http_chorus_status_done(void *data,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
 static ngx_int_t ngx_http_chorus_status_answer(ngx_http_request_t *r,
     ngx_str_t *queue);
-static u_char *ngx_http_chorus_status_journal(u_char *p, u_char *end,
-    ngx_http_chorus_main_conf_t *cmcf);
-
-
-char *
-ngx_http_chorus_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_chorus_main_conf_t *cmcf = conf;
-
-    ssize_t     size;
-    ngx_str_t  *value;
-
-    if (cmcf->zone) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    size = ngx_parse_size(&value[2]);
-
-    if (size == NGX_ERROR || size < (ssize_t) (8 * ngx_pagesize)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\": \"%V\" is not a size of at least "
-                           "%uz bytes", &value[1], &value[2],
-                           8 * ngx_pagesize);
-        return NGX_CONF_ERROR;
-    }
-
-    cmcf->zone = ngx_shared_memory_add(cf, &value[1], size,
-                                       &ngx_http_chorus_module);
-    if (cmcf->zone == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (cmcf->zone->data) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is already in use", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    cmcf->zone->init = ngx_http_chorus_zone_init;
-    cmcf->zone->data = cmcf;
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_http_chorus_zone_init(ngx_shm_zone_t *zone, void *data)
-{
-    ngx_slab_pool_t  *shpool;
-
-    shpool = (ngx_slab_pool_t *) zone->shm.addr;
-
-    if (shpool->data) {
-        /* a reload: the counters go on */
-        return NGX_OK;
-    }
-
-    shpool->data = ngx_slab_calloc(shpool, sizeof(ngx_http_chorus_counters_t));
-
-    return shpool->data ? NGX_OK : NGX_ERROR;
-}
-
-
-/* Without chorus_zone each process counts for itself. */
-
-ngx_int_t
-ngx_http_chorus_counters_init(ngx_http_chorus_main_conf_t *cmcf,
-    ngx_cycle_t *cycle)
-{
-    ngx_slab_pool_t  *shpool;
-
-    if (cmcf->zone) {
-        shpool = (ngx_slab_pool_t *) cmcf->zone->shm.addr;
-        cmcf->counters = shpool->data;
-        return NGX_OK;
-    }
-
-    cmcf->counters = ngx_pcalloc(cycle->pool,
-                                 sizeof(ngx_http_chorus_counters_t));
-
-    return cmcf->counters ? NGX_OK : NGX_ERROR;
-}
 
 
 char *
@@ -367,10 +288,7 @@ ngx_http_chorus_status_ask(ngx_http_request_t *r,
                                     ngx_http_chorus_status_done, wait);
     if (rc != NGX_OK) {
         ngx_free(wait);
-        return ngx_http_chorus_api_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                      "redis_unavailable",
-                      "Redis cannot be reached; writes are accepted and "
-                      "changed keys wait in the proxy");
+        return ngx_http_chorus_status_answer(r, NULL);
     }
 
     wait->request = r;
@@ -435,76 +353,48 @@ ngx_http_chorus_status_done(void *data, ngx_http_chorus_redis_result_t result,
 
     c = r->connection;
 
-    if (result == NGX_HTTP_CHORUS_REDIS_REPLY && text->len) {
-        rc = ngx_http_chorus_status_answer(r, text);
-
-    } else {
-        rc = ngx_http_chorus_api_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                       "redis_unavailable",
-                                       "Redis did not answer");
-    }
+    rc = ngx_http_chorus_status_answer(r,
+               result == NGX_HTTP_CHORUS_REDIS_REPLY && text->len ? text
+                                                                 : NULL);
 
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
 }
 
 
+/* What Redis knows is missing when it is away (`queue` is NULL); what this
+ * proxy knows is wanted then most. */
+
 static ngx_int_t
 ngx_http_chorus_status_answer(ngx_http_request_t *r, ngx_str_t *queue)
 {
-    u_char                       *p, *last;
+    u_char                       *p, *last, *end;
     size_t                        size;
-    ngx_http_chorus_counters_t   *n;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
-    n = cmcf->counters;
 
-    size = queue->len + 14 * NGX_ATOMIC_T_LEN + 512;
+    size = sizeof(NGX_HTTP_CHORUS_STATUS_AWAY) + NGX_HTTP_CHORUS_COUNTERS_LEN
+           + sizeof("{\"proxy\":,\"queue\":}\n") + (queue ? queue->len : 0);
 
     p = ngx_pnalloc(r->pool, size);
     if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    last = ngx_snprintf(p, size,
-                        "{\"proxy\":{\"requests\":%uA,\"refused\":%uA,"
-                        "\"marked\":%uA,\"acknowledged\":%uA,\"lost\":%uA,"
-                        "\"resent\":%uA,\"redis_connects\":%uA,"
-                        "\"journal\":",
-                        n->requests, n->refused, n->marked, n->acknowledged,
-                        n->lost, n->resent, n->reconnects);
+    end = p + size;
 
-    last = ngx_http_chorus_status_journal(last, p + size, cmcf);
-    last = ngx_snprintf(last, p + size - last, "},\"queue\":%V}\n", queue);
+    last = ngx_slprintf(p, end, queue ? "{\"proxy\":"
+                        : "{" NGX_HTTP_CHORUS_STATUS_AWAY ",\"proxy\":");
+    last = ngx_http_chorus_counters_write(last, end, cmcf);
 
-    return ngx_http_chorus_api_send(r, NGX_HTTP_OK, p, last - p);
-}
-
-
-static u_char *
-ngx_http_chorus_status_journal(u_char *p, u_char *end,
-    ngx_http_chorus_main_conf_t *cmcf)
-{
-    off_t                        bytes;
-    ngx_uint_t                   segments;
-    ngx_atomic_int_t             open;
-    ngx_http_chorus_counters_t  *n;
-
-    if (cmcf->journal == NULL) {
-        return ngx_snprintf(p, end - p, "null");
+    if (queue) {
+        last = ngx_slprintf(last, end, ",\"queue\":%V", queue);
     }
 
-    n = cmcf->counters;
-    ngx_http_chorus_journal_sum(cmcf->journal, &bytes, &segments);
+    last = ngx_slprintf(last, end, "}\n");
 
-    /* those of a process that was killed may have been counted twice */
-    open = (ngx_atomic_int_t) (n->intents - n->aborted - n->settled);
-    open = ngx_max(open, 0);
-
-    return ngx_snprintf(p, end - p,
-                        "{\"bytes\":%O,\"segments\":%ui,\"intents\":%uA,"
-                        "\"open\":%A,\"aborted\":%uA,\"adopted\":%uA,"
-                        "\"debts\":%uA}", bytes, segments, n->intents, open,
-                        n->aborted, n->adopted, n->debts);
+    return ngx_http_chorus_api_send(r, queue ? NGX_HTTP_OK
+                                    : NGX_HTTP_SERVICE_UNAVAILABLE,
+                                    p, last - p);
 }

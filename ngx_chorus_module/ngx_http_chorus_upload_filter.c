@@ -252,8 +252,8 @@ ngx_http_chorus_upload_finish(ngx_http_chorus_ctx_t *ctx)
  * such a text gets a buffer of our own: the buffer of nginx is always the last
  * one, because its memory is taken back as soon as it has been sent.
  *
- * A buffer starts where its content does: a request that is sent again, since
- * the connection had been closed by the storage, goes back to there.
+ * A buffer starts where its content does: a request of which nothing could be
+ * sent, and that goes to another connection, goes back to there.
  */
 
 static ngx_int_t

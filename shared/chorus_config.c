@@ -28,8 +28,10 @@ static const char  *const root_keys[] = {
 
 static const char  *const worker_keys[] = {
     "concurrency", "lease_seconds", "max_attempts", "retry_max_seconds",
-    "grace_seconds", NULL
+    "grace_seconds", "recheck_seconds", NULL
 };
+
+static const unsigned  worker_rechecks[] = { 10, 60, 600 };
 
 static const char  *const api_keys[] = { "token_file", NULL };
 
@@ -64,6 +66,55 @@ config_region(const chorus_config_reader_t *reader,
     }
 
     return chorus_config_region(reader, node, &config->region);
+}
+
+
+/* Each later than the one before. */
+static chorus_rc_t
+config_rechecks(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_worker_config_t *worker)
+{
+    size_t                i, n;
+    unsigned              min;
+    chorus_rc_t           rc;
+    chorus_config_node_t  element;
+
+    if (node->json == NULL) {
+        worker->nrechecks = sizeof(worker_rechecks) / sizeof(unsigned);
+        memcpy(worker->recheck_seconds, worker_rechecks,
+               sizeof(worker_rechecks));
+        return CHORUS_OK;
+    }
+
+    rc = chorus_config_list(reader, node);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    n = json_array_size(node->json);
+
+    if (n < 1 || n > CHORUS_CONFIG_RECHECKS_MAX) {
+        return chorus_config_fail(reader, node, "must have 1 to %d numbers",
+                                  CHORUS_CONFIG_RECHECKS_MAX);
+    }
+
+    min = 1;
+
+    for (i = 0; i < n; i++) {
+        element = chorus_config_element(node, i);
+
+        rc = chorus_config_number(reader, &element, min, 86400,
+                                  &worker->recheck_seconds[i]);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
+
+        min = worker->recheck_seconds[i] + 1;
+    }
+
+    worker->nrechecks = n;
+
+    return CHORUS_OK;
 }
 
 
@@ -109,7 +160,9 @@ config_worker(const chorus_config_reader_t *reader,
         }
     }
 
-    return CHORUS_OK;
+    member = chorus_config_member(node, "recheck_seconds");
+
+    return config_rechecks(reader, &member, worker);
 }
 
 

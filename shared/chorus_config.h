@@ -11,10 +11,14 @@
 
 #include "chorus_error.h"
 #include "chorus_mem.h"
+#include "chorus_provider.h"
+#include "chorus_s3_xml.h"
 #include "chorus_str.h"
 
 
 #define CHORUS_DEFAULT_REGION  "us-east-1"
+
+#define CHORUS_CONFIG_RECHECKS_MAX  9
 
 
 typedef struct chorus_pattern_s  chorus_pattern_t;      /* chorus_policy.h */
@@ -30,13 +34,6 @@ typedef struct {
     size_t               ncredentials;
 } chorus_user_t;
 
-typedef enum {
-    CHORUS_PROVIDER_GENERIC = 0,
-    CHORUS_PROVIDER_AWS,
-    CHORUS_PROVIDER_CEPH,
-    CHORUS_PROVIDER_MINIO
-} chorus_provider_t;
-
 typedef struct {
     chorus_str_t        name;
     chorus_str_t        endpoint;       /* "https://s3.example.net:8443" */
@@ -46,16 +43,39 @@ typedef struct {
     chorus_str_t        region;
     chorus_provider_t   provider;
     bool                has_checksums;  /* verifies and keeps them */
+    bool                has_acl;        /* keeps access control lists */
+    bool                has_part_numbers;
+    bool                has_conditional_put;
+    bool                keeps_version_ids;
+    bool                has_object_lock;
+    chorus_str_t        location;       /* of new buckets; empty: not named */
+    unsigned            settings;       /* chorus_bucket_setting.h: 1 << n */
     bool                is_main;
     chorus_user_t      *users;          /* one credential each */
     size_t              nusers;
 } chorus_storage_t;
 
 typedef struct {
-    chorus_str_t        user;           /* a name or "*" */
-    chorus_pattern_t   *bucket;
-    chorus_storage_t  **to;             /* of chorus_storage_t *, followers */
-    size_t              nto;
+    chorus_storage_t   *storage;        /* a follower */
+    chorus_str_t        bucket;         /* there; empty: of the same name.
+                                         * See chorus_destination.h */
+} chorus_destination_t;
+
+/* Which objects of a bucket; all when it is zero. */
+typedef struct {
+    chorus_str_t        prefix;         /* of the key */
+    chorus_tag_t       *tags;           /* all of which the object has */
+    size_t              ntags;
+} chorus_filter_t;
+
+typedef struct {
+    chorus_str_t            user;       /* a name or "*" */
+    chorus_pattern_t       *bucket;
+    chorus_destination_t   *to;         /* of chorus_destination_t */
+    size_t                  nto;
+    chorus_filter_t         filter;
+    bool                    has_settings;   /* else those of the storage */
+    unsigned                settings;   /* as in chorus_storage_t */
 } chorus_replication_rule_t;
 
 typedef struct {
@@ -81,6 +101,12 @@ typedef struct {
     chorus_str_t          password;     /* may be empty */
     chorus_str_t          sentinel_user;
     chorus_str_t          sentinel_password;
+    bool                  tls;          /* rediss://: the four that follow */
+    chorus_str_t          ca_file;      /* empty: the system's */
+    chorus_str_t          cert_file;    /* of ours; both or none */
+    chorus_str_t          key_file;
+    chorus_str_t          tls_name;     /* in Redis' certificate; empty: the
+                                         * host it is connected to */
     unsigned              database;
 } chorus_redis_url_t;
 
@@ -90,6 +116,10 @@ typedef struct {
     unsigned  max_attempts;             /* 0 (default): retry for ever */
     unsigned  retry_max_seconds;        /* cap of the back-off, default 300 */
     unsigned  grace_seconds;            /* at SIGTERM, default 30 */
+    /* after a write whose outcome is unknown, ascending, 1..86400 each,
+     * default 10, 60, 600 */
+    unsigned  recheck_seconds[CHORUS_CONFIG_RECHECKS_MAX];
+    size_t    nrechecks;
 } chorus_worker_config_t;
 
 typedef struct {
@@ -133,8 +163,8 @@ void chorus_config_close(chorus_config_t *config);
 
 /* Opens and parses the file: the one place in shared/ that does I/O, because
  * the same loader three times would be worse.  Relative names of files are
- * relative to the folder of `path`, and absolute in `config`; a ca_file that
- * cannot be read is an error. */
+ * relative to the folder of `path`, and absolute in `config`; a ca_file,
+ * cert_file or key_file that cannot be read is an error. */
 chorus_rc_t chorus_config_load(chorus_mem_t *mem, const char *path,
     chorus_config_t *config, chorus_error_t *error);
 

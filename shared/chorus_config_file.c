@@ -216,20 +216,67 @@ file_resolve(chorus_mem_t *mem, const file_host_t *host, chorus_str_t *path)
 }
 
 
+/* One that others open, and that must be readable for us, too. */
+static chorus_rc_t
+file_resolve_readable(chorus_mem_t *mem, const file_host_t *host,
+    chorus_str_t *path, const char *place, chorus_error_t *error)
+{
+    chorus_rc_t  rc;
+
+    rc = file_resolve(mem, host, path);
+
+    if (rc == CHORUS_OK && path->len != 0
+        && access(path->data, R_OK) == -1)
+    {
+        return chorus_error_set(error, "%.100s: %.250s: %s", place,
+                                path->data, strerror(errno));
+    }
+
+    return rc;
+}
+
+
 static chorus_rc_t
 file_resolve_ca(chorus_mem_t *mem, const file_host_t *host,
     chorus_storage_t *storage, chorus_error_t *error)
 {
+    chorus_error_t  place;
+
+    (void) chorus_error_set(&place, "storages.%.*s.ca_file",
+                            chorus_fmt(storage->name));
+
+    return file_resolve_readable(mem, host, &storage->ca_file, place.text,
+                                 error);
+}
+
+
+static chorus_rc_t
+file_resolve_redis(chorus_mem_t *mem, const file_host_t *host,
+    chorus_redis_url_t *redis, chorus_error_t *error)
+{
     chorus_rc_t  rc;
+    struct stat  info;
 
-    rc = file_resolve(mem, host, &storage->ca_file);
+    rc = file_resolve_readable(mem, host, &redis->ca_file, "redis.ca_file",
+                               error);
 
-    if (rc == CHORUS_OK && storage->ca_file.len != 0
-        && access(storage->ca_file.data, R_OK) == -1)
+    if (rc == CHORUS_OK) {
+        rc = file_resolve_readable(mem, host, &redis->cert_file,
+                                   "redis.cert_file", error);
+    }
+
+    if (rc == CHORUS_OK) {
+        rc = file_resolve_readable(mem, host, &redis->key_file,
+                                   "redis.key_file", error);
+    }
+
+    if (rc == CHORUS_OK && redis->key_file.len != 0
+        && stat(redis->key_file.data, &info) == 0
+        && (info.st_mode & (S_IROTH | S_IWOTH)))
     {
-        return chorus_error_set(error, "storages.%.*s.ca_file: %.250s: %s",
-                                chorus_fmt(storage->name),
-                                storage->ca_file.data, strerror(errno));
+        return chorus_error_set(error, "redis.key_file: everyone may read or "
+                                "write this file; run: chmod o-rwx %.250s",
+                                redis->key_file.data);
     }
 
     return rc;
@@ -244,6 +291,10 @@ file_resolve_all(chorus_mem_t *mem, const file_host_t *host,
     chorus_rc_t  rc;
 
     rc = file_resolve(mem, host, &config->api_token_file);
+
+    if (rc == CHORUS_OK) {
+        rc = file_resolve_redis(mem, host, &config->redis, error);
+    }
 
     for (i = 0; rc == CHORUS_OK && i < config->nstorages; i++) {
         rc = file_resolve_ca(mem, host, &config->storages[i], error);

@@ -7,7 +7,7 @@
 
 
 static const char  *const replication_keys[] = {
-    "user", "bucket", "to", NULL
+    "user", "bucket", "to", "filter", "bucket_settings", NULL
 };
 
 static const char  *const route_keys[] = {
@@ -30,8 +30,8 @@ rules_require_user(const chorus_config_reader_t *reader,
 
 
 /* A rule for "*" is a rule for each Chorus user. */
-static chorus_rc_t
-rules_require_users(const chorus_config_reader_t *reader,
+chorus_rc_t
+chorus_config_require_users(const chorus_config_reader_t *reader,
     const chorus_config_t *config, const chorus_storage_t *storage,
     chorus_str_t user)
 {
@@ -99,23 +99,16 @@ rules_bucket(const chorus_config_reader_t *reader,
 }
 
 
-static chorus_rc_t
-rules_storage(const chorus_config_reader_t *reader,
+chorus_rc_t
+chorus_config_storage_named(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, const chorus_config_t *config,
-    chorus_storage_t **storage)
+    chorus_str_t name, chorus_storage_t **storage)
 {
-    chorus_rc_t   rc;
-    chorus_str_t  name;
-
-    rc = chorus_config_text(reader, node, &name);
-    if (rc != CHORUS_OK) {
-        return rc;
-    }
-
     *storage = chorus_config_storage(config, name);
 
     if (*storage == NULL) {
-        return chorus_config_fail(reader, node, "no storage \"%.64s\"",
+        return chorus_config_fail(reader, node, "no storage \"%.*s\"",
+                                  (int) (name.len < 64 ? name.len : 64),
                                   name.data);
     }
 
@@ -127,86 +120,12 @@ rules_storage(const chorus_config_reader_t *reader,
 
 
 static chorus_rc_t
-rules_follower(const chorus_config_reader_t *reader,
-    const chorus_config_node_t *node, const chorus_config_t *config,
-    chorus_replication_rule_t *rule)
-{
-    size_t             i;
-    chorus_rc_t        rc;
-    chorus_storage_t  *storage;
-
-    rc = rules_storage(reader, node, config, &storage);
-    if (rc != CHORUS_OK) {
-        return rc;
-    }
-
-    if (storage->is_main) {
-        return chorus_config_fail(reader, node, "\"%.*s\" is the main "
-                                  "storage", chorus_fmt(storage->name));
-    }
-
-    for (i = 0; i < rule->nto; i++) {
-        if (rule->to[i] == storage) {
-            return chorus_config_fail(reader, node, "\"%.*s\" comes twice",
-                                      chorus_fmt(storage->name));
-        }
-    }
-
-    rule->to[rule->nto++] = storage;
-
-    return rules_require_users(reader, config, storage, rule->user);
-}
-
-
-/* a name or a list of names */
-static chorus_rc_t
-rules_followers(const chorus_config_reader_t *reader,
-    const chorus_config_node_t *node, const chorus_config_t *config,
-    chorus_replication_rule_t *rule)
-{
-    size_t                i, n;
-    chorus_rc_t           rc;
-    chorus_config_node_t  element;
-
-    if (node->json == NULL) {
-        return chorus_config_fail(reader, node, "missing");
-    }
-
-    n = json_is_array(node->json) ? json_array_size(node->json) : 1;
-
-    if (n == 0) {
-        return chorus_config_fail(reader, node, "is empty");
-    }
-
-    rule->to = chorus_calloc(reader->mem, n * sizeof(chorus_storage_t *));
-    if (rule->to == NULL) {
-        return CHORUS_NOMEM;
-    }
-
-    if (!json_is_array(node->json)) {
-        return rules_follower(reader, node, config, rule);
-    }
-
-    for (i = 0; i < n; i++) {
-        element = chorus_config_element(node, i);
-
-        rc = rules_follower(reader, &element, config, rule);
-        if (rc != CHORUS_OK) {
-            return rc;
-        }
-    }
-
-    return CHORUS_OK;
-}
-
-
-static chorus_rc_t
 rules_replication(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_config_t *config,
     chorus_replication_rule_t *rule)
 {
     chorus_rc_t           rc;
-    chorus_config_node_t  to;
+    chorus_config_node_t  filter, settings;
 
     rc = chorus_config_object(reader, node, replication_keys);
     if (rc != CHORUS_OK) {
@@ -223,14 +142,28 @@ rules_replication(const chorus_config_reader_t *reader,
         return rc;
     }
 
-    rc = rules_require_users(reader, config, config->main, rule->user);
+    rc = chorus_config_require_users(reader, config, config->main,
+                                     rule->user);
     if (rc != CHORUS_OK) {
         return rc;
     }
 
-    to = chorus_config_member(node, "to");
+    filter = chorus_config_member(node, "filter");
 
-    return rules_followers(reader, &to, config, rule);
+    rc = chorus_config_filter(reader, &filter, &rule->filter);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    settings = chorus_config_member(node, "bucket_settings");
+    rule->has_settings = settings.json != NULL;
+
+    rc = chorus_config_settings(reader, &settings, &rule->settings);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    return chorus_config_destinations(reader, node, config, rule);
 }
 
 
@@ -270,7 +203,7 @@ chorus_config_replications(const chorus_config_reader_t *reader,
         }
     }
 
-    return CHORUS_OK;
+    return chorus_config_targets(reader, node, config);
 }
 
 
@@ -283,6 +216,7 @@ rules_route(const chorus_config_reader_t *reader,
     chorus_route_rule_t *rule)
 {
     chorus_rc_t           rc;
+    chorus_str_t          name;
     chorus_config_node_t  storage;
 
     rc = chorus_config_object(reader, node, route_keys);
@@ -302,12 +236,19 @@ rules_route(const chorus_config_reader_t *reader,
 
     storage = chorus_config_member(node, "storage");
 
-    rc = rules_storage(reader, &storage, config, &rule->storage);
+    rc = chorus_config_text(reader, &storage, &name);
     if (rc != CHORUS_OK) {
         return rc;
     }
 
-    return rules_require_users(reader, config, rule->storage, rule->user);
+    rc = chorus_config_storage_named(reader, &storage, config, name,
+                                     &rule->storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    return chorus_config_require_users(reader, config, rule->storage,
+                                       rule->user);
 }
 
 

@@ -1,16 +1,13 @@
 /* Storages, their users, and the Chorus users. */
 
+#include "chorus_bucket_setting.h"
 #include "chorus_config_value.h"
 
 
 static const char  *const storage_keys[] = {
-    "endpoint", "ca_file", "region", "provider", "checksums", "main", "users",
-    NULL
-};
-
-/* in the order of chorus_provider_t */
-static const char  *const provider_names[] = {
-    "generic", "aws", "ceph", "minio"
+    "endpoint", "ca_file", "region", "provider", "checksums", "acl",
+    "part_numbers", "conditional_put", "version_ids", "object_lock",
+    "location", "bucket_settings", "main", "users", NULL
 };
 
 typedef chorus_rc_t (*config_user_pt)(const chorus_config_reader_t *reader,
@@ -222,7 +219,6 @@ static chorus_rc_t
 config_provider(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_provider_t *provider)
 {
-    size_t        i;
     chorus_rc_t   rc;
     chorus_str_t  name;
 
@@ -235,27 +231,90 @@ config_provider(const chorus_config_reader_t *reader,
         return rc;
     }
 
-    for (i = 0; i < sizeof(provider_names) / sizeof(provider_names[0]); i++) {
-        if (chorus_str_eq(name, chorus_str_from(provider_names[i]))) {
-            *provider = (chorus_provider_t) i;
-            return CHORUS_OK;
-        }
+    if (!chorus_provider_find(name, provider)) {
+        return chorus_config_fail(reader, node,
+                                  "must be generic, aws, ceph or minio");
     }
 
-    return chorus_config_fail(reader, node,
-                              "must be generic, aws, ceph or minio");
+    return CHORUS_OK;
 }
 
 
-/* Ceph knows them from its version 20 on, and there is no asking. */
+/* What its provider can, unless it is said here. */
 static chorus_rc_t
-config_checksums(const chorus_config_reader_t *reader,
+config_abilities(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_storage_t *storage)
 {
-    storage->has_checksums = (storage->provider == CHORUS_PROVIDER_AWS
-                              || storage->provider == CHORUS_PROVIDER_MINIO);
+    size_t                          i;
+    chorus_rc_t                     rc;
+    chorus_config_node_t            member;
+    const chorus_provider_table_t  *provider;
 
-    return chorus_config_bool(reader, node, &storage->has_checksums);
+    provider = chorus_provider(storage->provider);
+
+    const struct {
+        const char  *name;
+        bool         by_default;
+        bool        *value;
+    } abilities[] = {
+        { "checksums", provider->has_checksums, &storage->has_checksums },
+        { "acl", provider->has_acl, &storage->has_acl },
+        { "part_numbers", provider->has_part_numbers,
+          &storage->has_part_numbers },
+        { "conditional_put", provider->has_conditional_put,
+          &storage->has_conditional_put },
+        { "version_ids", provider->keeps_version_ids,
+          &storage->keeps_version_ids },
+        { "object_lock", provider->has_object_lock,
+          &storage->has_object_lock }
+    };
+
+    for (i = 0; i < sizeof(abilities) / sizeof(abilities[0]); i++) {
+
+        *abilities[i].value = abilities[i].by_default;
+        member = chorus_config_member(node, abilities[i].name);
+
+        rc = chorus_config_bool(reader, &member, abilities[i].value);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
+    }
+
+    return CHORUS_OK;
+}
+
+
+/*
+ * true: the region, as AWS wants it outside of its first one (and refuses it
+ * there); a text is what is said.
+ */
+static chorus_rc_t
+config_location(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_storage_t *storage)
+{
+    bool         is_region;
+    chorus_rc_t  rc;
+
+    if (json_is_string(node->json)) {
+        return chorus_config_text(reader, node, &storage->location);
+    }
+
+    is_region = chorus_provider(storage->provider)->has_location;
+
+    if (node->json != NULL && !json_is_boolean(node->json)) {
+        return chorus_config_fail(reader, node,
+                                  "must be true, false or a location");
+    }
+
+    rc = chorus_config_bool(reader, node, &is_region);
+
+    if (rc == CHORUS_OK && is_region
+        && !chorus_str_eq(storage->region, chorus_str(CHORUS_DEFAULT_REGION)))
+    {
+        storage->location = storage->region;
+    }
+
+    return rc;
 }
 
 
@@ -282,14 +341,15 @@ config_storage_members(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_storage_t *storage)
 {
     chorus_rc_t           rc;
-    chorus_config_node_t  endpoint, ca_file, region, provider, checksums;
-    chorus_config_node_t  is_main;
+    chorus_config_node_t  endpoint, ca_file, region, provider, location;
+    chorus_config_node_t  settings, is_main;
 
     endpoint = chorus_config_member(node, "endpoint");
     ca_file = chorus_config_member(node, "ca_file");
     region = chorus_config_member(node, "region");
     provider = chorus_config_member(node, "provider");
-    checksums = chorus_config_member(node, "checksums");
+    location = chorus_config_member(node, "location");
+    settings = chorus_config_member(node, "bucket_settings");
     is_main = chorus_config_member(node, "main");
 
     rc = chorus_config_endpoint(reader, &endpoint, storage);
@@ -316,7 +376,19 @@ config_storage_members(const chorus_config_reader_t *reader,
         return rc;
     }
 
-    rc = config_checksums(reader, &checksums, storage);
+    rc = config_abilities(reader, node, storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    rc = config_location(reader, &location, storage);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    storage->settings = CHORUS_BUCKET_SETTINGS_DEFAULT;
+
+    rc = chorus_config_settings(reader, &settings, &storage->settings);
     if (rc != CHORUS_OK) {
         return rc;
     }

@@ -115,6 +115,13 @@ chorus_rc_t chorus_config_redis(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_config_t *config);
 
 
+/* ---- chorus_config_redis_url.c ---- */
+
+/* redis.url: all that it says, the rest of `redis` stays. */
+chorus_rc_t chorus_config_redis_url(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_redis_url_t *redis);
+
+
 /* ---- chorus_config_storages.c ---- */
 
 /* "storages", and which of them is main. */
@@ -125,8 +132,33 @@ chorus_rc_t chorus_config_users(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_config_t *config);
 
 
+/* ---- chorus_config_replication.c ---- */
+
+/* A replication rule whose user and bucket are known: "to", "filter" and
+ * "bucket_settings". */
+chorus_rc_t chorus_config_destinations(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *rule_node, const chorus_config_t *config,
+    chorus_replication_rule_t *rule);
+chorus_rc_t chorus_config_filter(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_filter_t *filter);
+/* A list of names; *settings stays when node->json is NULL. */
+chorus_rc_t chorus_config_settings(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, unsigned *settings);
+/* Of all rules of `config`: no two buckets become one. */
+chorus_rc_t chorus_config_targets(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, const chorus_config_t *config);
+
+
 /* ---- chorus_config_rules.c ---- */
 
+/* A storage by its name. */
+chorus_rc_t chorus_config_storage_named(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, const chorus_config_t *config,
+    chorus_str_t name, chorus_storage_t **storage);
+/* Whether all whom a rule is for have credentials there. */
+chorus_rc_t chorus_config_require_users(const chorus_config_reader_t *reader,
+    const chorus_config_t *config, const chorus_storage_t *storage,
+    chorus_str_t user);
 /* Storages and users of `config` are complete. */
 chorus_rc_t chorus_config_replications(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_config_t *config);

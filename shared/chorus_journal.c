@@ -282,15 +282,24 @@ chorus_journal_put_intent(unsigned char *p,
 
 
 unsigned char *
+chorus_journal_put_len(unsigned char *p, size_t len)
+{
+    journal_put(p, len, 4);
+
+    return p + 4;
+}
+
+
+unsigned char *
 chorus_journal_put_str(unsigned char *p, chorus_str_t s)
 {
-    journal_put(p, s.len, 4);
+    p = chorus_journal_put_len(p, s.len);
 
     if (s.len) {
-        memcpy(p + 4, s.data, s.len);
+        memcpy(p, s.data, s.len);
     }
 
-    return p + 4 + s.len;
+    return p + s.len;
 }
 
 
@@ -299,5 +308,15 @@ chorus_journal_debt_parse(chorus_str_t payload, chorus_journal_debt_t *debt)
 {
     return journal_take_str(&payload, &debt->replication)
            && journal_take_str(&payload, &debt->reason)
+           && payload.len == 0;
+}
+
+
+bool
+chorus_journal_closed_parse(chorus_str_t payload,
+    chorus_journal_closed_t *closed)
+{
+    return journal_take_str(&payload, &closed->run)
+           && journal_take_str(&payload, &closed->generation)
            && payload.len == 0;
 }

@@ -89,7 +89,7 @@ typedef struct {
     unsigned                facets;
     chorus_str_t            user;
     chorus_str_t            bucket;
-    chorus_journal_list_t   followers;
+    chorus_journal_list_t   followers;  /* "follower[:target]" */
     chorus_journal_list_t   keys;       /* "" is the bucket itself */
 } chorus_journal_intent_t;
 
@@ -112,10 +112,12 @@ typedef struct {
 size_t chorus_journal_intent_head_len(
     const chorus_journal_intent_head_t *head);
 
-/* Both return the end of what they have written. */
+/* They return the end of what they have written. */
 unsigned char *chorus_journal_put_intent(unsigned char *p,
     const chorus_journal_intent_head_t *head);
 unsigned char *chorus_journal_put_str(unsigned char *p, chorus_str_t s);
+/* Begins a string whose bytes the caller puts behind it. */
+unsigned char *chorus_journal_put_len(unsigned char *p, size_t len);
 
 
 /* Payload of a DEBT; the name "*" is all replications. */
@@ -127,6 +129,17 @@ typedef struct {
 
 bool chorus_journal_debt_parse(chorus_str_t payload,
     chorus_journal_debt_t *debt);
+
+
+/* Payload of a CLOSED: which Redis has it, as in chorus_redis_identity_t. */
+
+typedef struct {
+    chorus_str_t   run;
+    chorus_str_t   generation;
+} chorus_journal_closed_t;
+
+bool chorus_journal_closed_parse(chorus_str_t payload,
+    chorus_journal_closed_t *closed);
 
 
 #endif

@@ -167,6 +167,13 @@ chorus_pattern_text(const chorus_pattern_t *pattern)
 }
 
 
+bool
+chorus_pattern_is_name(const chorus_pattern_t *pattern)
+{
+    return pattern->code == NULL && !pattern->is_any;
+}
+
+
 static bool
 pattern_match_regex(const chorus_pattern_t *pattern, chorus_str_t bucket,
     bool in_doubt)
@@ -234,70 +241,4 @@ chorus_policy_route(const chorus_config_t *config, chorus_str_t user,
     }
 
     return config->main;
-}
-
-
-static bool
-policy_rule_names(const chorus_replication_rule_t *rule,
-    const chorus_storage_t *storage)
-{
-    size_t  i;
-
-    for (i = 0; i < rule->nto; i++) {
-        if (rule->to[i] == storage) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-static bool
-policy_is_follower(const chorus_config_t *config, chorus_str_t user,
-    chorus_str_t bucket, const chorus_storage_t *storage)
-{
-    size_t                            i;
-    const chorus_replication_rule_t  *rule;
-
-    for (i = 0; i < config->nreplications; i++) {
-
-        rule = &config->replications[i];
-
-        if (policy_user_matches(rule->user, user)
-            && policy_rule_names(rule, storage)
-            && chorus_pattern_match(rule->bucket, bucket, true))
-        {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-size_t
-chorus_policy_followers(const chorus_config_t *config, chorus_str_t user,
-    chorus_str_t bucket, chorus_storage_t **followers, size_t max)
-{
-    size_t  i, n;
-
-    if (bucket.len == 0) {
-        return 0;
-    }
-
-    for (i = 0, n = 0; i < config->nstorages; i++) {
-
-        if (!policy_is_follower(config, user, bucket, &config->storages[i])) {
-            continue;
-        }
-
-        if (n < max) {
-            followers[n] = &config->storages[i];
-        }
-
-        n++;
-    }
-
-    return n;
 }

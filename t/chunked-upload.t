@@ -289,15 +289,15 @@ ok(wait_for { grep { $_ eq 'alice:bkt:follower marked 7' } $redis->marks_now },
 
 # ---- a connection that the storage has closed ----
 
-# nginx sends a request that has arrived as a whole once more
+# what has arrived as a whole could be sent again, and is not: t/once.t
 for my $form (sort keys %forms) {
     $nginx->exchange(request(GET => '/bkt/k',
         headers => ['X-Answer' => 'stale']));
     Chorus::Storage->requests;
-    is_decoded("sent again, $form", $nginx->exchange(chunked(
-        PUT => '/bkt/k', body => 'hello', @{ $forms{$form} },
-        headers => ['X-Answer' => 'stale'])), 'hello');
-    is(scalar(Chorus::Storage->requests), 2, "sent again, $form: twice");
+    is($nginx->exchange(chunked(PUT => '/bkt/k', body => 'hello',
+        @{ $forms{$form} }, headers => ['X-Answer' => 'stale']))->{status},
+        502, "not answered, $form: 502");
+    is(scalar(Chorus::Storage->requests), 1, "not answered, $form: sent once");
 }
 
 

@@ -683,12 +683,12 @@ redis.url: must begin with redis://
 
 
 
-=== TEST 65: a Redis with TLS
+=== TEST 65: a Redis with TLS and a file that is not there
 --- user_files eval
-::json(sub { $_[0]{redis}{url} = 'rediss://127.0.0.1' })
+::json(sub { $_[0]{redis} = { url => 'rediss://127.0.0.1', ca_file => 'x' } })
 --- must_die
---- error_log
-redis.url: this build cannot speak TLS to Redis
+--- error_log eval
+qr/redis.url: this build cannot speak TLS|redis.ca_file: .*x: No such file/
 
 
 

@@ -3,12 +3,18 @@
 use strict;
 use warnings;
 
+use File::Temp ();
 use JSON::PP ();
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-BEGIN { push @INC, 't/lib' }
+# a small disk is a mount: without root in a namespace, where that may be
+BEGIN {
+    exec 'unshare', '-Urm', $^X, $0
+        if $> != 0 && system('unshare -Urm true 2>/dev/null') == 0;
+    push @INC, 't/lib';
+}
 use Chorus::Fixture;
 use Chorus::Journal;
 use Chorus::Nginx;
@@ -16,15 +22,21 @@ use Chorus::Redis;
 use Chorus::Sign qw(request);
 use Chorus::Storage;
 
+# mounts need root, if only in a namespace
+sub is_namespace { read_file('/proc/self/uid_map') !~ /4294967295/ }
+
 my $R = 'alice:bkt:follower';
 my $BAD = qr/\[(?:alert|emerg)\]|open socket|exited on signal/;
 
 my $redis = Chorus::Redis->start;
 Chorus::Storage->start;
 write_file("$Folder/chorus.json",
-    chorus_json(redis => { url => $redis->url }), 0600);
+    chorus_json(redis => { url => $redis->url },
+        api => { token_file => 'api.token' }), 0600);
+write_file("$Folder/api.token", "0123456789abcdef\n", 0600);
 
-my %config = (config => server_config(proxy_location('/')));
+my %config = (config => server_config(proxy_location('/'),
+    'location /api/ { chorus_api; }'));
 my $journal = Chorus::Journal->new("$Folder/journal");
 my $nginx;
 
@@ -47,8 +59,8 @@ sub stop_nginx {
 
     ok($nginx->stop('TERM'), "$name: nginx ends");
     # what the tests do themselves
-    my $log = $nginx->log
-        =~ s/.*(?:exited on signal 9|are waiting; changes of).*//gr;
+    my $log = $nginx->log =~ s/.*(?:exited\ on\ signal\ 9|are\ waiting;\ changes\ of
+        |what\ is\ owed\ would\ be\ lost).*//gxr;
     unlike($log, $BAD, "$name: without worse in its log");
     undef $nginx;
 }
@@ -72,6 +84,16 @@ sub arrive {
     };
     wait_for { !$missing->() } 10;
     is_deeply([$missing->()], [], $name);
+}
+
+
+# Whether what is owed outlives the process, as its status says.
+sub kept {
+    my $reply = $nginx->exchange("GET /api/v1/status HTTP/1.1\r\nHost: h\r\n"
+        . "Authorization: Bearer 0123456789abcdef\r\n"
+        . "Connection: close\r\n\r\n");
+    return JSON::PP::decode_json($reply->{body})->{proxy}{journal}
+        {debts_kept};
 }
 
 
@@ -104,11 +126,13 @@ sub leave_segment {
 # ---- what nginx -t says ----
 
 sub nginx_says {
-    my ($directive) = @_;
+    my ($directive, $user) = @_;
 
     my $plain = bless { %{ $nginx }, http => http_config() . $directive },
         'Chorus::Nginx';
     $plain->write_config;
+    my $conf = "$Chorus::Nginx::Root/conf/nginx.conf";
+    write_file($conf, read_file($conf) =~ s/^user root/user $user nogroup/mr) if $user;
     my $command = join ' ', map { "'$_'" } $plain->command('-t');
     my $text = `$command 2>&1`;
     $nginx->write_config;
@@ -166,6 +190,20 @@ for (
 }
 
 is((stat $dir)[2] & 0777, 0700, 'the folder is for nginx alone');
+
+# the user of the processes, when it is another one than we
+if ($> == 0 && !is_namespace()) {
+    my $place = File::Temp->newdir;
+    for ([0755, qr/test is successful/], [0700,
+        qr{\[emerg\].*user "nobody" .* cannot use the folder "\Q$place\E/j"}])
+    {
+        my ($mode, $says) = @$_;
+
+        chmod $mode, $place;
+        like(nginx_says("chorus_journal $place/j;", 'nobody'), $says,
+            sprintf 'nginx -t: a folder below one of mode %o', $mode);
+    }
+}
 
 
 # ---- full ----
@@ -235,15 +273,33 @@ $redis->end;
 start_nginx("@small",
     config => server_config(proxy_location('/'), map {
         proxy_location("/many-$_/", 'chorus_replicate follower archive;')
-    } 1 .. 80));
+    } 1 .. 150));
 fill();
 $nginx->exchange(request(PUT => "/many-$_/k", body => '')) for 1 .. 80;
-my @debts = map { $_->{debt} } $journal->records($journal->debts);
-is($debts[-1], '*', 'too many buckets owe a scan: then all do');
-cmp_ok(scalar @debts, '<=', 64, 'and no more is written');
+cmp_ok(scalar $journal->records($journal->debts), '>', 150,
+    'many buckets owe a scan: each in the file');
+$nginx->exchange(request(PUT => "/many-$_/k", body => '')) for 81 .. 150;
+is_deeply([map { $_->{debt} } $journal->records($journal->debts)], ['*'],
+    'too many: then the file says that all do');
 begin_redis();
-ok(wait_for(sub { (all_owed() // '') =~ /^journal full/ }, 8),
-    'Redis hears that all owe') or diag(all_owed());
+ok(wait_for(sub { $redis->call('HGET', 'chorus:{alice:many-150:archive}',
+    'owed_reason') }, 8), 'Redis hears of each');
+isnt(all_owed() // '', 'journal full', 'and not that all owe');
+ok(wait_for(sub { $nginx->log =~ /has room again/ }, 10), 'room again');
+ok(wait_for(sub { !$journal->records($journal->debts) }, 10),
+    'and the file gets empty');
+
+$redis->end;
+start_nginx("@small", keeps => 1,
+    config => server_config(proxy_location('/'), map {
+        proxy_location("/many-$_/", 'chorus_replicate follower archive;')
+    } 1 .. 150));
+fill();
+$nginx->exchange(request(PUT => "/many-$_/k", body => '')) for 1 .. 150;
+kill 'KILL', $nginx->workers;
+begin_redis();
+ok(wait_for(sub { (all_owed() // '') =~ /of a process/ }, 8),
+    'killed meanwhile: Redis hears that all owe') or diag(all_owed());
 stop_nginx('full');
 
 
@@ -286,6 +342,29 @@ if ($> == 0) {
     unlink "$dir/rubbish";
     ok(wait_for(sub { $nginx->log =~ /has room again/ }, 5), 'room again');
     stop_nginx('disk full');
+
+    # full from the beginning: not even what is owed can be written
+    $journal->clean;
+    open $out, '>', "$dir/rubbish" or die "$dir: $!\n";
+    syswrite $out, $rubbish;
+    close $out;
+    start_nginx('window=1s', keeps => 1);
+    ok(wait_for { $nginx->log =~ /\[alert\].*what is owed would be lost/ },
+        'full when nginx starts: an alert');
+    is(kept(), JSON::PP::false, 'and the status says so');
+    $redis->end;
+    is(put('no-room-at-all')->{status}, 200, 'writes go on');
+    sleep 2.2;
+    is(scalar(() = $nginx->log =~ /what is owed would be lost/g), 1, 'once');
+    unlink "$dir/rubbish";
+    ok(wait_for(sub { grep({ $_ eq $R } map { $_->{debt} // '' }
+        map { Chorus::Journal::read_records($_) } $journal->debts) }, 5),
+        'room: what is owed is written now') or diag($nginx->log);
+    kill 'KILL', $nginx->workers;
+    begin_redis();
+    ok(wait_for(sub { owed() }, 8), 'killed: it is not lost');
+    is(kept(), JSON::PP::true, 'and the status says so, too');
+    stop_nginx('disk full at the start');
     system("umount $dir");
 }
 $redis->call('FLUSHALL');
@@ -313,6 +392,8 @@ for (
     if ($warning) {
         like($nginx->log, $warning, "$name: it is logged");
         ok(wait_for { owed() }, "$name: a scan is owed");
+        is(wait_for { (all_owed() // '') =~ /^(journal corrupt)/ && $1 },
+            'journal corrupt', "$name: by all, who may stand there, too");
     } else {
         unlike($nginx->log, qr/corrupt/, "$name: it is not worth a line");
         is(owed(), undef, "$name: nothing is owed");

@@ -200,7 +200,11 @@ $redis->end;
 put("away-$_") for 1 .. 5;
 put('refused', 404);
 wait_for { ($journal->types)[-1] eq 'abort' };
+is(status()->{proxy}{waiting}, 5, 'the status says what waits for Redis');
 ok(kill_worker(), 'killed with marks that wait for Redis');
+ok(wait_for(sub { status()->{proxy}{waiting} == 5 }, 6),
+    'the same waits in the next process, and nothing is counted twice');
+is(status()->{proxy}{journal}{state}, 'good', 'the journal is well');
 restart_redis();
 arrive('they are adopted', map { "away-$_" } 1 .. 5);
 is_deeply([grep { /refused/ } $redis->marks_now], [],
@@ -208,6 +212,7 @@ is_deeply([grep { /refused/ } $redis->marks_now], [],
 like($nginx->log, qr/\[notice\].*is adopted: 5 writes are marked/,
     'it is logged');
 ok(wait_for(sub { !$journal->segments }, 6), 'and removed');
+is(status()->{proxy}{waiting}, 0, 'then nothing waits');
 
 my $socket = send_put('unknown', 'wait:3');
 wait_for { has_begun('unknown') };
@@ -215,7 +220,8 @@ ok(kill_worker(), 'killed while main is at work');
 arrive('that is adopted', 'unknown');
 is(status()->{proxy}{journal}{adopted}, 6, 'and counted');
 is_deeply([sort keys %{ status()->{proxy}{journal} }], [qw(aborted adopted
-    bytes debts intents open segments)], 'as the rest of it');
+    bytes debts debts_kept intents open segments state)],
+    'as the rest of it');
 
 $redis->end;
 put("master-$_") for 1 .. 5;
@@ -293,16 +299,16 @@ cmp_ok(times_marked('known', 5), '<=', 1, 'it is not marked again later');
 
 # ---- a request that takes long ----
 
-start_nginx('window=1s segment_size=4k');
-$socket = send_put('long', 'wait:12');
+start_nginx('window=4s segment_size=4k');
+$socket = send_put('long', 'wait:25');
 wait_for { has_begun('long') };
 my ($first) = $journal->segments;
 put("short-$_") for 1 .. 200;
 cmp_ok(scalar $journal->segments, '>', 2, 'many segments');
-ok(wait_for(sub { !-e $first }, 6),
+ok(wait_for(sub { !-e $first }, 12),
     'an open request does not keep the segment it began in');
-ok(wait_for(sub { $journal->segments <= 2 }, 6), 'and all others go');
-is(scalar(grep { $_->{keys}[0] eq 'long' } $journal->intents), 1,
+ok(wait_for(sub { $journal->segments <= 2 }, 12), 'and all others go');
+ok(wait_for { 1 == grep { $_->{keys}[0] eq 'long' } $journal->intents },
     'it is in one of those that stay');
 ok(kill_worker(), 'killed');
 arrive('it is marked', 'long');
@@ -310,7 +316,7 @@ arrive('it is marked', 'long');
 
 start_nginx('window=1s segment_size=4k');
 put("many-$_") for 1 .. 200;
-$socket = send_put('hours', 'wait:8');
+$socket = send_put('hours', 'wait:20');
 wait_for { has_begun('hours') };
 put("more-$_") for 1 .. 100;
 arrive('many writes, and one that takes long', map { "more-$_" } 1 .. 100);
@@ -319,7 +325,7 @@ $nginx->hup;
 ok(wait_for(sub { $journal->segments <= 2 }, 6),
     'an old process that stays for it keeps no more than its segment');
 ok(Chorus::Nginx::is_alive($old), 'while it stays');
-is(scalar(grep { $_->{keys}[0] eq 'hours' } $journal->intents), 1,
+ok(wait_for { 1 == grep { $_->{keys}[0] eq 'hours' } $journal->intents },
     'with the intent');
 kill 'KILL', $old;
 arrive('it is marked when that is killed', 'hours');

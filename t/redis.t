@@ -89,7 +89,7 @@ sub arrives {
     ok(is_ready(), 'a unix socket');
     passes('a unix socket', 'k');
     arrives('a unix socket', $redis, 'k');
-    is($redis->call(qw(FCALL_RO chorus_version 0)), 2,
+    is($redis->call(qw(FCALL_RO chorus_version 0)), 3,
         'the function library was loaded');
     unlike($nginx->log, qr/\[error\]/, 'and nothing to complain of');
 
@@ -264,7 +264,7 @@ sub arrives {
 # ---- versions of the library ----
 
 for (
-    ['an older library is replaced', 1, 2],
+    ['an older library is replaced', 1, 3],
     ['a newer library stays', 7, 7],
 ) {
     my ($name, $before, $after) = @$_;

@@ -5,7 +5,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Copy qw(copy);
-use Test::More tests => 7;
+use Test::More tests => 8;
 
 BEGIN { push @INC, 't/lib' }
 use Chorus::CA;
@@ -28,6 +28,7 @@ $config =~ s/^http \{\n/http { $temp\n/m;
 my %place = (
     '/usr/lib/nginx/modules/' => "$prefix/modules/",
     '/etc/chorus/' => "$prefix/",
+    '/var/lib/chorus/' => "$prefix/",
     '/var/log/nginx/' => "$prefix/logs/",
     '/run/nginx.pid' => "$prefix/nginx.pid",
 );
@@ -53,6 +54,7 @@ like($output, qr/chmod o-rwx .*chorus\.json/, 'and nginx says what to do');
 chmod 0640, "$prefix/chorus.json";
 ($status, $output) = check();
 is($status, 0, 'the samples are taken') or diag($output);
+ok(-d "$prefix/journal", 'and have a journal');
 unlike($output, qr/\[(?:warn|error|emerg)\]/, 'without a warning');
 
 # the lines of TLS, which are comments until there is a certificate

@@ -108,7 +108,7 @@ is($reply->{body}, '', 'has no body either');
 my $before = status();
 is_deeply([sort keys %$before], ['proxy', 'queue'], 'two parts');
 is_deeply([sort keys %{ $before->{proxy} }], [qw(acknowledged journal lost marked
-    redis_connects refused requests resent)], 'the counters of the proxy');
+    redis_connects refused requests resent waiting waiting_ms)], 'the counters of the proxy');
 is($before->{queue}{replications_total}, 0, 'no replication yet');
 
 my @requests = (
@@ -127,7 +127,8 @@ delete $_->{proxy}{journal} for $before, $after;
 my %more = map { $_ => $after->{proxy}{$_} - $before->{proxy}{$_} }
     keys %{ $after->{proxy} };
 is_deeply(\%more, { requests => 7, refused => 1, marked => 5,
-    acknowledged => 5, lost => 0, resent => 0, redis_connects => 0 },
+    acknowledged => 5, lost => 0, resent => 0, redis_connects => 0,
+    waiting => 0, waiting_ms => 0 },
     'the counters rise') or diag(explain(\%more));
 
 my %rows = map { $_->{replication} => $_ } @{ $after->{queue}{replications} };
@@ -204,13 +205,23 @@ kill 'STOP', $redis->{pid};
 $reply = ask('GET', '/api/v1/status', bearer());
 is($reply->{status}, 503, 'Redis is away: 503');
 is($reply->{headers}{'content-type'}, 'application/json', 'as JSON');
-is(JSON::PP->new->decode($reply->{body})->{error}{code}, 'redis_unavailable',
-    'and says so');
+my $away = JSON::PP->new->decode($reply->{body});
+is($away->{error}{code}, 'redis_unavailable', 'and says so');
+is_deeply([sort keys %$away], ['error', 'proxy'], 'and what the proxy knows');
+is($away->{proxy}{waiting}, 0, 'that nothing waits');
+
+$nginx->exchange(request(PUT => "/bkt/$_", body => '')) for qw(w x x y);
+sleep 0.1;
+ok(wait_for { status()->{proxy}{waiting} == 3 }, 'or three keys')
+    or diag(explain(status()));
+cmp_ok(status()->{proxy}{waiting_ms}, '>=', 100, 'and for how long');
 is(ask('GET', '/api/v1/status')->{status}, 401, 'not without a token');
 
 $redis->begin;
 ok(wait_for { ask('GET', '/api/v1/status', bearer())->{status} == 200 },
     'Redis is back');
+ok(wait_for { status()->{proxy}{waiting} == 0 }, 'and has all');
+is(status()->{proxy}{waiting_ms}, 0, 'so none is the oldest');
 
 unlike($nginx->log =~ s/^.*(?:http header|http upstream|"Authorization).*$//mgr,
     qr/\Q$TOKEN\E/, 'the log has the token at most where nginx logs headers');

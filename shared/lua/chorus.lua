@@ -21,15 +21,22 @@
 --                        not synced yet; which of the two tells its source
 --     facets             narrower than everything  hash  key -> bits
 --     trouble            failed before             hash  key -> JSON
+--     recheck            a write to the follower   zset  stage and key -> due
+--                        may still be on its way
 --
 -- All times are milliseconds of Redis' own clock.  docs/data-model.md has the
 -- whole picture.
 --
 -- Every function checks its arguments first and writes afterwards, so an
 -- error never leaves half a transition behind.
+--
+-- A machine that loses power may: Redis then does the first few writes of a
+-- transition when it starts for the second time.  So each write names what it
+-- touches (no ZPOPMIN), a key is put into its next place before it is removed
+-- from the last one, and heal() makes something whole of what it finds.
 
 
-local VERSION = 2
+local VERSION = 3
 
 local WAKE = 'chorus:wake'      -- channel: "R has something to claim"
 local OWED = 'chorus:owed'      -- hash: the scan that all replications owe
@@ -38,7 +45,8 @@ local EVERYTHING = 7            -- facets: 1 content, 2 tags, 4 acl
 local BULK_SHARE = 8            -- one claim of so many is left to bulk
 local WALK_MAX = 1000           -- replications a claim looks at
 local WALK_PAGE = 100
-local REAP_PER_VISIT = 64       -- due retries, and leases, a claim moves per R
+local REAP_PER_VISIT = 64       -- due retries, leases and rechecks a claim
+                                -- moves per R, of each
 local BATCH_MAX = 1000          -- keys a claim, a reap or a retry of all moves
 local LEASE_MAX = 86400000      -- a day, in ms
 local DELAY_MAX = 31536000000   -- a year, in ms
@@ -50,6 +58,16 @@ local GENERATION_LEN_MIN = 16
 local GENERATION_LEN_MAX = 64
 local DEBT_LEN_MAX = 64         -- why a scan is owed
 local KEYS_MAX = 1000000        -- keys of one replication, unless limited
+local RUN_LEN_MAX = 128         -- name of a run of Redis
+local STAGES_MAX = 9            -- of rechecks: one digit
+local STAGES_LEN_MAX = 128
+local HEAL_WORK = 500           -- keys a call of heal looks at, about
+local HEAL_PAGE = 200
+
+-- what a doubt is about, as bits
+local DOUBT_KEY = 1
+local DOUBT_BUCKET = 2
+local DOUBT_BOTH = 3
 
 local COUNTERS = { 'claimed', 'synced', 'deleted', 'equal', 'bytes',
                    'failed_attempts', 'expired', 'dropped' }
@@ -142,11 +160,14 @@ local function replication_open(name, schedule)
         bulksince = hash .. ':bulksince',
         facets = hash .. ':facets',
         trouble = hash .. ':trouble',
+        recheck = hash .. ':recheck',
     }
 end
 
 
 local function replication_create(r, set)
+    call('SADD', set, r.name)
+
     if call('EXISTS', r.hash) == 1 then
         return
     end
@@ -156,7 +177,6 @@ local function replication_create(r, set)
     call('HSET', r.hash, 'user', parts[1], 'bucket', parts[2],
          'follower', parts[3], 'target', parts[4], 'state', 'active',
          'token', '0', 'created_ms', digits(clock.ms))
-    call('SADD', set, r.name)
 end
 
 
@@ -371,6 +391,31 @@ local function args_one_of(a, name, list)
 end
 
 
+-- milliseconds, with commas in between: when to look again at what is doubted
+local function args_stages(a)
+    local value = a.argv[a.next] or ''
+    local stages, is_good = {}, #value <= STAGES_LEN_MAX
+
+    for part in value:gmatch('[^,]+') do
+        local ms = #part <= 16 and part:find('^%d+$') and tonumber(part)
+        is_good = is_good and ms and ms >= 1 and ms <= DELAY_MAX
+        stages[#stages + 1] = ms
+    end
+
+    if not is_good or #stages > STAGES_MAX then
+        args_reject(a, 'rechecks', 'must be up to ' .. STAGES_MAX
+                    .. ' numbers of milliseconds with commas between', value)
+    end
+
+    return args_string(a, 'rechecks', 0, MS_MAX) and stages
+end
+
+
+local function args_doubt(a)
+    return args_integer(a, 'doubt', 0, DOUBT_BOTH)
+end
+
+
 local function args_replication(a)
     local value = a.argv[a.next] or ''
 
@@ -452,10 +497,9 @@ local function origin_get(r, key)
 end
 
 
-local function origin_take(r, key)
-    local source, ms = origin_get(r, key)
-    call('ZREM', source == 'event' and r.since or r.bulksince, key)
-    return source, ms
+local function origin_drop(r, key)
+    call('ZREM', r.since, key)
+    call('ZREM', r.bulksince, key)
 end
 
 
@@ -470,8 +514,8 @@ local function origin_merge(r, key, source, ms)
         end
 
     elseif source == 'event' then
-        origin_take(r, key)
         origin_put(r, key, source, ms)
+        call('ZREM', r.bulksince, key)
     end
 end
 
@@ -524,314 +568,6 @@ local function trouble_forgive(r, key)
         t.attempts = 0
         trouble_write(r, key, t)
     end
-end
-
-
-----------------------------------------------------------------------------
--- Marks: one row per place a key can be in
-----------------------------------------------------------------------------
-
-local function queue_put(r, key, source, ms)
-    call('ZADD', source == 'event' and r.dirty or r.bulk, digits(ms), key)
-end
-
-
--- from retry or failed to the queue of its source; facets are in place
-local function queue_return(r, key)
-    queue_put(r, key, origin_take(r, key))
-end
-
-
--- nil: the key is nowhere, follower and main are equal as far as we know
-local function place_of(r, key)
-    if call('ZSCORE', r.dirty, key) then
-        return 'dirty'
-    elseif call('HEXISTS', r.busy, key) == 1 then
-        return 'busy'
-    elseif call('ZSCORE', r.bulk, key) then
-        return 'bulk'
-    elseif call('ZSCORE', r.retry, key) then
-        return 'retry'
-    elseif call('ZSCORE', r.failed, key) then
-        return 'failed'
-    end
-end
-
-
--- Each returns 1 if a sync is owed now that was not owed before.
--- m: source, ms, facets
-local MARK_IN = {}
-
-
-function MARK_IN.nowhere(r, key, m)
-    queue_put(r, key, m.source, m.ms)
-    if m.facets ~= EVERYTHING then
-        facets_set(r, key, m.facets)
-    end
-    return 1
-end
-
-
-function MARK_IN.dirty(r, key, m)
-    if m.source == 'event' then
-        call('ZADD', r.dirty, 'LT', digits(m.ms), key)
-    end
-    facets_add(r, key, m.facets)
-    return 0
-end
-
-
-function MARK_IN.bulk(r, key, m)
-    if m.source == 'event' then
-        call('ZREM', r.bulk, key)
-        call('ZADD', r.dirty, digits(m.ms), key)
-    else
-        call('ZADD', r.bulk, 'LT', digits(m.ms), key)
-    end
-    facets_add(r, key, m.facets)
-    return 0
-end
-
-
--- The running sync may have read main before this change.
-function MARK_IN.busy(r, key, m)
-    if call('ZADD', r.again, 'NX', digits(m.ms), key) == 1 then
-        facets_set(r, key, m.facets)
-        return 1
-    end
-    call('ZADD', r.again, 'LT', digits(m.ms), key)
-    facets_add(r, key, m.facets)
-    return 0
-end
-
-
--- The follower is in trouble, not the content: the back-off stays.
-function MARK_IN.retry(r, key, m)
-    origin_merge(r, key, m.source, m.ms)
-    facets_add(r, key, m.facets)
-    return 0
-end
-
-
--- What was given up is no longer what main holds, or somebody asks for a
--- repair: either way it gets another chance.
-function MARK_IN.failed(r, key, m)
-    origin_merge(r, key, m.source, m.ms)
-    facets_add(r, key, m.facets)
-    call('ZREM', r.failed, key)
-    trouble_forgive(r, key)
-    queue_return(r, key)
-    return 1
-end
-
-
-local function key_mark(r, key, m)
-    return MARK_IN[place_of(r, key) or 'nowhere'](r, key, m)
-end
-
-
--- Somebody whose lease was lost may have overwritten the follower with older
--- content after its successor was done.
-local function key_suspect(r, key)
-    key_mark(r, key, { source = 'event', ms = clock.ms,
-                       facets = EVERYTHING })
-end
-
-
-----------------------------------------------------------------------------
--- Leases: the record in busy is "token facets worker"
-----------------------------------------------------------------------------
-
-local function lease_begin(r, key, source, ms, token, c)
-    local facets = facets_get(r, key)
-
-    if facets ~= EVERYTHING then
-        call('HDEL', r.facets, key)
-    end
-
-    call('HSET', r.busy, key, digits(token) .. ' ' .. facets .. ' '
-                              .. c.worker)
-    call('ZADD', r.leases, digits(clock.ms + c.lease_ms), key)
-    origin_put(r, key, source, ms)
-
-    return { r.name, key, token, facets, trouble_attempts(r, key),
-             age_of(ms), source }
-end
-
-
-local function lease_read(r, key)
-    local record = call('HGET', r.busy, key)
-
-    if not record then
-        return nil
-    end
-
-    local token, facets, worker = record:match('^(%d+) (%d) (.*)$')
-    return { token = token, facets = tonumber(facets), worker = worker }
-end
-
-
-local function lease_is_held(r, key, token)
-    local lease = lease_read(r, key)
-    return lease ~= nil and lease.token == token
-end
-
-
--- Ends the lease on key and lets settle(r, key, lease) put the key into its
--- next place (or nowhere).  A mark that came meanwhile is made now: waiting in
--- again is the same as arriving a moment after the end.
-local function lease_end(r, key, settle)
-    local lease = lease_read(r, key)
-    local again = call('ZSCORE', r.again, key)
-    local pending
-
-    if again then
-        pending = { source = 'event', ms = tonumber(again),
-                    facets = facets_get(r, key) }
-        call('ZREM', r.again, key)
-        call('HDEL', r.facets, key)
-    end
-
-    call('HDEL', r.busy, key)
-    call('ZREM', r.leases, key)
-    settle(r, key, lease)
-
-    if pending then
-        key_mark(r, key, pending)
-    end
-end
-
-
--- 1 if the token still holds, else 0 and a suspicion
-local function lease_finish(r, key, token, settle)
-    if not lease_is_held(r, key, token) then
-        key_suspect(r, key)
-        return 0
-    end
-
-    lease_end(r, key, settle)
-    return 1
-end
-
-
--- back to where it came from, nothing learnt
-local function settle_back(r, key, lease)
-    facets_set(r, key, lease.facets)
-    queue_return(r, key)
-end
-
-
-local function leases_reap(r, limit)
-    local keys = call('ZRANGE', r.leases, '-inf', digits(clock.ms),
-                      'BYSCORE', 'LIMIT', 0, limit)
-
-    for _, key in ipairs(keys) do
-        lease_end(r, key, settle_back)
-    end
-
-    if #keys > 0 then
-        call('HINCRBY', r.hash, 'expired', #keys)
-    end
-
-    return #keys
-end
-
-
-local function retries_reap(r, limit)
-    local keys = call('ZRANGE', r.retry, '-inf', digits(clock.ms),
-                      'BYSCORE', 'LIMIT', 0, limit)
-
-    for _, key in ipairs(keys) do
-        call('ZREM', r.retry, key)
-        queue_return(r, key)
-    end
-end
-
-
-----------------------------------------------------------------------------
--- Schedule: when a replication next has something to claim
-----------------------------------------------------------------------------
-
--- Microseconds as fraction, so that order holds within a millisecond.
-local function schedule_now()
-    return clock.us / 1000
-end
-
-
-local function schedule_set(r, ms)
-    call('ZADD', r.schedule, string.format('%.3f', ms), r.name)
-end
-
-
-local function zset_first_score(zset)
-    local first = call('ZRANGE', zset, 0, 0, 'WITHSCORES')
-    return tonumber(first[2])
-end
-
-
--- the least of the scores that are there, or nil
-local function least_first_score(...)
-    local least
-
-    for i = 1, select('#', ...) do
-        local score = zset_first_score((select(i, ...)))
-        if score and (not least or score < least) then
-            least = score
-        end
-    end
-
-    return least
-end
-
-
-local function schedule_due(r)
-    if not replication_is_active(r) then
-        return nil
-    elseif replication_has_work(r) then
-        return schedule_now()
-    end
-
-    return least_first_score(r.retry, r.leases)
-end
-
-
--- A replication that is due keeps its turn, unless it just had it.
-local function schedule_update(r, had_turn)
-    local due = schedule_due(r)
-
-    if not due then
-        call('ZREM', r.schedule, r.name)
-        return
-    end
-
-    if had_turn then
-        schedule_set(r, math.max(due, schedule_now()))
-        return
-    end
-
-    local old = tonumber(call('ZSCORE', r.schedule, r.name) or nil)
-
-    if not old or old > due or due > clock.ms + 1 then
-        schedule_set(r, due)
-    end
-end
-
-
--- Every change of a replication runs in here: keeps the schedule right, and
--- wakes the workers once when there was nothing to claim and now there is.
-local function replication_change(r, change, had_turn)
-    local had_work = replication_has_work(r)
-    local reply = change(r)
-
-    schedule_update(r, had_turn)
-
-    if not had_work and replication_has_work(r)
-       and replication_is_active(r)
-    then
-        call('PUBLISH', WAKE, r.name)
-    end
-
-    return reply
 end
 
 
@@ -909,6 +645,12 @@ local function paid_all(keys, a)
 end
 
 
+-- How many keys the replication may have.
+local function limit_of(r)
+    return tonumber(call('HGET', r.hash, 'keys_max') or KEYS_MAX)
+end
+
+
 local function limit_read(a)
     a.keys_max = args_integer(a, 'keys_max', 0, MS_MAX)
 end
@@ -923,7 +665,420 @@ local function limit(r, a)
         call('HSET', r.hash, 'keys_max', digits(a.keys_max))
     end
 
-    return a.keys_max == 0 and KEYS_MAX or a.keys_max
+    return limit_of(r)
+end
+
+
+----------------------------------------------------------------------------
+-- Marks: one row per place a key can be in
+----------------------------------------------------------------------------
+
+local function queue_put(r, key, source, ms)
+    call('ZADD', source == 'event' and r.dirty or r.bulk, digits(ms), key)
+end
+
+
+-- To the queue of its source, from a place that the caller then removes it
+-- from; facets are in place.  Returns the name of the queue.
+local function queue_return(r, key)
+    local source, ms = origin_get(r, key)
+
+    queue_put(r, key, source, ms)
+    origin_drop(r, key)
+
+    return source == 'event' and 'dirty' or 'bulk'
+end
+
+
+-- From whatever is there of it to the queue, with the first time known and
+-- everything to look at.
+local function queue_rescue(r, key)
+    local source, ms = 'event', clock.ms
+
+    for _, name in ipairs({ 'dirty', 'since', 'again', 'bulk',
+                            'bulksince' }) do
+        local score = call('ZSCORE', r[name], key)
+        if score then
+            source = name:find('^bulk') and 'scan' or 'event'
+            ms = tonumber(score)
+            break
+        end
+    end
+
+    queue_put(r, key, source, ms)
+    call('ZREM', source == 'event' and r.bulk or r.dirty, key)
+    call('HDEL', r.busy, key)
+    call('HDEL', r.facets, key)
+    origin_drop(r, key)
+
+    for _, name in ipairs({ 'leases', 'again', 'retry', 'failed' }) do
+        call('ZREM', r[name], key)
+    end
+end
+
+
+-- nil: the key is nowhere, follower and main are equal as far as we know
+local function place_of(r, key)
+    if call('ZSCORE', r.dirty, key) then
+        return 'dirty'
+    elseif call('HEXISTS', r.busy, key) == 1 then
+        return 'busy'
+    elseif call('ZSCORE', r.bulk, key) then
+        return 'bulk'
+    elseif call('ZSCORE', r.retry, key) then
+        return 'retry'
+    elseif call('ZSCORE', r.failed, key) then
+        return 'failed'
+    end
+end
+
+
+-- Each returns 1 if a sync is owed now that was not owed before.
+-- m: source, ms, facets
+local MARK_IN = {}
+
+
+function MARK_IN.nowhere(r, key, m)
+    queue_put(r, key, m.source, m.ms)
+    if m.facets ~= EVERYTHING then
+        facets_set(r, key, m.facets)
+    end
+    return 1
+end
+
+
+function MARK_IN.dirty(r, key, m)
+    if m.source == 'event' then
+        call('ZADD', r.dirty, 'LT', digits(m.ms), key)
+    end
+    facets_add(r, key, m.facets)
+    return 0
+end
+
+
+function MARK_IN.bulk(r, key, m)
+    if m.source == 'event' then
+        call('ZADD', r.dirty, digits(m.ms), key)
+        call('ZREM', r.bulk, key)
+    else
+        call('ZADD', r.bulk, 'LT', digits(m.ms), key)
+    end
+    facets_add(r, key, m.facets)
+    return 0
+end
+
+
+-- The running sync may have read main before this change.  Without a lease
+-- nothing would ever end it: half a transition.
+function MARK_IN.busy(r, key, m)
+    if not call('ZSCORE', r.leases, key) then
+        queue_rescue(r, key)
+        return 1
+    end
+    if call('ZADD', r.again, 'NX', digits(m.ms), key) == 1 then
+        facets_set(r, key, m.facets)
+        return 1
+    end
+    call('ZADD', r.again, 'LT', digits(m.ms), key)
+    facets_add(r, key, m.facets)
+    return 0
+end
+
+
+-- The follower is in trouble, not the content: the back-off stays.
+function MARK_IN.retry(r, key, m)
+    origin_merge(r, key, m.source, m.ms)
+    facets_add(r, key, m.facets)
+    return 0
+end
+
+
+-- What was given up is no longer what main holds, or somebody asks for a
+-- repair: either way it gets another chance.
+function MARK_IN.failed(r, key, m)
+    origin_merge(r, key, m.source, m.ms)
+    facets_add(r, key, m.facets)
+    trouble_forgive(r, key)
+    queue_return(r, key)
+    call('ZREM', r.failed, key)
+    return 1
+end
+
+
+local function key_mark(r, key, m)
+    return MARK_IN[place_of(r, key) or 'nowhere'](r, key, m)
+end
+
+
+-- Somebody whose lease was lost may have overwritten the follower with older
+-- content after its successor was done.
+local function key_suspect(r, key)
+    key_mark(r, key, { source = 'event', ms = clock.ms,
+                       facets = EVERYTHING })
+end
+
+
+----------------------------------------------------------------------------
+-- Rechecks: a write to the follower whose outcome nobody knows may be on its
+-- way still, and be done after everything that came later.  So the key is
+-- looked at again, several times, until that must be over.  A member is the
+-- digit of a stage and the key.
+----------------------------------------------------------------------------
+
+-- A new doubt begins all stages anew.  Of one replication there are as many
+-- members as keys; what is beyond is owed as a scan.
+local function recheck_add(r, key, stages)
+    local room = limit_of(r) - call('ZCARD', r.recheck)
+
+    for i, ms in ipairs(stages) do
+        local due = digits(clock.ms + ms)
+
+        if i <= room then
+            call('ZADD', r.recheck, 'GT', due, i .. key)
+
+        elseif call('ZSCORE', r.recheck, i .. key) then
+            call('ZADD', r.recheck, 'XX', 'GT', due, i .. key)
+
+        else
+            call('HINCRBY', r.hash, 'dropped', 1)
+            debt_add(r.hash, 'overflow', clock.ms)
+            return
+        end
+    end
+end
+
+
+local function doubt_add(r, key, doubt, stages)
+    if bit.band(doubt, DOUBT_KEY) ~= 0 then
+        recheck_add(r, key, stages)
+    end
+
+    if bit.band(doubt, DOUBT_BUCKET) ~= 0 then
+        recheck_add(r, '', stages)
+    end
+end
+
+
+-- No client did something, so it is a scan's mark.  What was given up stays
+-- so, but whoever takes it up again looks at everything.
+local function recheck_mark(r, key)
+    if place_of(r, key) == 'failed' then
+        facets_add(r, key, EVERYTHING)
+    else
+        key_mark(r, key, { source = 'scan', ms = clock.ms,
+                           facets = EVERYTHING })
+    end
+end
+
+
+local function rechecks_reap(r, limit)
+    local members = call('ZRANGE', r.recheck, '-inf', digits(clock.ms),
+                         'BYSCORE', 'LIMIT', 0, limit)
+
+    for _, member in ipairs(members) do
+        recheck_mark(r, member:sub(2))
+        call('ZREM', r.recheck, member)
+    end
+end
+
+
+----------------------------------------------------------------------------
+-- Leases: the record in busy is "token facets worker"
+----------------------------------------------------------------------------
+
+-- the caller removes the key from its queue
+local function lease_begin(r, key, source, ms, token, c)
+    local facets = facets_get(r, key)
+
+    call('ZADD', r.leases, digits(clock.ms + c.lease_ms), key)
+    origin_put(r, key, source, ms)
+    call('HSET', r.busy, key, digits(token) .. ' ' .. facets .. ' '
+                              .. c.worker)
+
+    if facets ~= EVERYTHING then
+        call('HDEL', r.facets, key)
+    end
+
+    return { r.name, key, token, facets, trouble_attempts(r, key),
+             age_of(ms), source }
+end
+
+
+-- nil without a record, or with one that is none
+local function lease_read(r, key)
+    local record = call('HGET', r.busy, key)
+    local token, facets = (record or ''):match('^(%d+) ([1-7]) ')
+
+    return token and { token = token, facets = tonumber(facets) }
+end
+
+
+local function lease_is_held(r, key, token)
+    local lease = lease_read(r, key)
+    return lease ~= nil and lease.token == token
+end
+
+
+-- Ends the lease on key.  settle(r, key, facets) puts the key into its next
+-- place and returns the name of that, or nil when it is done; facets are
+-- those of the lease.  A mark that came meanwhile is made now: waiting in
+-- again is the same as arriving a moment after the end.
+local function lease_end(r, key, settle)
+    local lease = lease_read(r, key)
+    local again = call('ZSCORE', r.again, key)
+    local pending = again and { source = 'event', ms = tonumber(again),
+                                facets = facets_get(r, key) }
+    local place = settle(r, key, lease and lease.facets or EVERYTHING)
+
+    if pending then
+        MARK_IN[place or 'nowhere'](r, key, pending)
+        call('ZREM', r.again, key)
+    end
+
+    call('HDEL', r.busy, key)
+    call('ZREM', r.leases, key)
+
+    if not place then
+        origin_drop(r, key)
+        call('HDEL', r.trouble, key)
+    end
+end
+
+
+-- 1 if the token still holds, else 0 and a suspicion
+local function lease_finish(r, key, token, settle)
+    if not lease_is_held(r, key, token) then
+        key_suspect(r, key)
+        return 0
+    end
+
+    lease_end(r, key, settle)
+    return 1
+end
+
+
+-- back to where it came from, nothing learnt
+local function settle_back(r, key, facets)
+    local place = queue_return(r, key)
+    facets_set(r, key, facets)
+    return place
+end
+
+
+-- Whoever held it may have sent something to the follower that is on its way
+-- still, made its bucket perhaps, and may never tell.
+local function leases_reap(r, limit, stages)
+    local keys = call('ZRANGE', r.leases, '-inf', digits(clock.ms),
+                      'BYSCORE', 'LIMIT', 0, limit)
+
+    for _, key in ipairs(keys) do
+        doubt_add(r, key, DOUBT_BOTH, stages)
+        lease_end(r, key, settle_back)
+    end
+
+    if #keys > 0 then
+        call('HINCRBY', r.hash, 'expired', #keys)
+    end
+
+    return #keys
+end
+
+
+local function retries_reap(r, limit)
+    local keys = call('ZRANGE', r.retry, '-inf', digits(clock.ms),
+                      'BYSCORE', 'LIMIT', 0, limit)
+
+    for _, key in ipairs(keys) do
+        queue_return(r, key)
+        call('ZREM', r.retry, key)
+    end
+end
+
+
+----------------------------------------------------------------------------
+-- Schedule: when a replication next has something to claim
+----------------------------------------------------------------------------
+
+-- Microseconds as fraction, so that order holds within a millisecond.
+local function schedule_now()
+    return clock.us / 1000
+end
+
+
+local function schedule_set(r, ms)
+    call('ZADD', r.schedule, string.format('%.3f', ms), r.name)
+end
+
+
+local function zset_first_score(zset)
+    local first = call('ZRANGE', zset, 0, 0, 'WITHSCORES')
+    return tonumber(first[2])
+end
+
+
+-- the least of the scores that are there, or nil
+local function least_first_score(...)
+    local least
+
+    for i = 1, select('#', ...) do
+        local score = zset_first_score((select(i, ...)))
+        if score and (not least or score < least) then
+            least = score
+        end
+    end
+
+    return least
+end
+
+
+local function schedule_due(r)
+    if not replication_is_active(r) then
+        return nil
+    elseif replication_has_work(r) then
+        return schedule_now()
+    end
+
+    return least_first_score(r.retry, r.leases, r.recheck)
+end
+
+
+-- A replication that is due keeps its turn, unless it just had it.
+local function schedule_update(r, had_turn)
+    local due = schedule_due(r)
+
+    if not due then
+        call('ZREM', r.schedule, r.name)
+        return
+    end
+
+    if had_turn then
+        schedule_set(r, math.max(due, schedule_now()))
+        return
+    end
+
+    local old = tonumber(call('ZSCORE', r.schedule, r.name) or nil)
+
+    if not old or old > due or due > clock.ms + 1 then
+        schedule_set(r, due)
+    end
+end
+
+
+-- Every change of a replication runs in here: keeps the schedule right, and
+-- wakes the workers once when there was nothing to claim and now there is.
+local function replication_change(r, change, had_turn)
+    local had_work = replication_has_work(r)
+    local reply = change(r)
+
+    schedule_update(r, had_turn)
+
+    if not had_work and replication_has_work(r)
+       and replication_is_active(r)
+    then
+        call('PUBLISH', WAKE, r.name)
+    end
+
+    return reply
 end
 
 
@@ -970,9 +1125,7 @@ end
 
 -- How many more keys may come in; those in again are busy already.
 local function mark_room(r)
-    local max = tonumber(call('HGET', r.hash, 'keys_max') or KEYS_MAX)
-
-    return max - call('ZCARD', r.dirty) - call('ZCARD', r.bulk)
+    return limit_of(r) - call('ZCARD', r.dirty) - call('ZCARD', r.bulk)
            - call('HLEN', r.busy) - call('ZCARD', r.retry)
            - call('ZCARD', r.failed)
 end
@@ -1009,8 +1162,8 @@ local function mark(r, a)
     end
 
     if dropped.n > 0 then
-        call('HINCRBY', r.hash, 'dropped', dropped.n)
         debt_add(r.hash, 'overflow', dropped.ms)
+        call('HINCRBY', r.hash, 'dropped', dropped.n)
     end
 
     return queued
@@ -1025,6 +1178,7 @@ local function claim_read(a)
     a.worker = args_string(a, 'worker_id', 1, WORKER_LEN_MAX)
     a.lease_ms = args_integer(a, 'lease_ms', 1, LEASE_MAX)
     a.max = args_integer(a, 'max', 1, BATCH_MAX)
+    a.stages = args_stages(a)
     a.excluded = {}
 
     while args_more(a) do
@@ -1038,14 +1192,17 @@ local function claim_from(r, zset, source, n, token, c)
         return
     end
 
-    local popped = call('ZPOPMIN', zset, n)
+    local first, keys = call('ZRANGE', zset, 0, n - 1, 'WITHSCORES'), {}
 
-    for i = 1, #popped, 2 do
-        c.items[#c.items + 1] = lease_begin(r, popped[i], source,
-                                            tonumber(popped[i + 1]), token,
+    for i = 1, #first, 2 do
+        c.items[#c.items + 1] = lease_begin(r, first[i], source,
+                                            tonumber(first[i + 1]), token,
                                             c)
+        keys[#keys + 1] = first[i]
         token = token + 1
     end
+
+    call('ZREM', zset, unpack(keys))
 end
 
 
@@ -1140,7 +1297,8 @@ local function claim_open(list, c)
         if replication_is_active(r) then
             r.had_work = replication_has_work(r)
             retries_reap(r, REAP_PER_VISIT)
-            leases_reap(r, REAP_PER_VISIT)
+            leases_reap(r, REAP_PER_VISIT, c.stages)
+            rechecks_reap(r, REAP_PER_VISIT)
             open[#open + 1] = r
         end
         c.visited[#c.visited + 1] = r
@@ -1233,6 +1391,7 @@ local function leases_finish(r, a, settle_of)
     replication_create(r, a.set)
 
     for i, group in ipairs(a.groups) do
+        doubt_add(r, group.key, group.doubt, a.stages)
         replies[i] = lease_finish(r, group.key, group.token,
                                   settle_of(group))
     end
@@ -1242,19 +1401,19 @@ end
 
 
 local function done_read(a)
+    a.stages = args_stages(a)
     a.groups = args_groups(a, function()
         return { key = args_key(a), token = args_token(a),
                  outcome = args_one_of(a, 'outcome',
                                        { 'synced', 'deleted', 'equal' }),
-                 bytes = args_integer(a, 'bytes', 0, MS_MAX) }
+                 bytes = args_integer(a, 'bytes', 0, MS_MAX),
+                 doubt = args_doubt(a) }
     end)
 end
 
 
 local function done_settle(group)
-    return function(r, key)
-        origin_take(r, key)
-        call('HDEL', r.trouble, key)
+    return function(r)
         call('HINCRBY', r.hash, group.outcome, 1)
         call('HINCRBY', r.hash, 'bytes', digits(group.bytes))
     end
@@ -1267,26 +1426,28 @@ end
 
 
 local function fail_read(a)
+    a.stages = args_stages(a)
     a.groups = args_groups(a, function()
         return { key = args_key(a), token = args_token(a),
                  delay_ms = args_integer(a, 'delay_ms', -1, DELAY_MAX),
                  code = args_string(a, 'code', 0, MS_MAX),
-                 reason = args_string(a, 'reason', 0, MS_MAX) }
+                 reason = args_string(a, 'reason', 0, MS_MAX),
+                 doubt = args_doubt(a) }
     end)
 end
 
 
 local function fail_settle(group)
-    return function(r, key, lease)
+    return function(r, key, facets)
+        local place = group.delay_ms < 0 and 'failed' or 'retry'
+
         trouble_add(r, key, group.code, group.reason)
-        facets_set(r, key, lease.facets)
+        call('ZADD', r[place],
+             digits(clock.ms + math.max(0, group.delay_ms)), key)
+        facets_set(r, key, facets)
         call('HINCRBY', r.hash, 'failed_attempts', 1)
 
-        if group.delay_ms < 0 then
-            call('ZADD', r.failed, digits(clock.ms), key)
-        else
-            call('ZADD', r.retry, digits(clock.ms + group.delay_ms), key)
-        end
+        return place
     end
 end
 
@@ -1297,8 +1458,10 @@ end
 
 
 local function release_read(a)
+    a.stages = args_stages(a)
     a.groups = args_groups(a, function()
-        return { key = args_key(a), token = args_token(a) }
+        return { key = args_key(a), token = args_token(a),
+                 doubt = args_doubt(a) }
     end)
 end
 
@@ -1308,8 +1471,231 @@ local function release(r, a)
 end
 
 
-local function reap(r)
-    return leases_reap(r, BATCH_MAX)
+local function reap_read(a)
+    a.stages = args_stages(a)
+end
+
+
+local function reap(r, a)
+    return leases_reap(r, BATCH_MAX, a.stages)
+end
+
+
+local function doubt_read(a)
+    a.stages = args_stages(a)
+    a.groups = args_groups(a, function()
+        return { key = args_key(a), doubt = args_doubt(a) }
+    end)
+end
+
+
+-- What was doubted in a report that Redis has perhaps forgotten.
+local function doubt(r, a)
+    replication_create(r, a.set)
+
+    for _, group in ipairs(a.groups) do
+        doubt_add(r, group.key, group.doubt, a.stages)
+    end
+
+    return #a.groups
+end
+
+
+----------------------------------------------------------------------------
+-- Functions: heal.  Once per run of Redis, since only a start can leave half a
+-- transition; all workers share the work and claim when it is done.
+----------------------------------------------------------------------------
+
+-- Where a key may be that is not whole.  One that is only in dirty is, but
+-- for its facets.
+local HEAL_PHASES = {
+    { 'HSCAN', 'facets' }, { 'HSCAN', 'busy' }, { 'ZSCAN', 'leases' },
+    { 'ZSCAN', 'again' }, { 'ZSCAN', 'retry' }, { 'ZSCAN', 'failed' },
+    { 'ZSCAN', 'since' }, { 'ZSCAN', 'bulksince' }, { 'HSCAN', 'trouble' },
+    { 'ZSCAN', 'bulk' },
+}
+
+
+local function heal_look(r, key)
+    local k = { lease = lease_read(r, key), places = 0 }
+
+    for _, name in ipairs({ 'dirty', 'bulk', 'retry', 'failed', 'leases',
+                            'again', 'since', 'bulksince' }) do
+        k[name] = call('ZSCORE', r[name], key)
+    end
+    for _, name in ipairs({ 'busy', 'trouble' }) do
+        k[name] = call('HEXISTS', r[name], key) == 1
+    end
+    for _, name in ipairs({ 'dirty', 'bulk', 'busy', 'retry', 'failed' }) do
+        k.places = k.places + (k[name] and 1 or 0)
+    end
+
+    return k
+end
+
+
+-- what is wrong with the key, or nil
+local function heal_fault(k)
+    local is_away = k.busy or k.retry or k.failed
+
+    if k.places > 1 then
+        return 'in two places'
+    elseif k.busy and not (k.leases and k.lease) then
+        return 'busy without lease'
+    elseif k.leases and not k.busy then
+        return 'lease without busy'
+    elseif k.again and not k.busy then
+        return 'again without busy'
+    elseif k.since and k.bulksince then
+        return 'in since and in bulksince'
+    elseif is_away and not k.since and not k.bulksince then
+        return 'no origin'
+    elseif not is_away and (k.since or k.bulksince) then
+        return 'stray origin'
+    elseif (k.retry or k.failed) and not k.trouble then
+        return 'no trouble'
+    elseif k.trouble and k.places == 0 then
+        return 'stray trouble'
+    end
+end
+
+
+-- Somebody works on it, so it stays his; what else is known of it comes after
+-- that.
+local function heal_busy(r, key, k)
+    local ms = math.min(tonumber(k.again or clock.ms),
+                        tonumber(k.dirty or k.since or clock.ms))
+
+    call('ZADD', r.again, digits(ms), key)
+    call('HDEL', r.facets, key)
+
+    if not k.since then
+        call('ZADD', r.since, digits(ms), key)
+    end
+
+    for _, name in ipairs({ 'bulksince', 'dirty', 'bulk', 'retry',
+                            'failed' }) do
+        call('ZREM', r[name], key)
+    end
+end
+
+
+-- Narrower than everything may be that of a mark which was not made, while
+-- the one that was made has left no trace.
+local function heal_facets(r, key, k)
+    call('HDEL', r.facets, key)
+
+    if k.lease and k.lease.facets ~= EVERYTHING then
+        call('ZADD', r.again, 'NX', digits(clock.ms), key)
+    end
+end
+
+
+local function heal_key(r, key, stages)
+    local k = heal_look(r, key)
+    local fault = heal_fault(k)
+
+    if not fault then
+        heal_facets(r, key, k)
+
+    elseif fault == 'stray trouble' then
+        call('HDEL', r.trouble, key)
+        call('HDEL', r.facets, key)
+
+    elseif k.lease and k.leases then
+        heal_busy(r, key, k)
+
+    else
+        if k.busy or k.leases then
+            doubt_add(r, key, DOUBT_BOTH, stages)
+        end
+        queue_rescue(r, key)
+    end
+
+    return fault
+end
+
+
+local function heal_begin(h, run)
+    if call('HGET', h.hash, 'run') == run then
+        return
+    end
+
+    call('SUNIONSTORE', h.todo, h.set)
+    call('HSET', h.hash, 'run', run, 'name', '', 'phase', '1', 'cursor', '0')
+end
+
+
+-- One page of one replication.  Returns how much work that was.
+local function heal_page(h, r)
+    local at = call('HMGET', h.hash, 'phase', 'cursor')
+    local phase = HEAL_PHASES[tonumber(at[1])]
+    local page = call(phase[1], r[phase[2]], at[2], 'COUNT', HEAL_PAGE)
+
+    for i = 1, #page[2], 2 do
+        local fault = heal_key(r, page[2][i], h.stages)
+        if fault then
+            h.found[#h.found + 1] = r.name .. ' ' .. printable(page[2][i])
+                                    .. ': ' .. fault
+        end
+    end
+
+    if page[1] ~= '0' then
+        call('HSET', h.hash, 'cursor', page[1])
+
+    elseif tonumber(at[1]) < #HEAL_PHASES then
+        call('HSET', h.hash, 'phase', digits(at[1] + 1), 'cursor', '0')
+
+    else
+        call('HSET', h.hash, 'name', '', 'phase', '1', 'cursor', '0')
+        call('SREM', h.todo, r.name)
+    end
+
+    return #page[2] / 2 + 5
+end
+
+
+-- the replication that is being healed, or nil after the last
+local function heal_next(h)
+    local name = call('HGET', h.hash, 'name')
+
+    if not name or name == '' then
+        name = call('SRANDMEMBER', h.todo)
+        if name then
+            call('HSET', h.hash, 'name', name, 'phase', '1', 'cursor', '0')
+        end
+    end
+
+    return name and replication_open(name, h.schedule)
+end
+
+
+local function heal_read(a)
+    a.run = args_string(a, 'run', 1, RUN_LEN_MAX)
+    a.stages = args_stages(a)
+end
+
+
+local function heal(keys, a)
+    local h = { hash = keys[1], schedule = keys[2], set = keys[3],
+                todo = keys[1] .. ':todo', stages = a.stages, found = {} }
+    local work = 0
+
+    heal_begin(h, a.run)
+
+    while work < HEAL_WORK do
+        local r = heal_next(h)
+        if not r then
+            return { 1, h.found }
+        end
+
+        work = work + replication_change(r, function()
+            replication_create(r, h.set)
+            return heal_page(h, r)
+        end)
+    end
+
+    return { 0, h.found }
 end
 
 
@@ -1339,12 +1725,15 @@ end
 
 
 local function retry_one(r, key)
-    if call('ZREM', r.failed, key) + call('ZREM', r.retry, key) == 0 then
+    if not call('ZSCORE', r.failed, key) and not call('ZSCORE', r.retry, key)
+    then
         return 0
     end
 
     trouble_forgive(r, key)
     queue_return(r, key)
+    call('ZREM', r.failed, key)
+    call('ZREM', r.retry, key)
     return 1
 end
 
@@ -1399,7 +1788,8 @@ local function lag_of(...)
 end
 
 
--- A key in again is busy too; what scans found is not lag but a backlog.
+-- A key in again is busy too.  What scans found is not lag but a backlog, and
+-- what is only to be looked at again is neither.
 -- What is owed may be a change of a client, so it counts.
 local function stats_collect(r)
     local debt = debt_of(r.hash)
@@ -1413,6 +1803,7 @@ local function stats_collect(r)
         again = call('ZCARD', r.again),
         retry = call('ZCARD', r.retry),
         failed = call('ZCARD', r.failed),
+        recheck = call('ZCARD', r.recheck),
         lag_ms = math.max(lag_of(r.dirty, r.since, r.again),
                           debt and age_of(debt.since) or 0),
         bulk_lag_ms = lag_of(r.bulk, r.bulksince),
@@ -1421,7 +1812,7 @@ end
 
 
 local STATS = { 'dirty', 'bulk', 'busy', 'again', 'retry', 'failed',
-                'owed', 'lag_ms', 'bulk_lag_ms' }
+                'recheck', 'owed', 'lag_ms', 'bulk_lag_ms' }
 
 
 -- null, or what is owed; the id is what chorus_paid asks for
@@ -1707,6 +2098,13 @@ local function check(r, a)
     check_places(found, r)
     check_schedule(found, r)
 
+    for _, member in ipairs(call('ZRANGE', r.recheck, 0, -1)) do
+        if not member:find('^[1-9]') then
+            found[#found + 1] = 'recheck without stage: '
+                                .. printable(member)
+        end
+    end
+
     if call('EXISTS', r.hash) ~= call('SISMEMBER', a.set, r.name) then
         found[#found + 1] = 'hash and chorus:replications disagree'
     end
@@ -1731,6 +2129,7 @@ local KEYS_OF = {
     schedule_or_none = { 0, 1, 'chorus:schedule or none' },
     replications = { 1, 1, 'chorus:replications' },
     owed = { 1, 1, 'chorus:owed' },
+    heal = { 3, 3, 'chorus:heal chorus:schedule chorus:replications' },
     generation = { 2, 2, 'chorus:generation chorus:owed' },
     one = { 1, 1, 'chorus:{R}' },
     change = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
@@ -1823,7 +2222,12 @@ local FUNCTIONS = {
       run = fail },
     { name = 'release', keys = 'change', flags = DRAINS,
       read = release_read, run = release },
-    { name = 'reap', keys = 'change', flags = DRAINS, run = reap },
+    { name = 'reap', keys = 'change', flags = DRAINS, read = reap_read,
+      run = reap },
+    { name = 'doubt', keys = 'change', flags = DRAINS, read = doubt_read,
+      run = doubt },
+    { name = 'heal', keys = 'heal', flags = DRAINS, read = heal_read,
+      run = heal },
     { name = 'retry', keys = 'change', flags = DRAINS, read = retry_read,
       run = retry },
     { name = 'pause', keys = 'change', flags = DRAINS, run = pause },

@@ -14,18 +14,10 @@ THREADS = 6
 LATE = 10       # seconds in which main may apply what it did not confirm
 
 
-def acl_of(wire, path):
-    """The grants; the owner is of each store's own making."""
-    answer = wire.call("GET", path, query="acl")
-    begin = answer.body.find(b"<AccessControlList>")
-    return answer.status, b"AllUsers" in answer.body[begin:]
-
-
 class Verdict:
-    def __init__(self, main, follower, with_acl=False):
+    def __init__(self, main, follower):
         self.main = main
         self.follower = follower
-        self.with_acl = with_acl
         self.compared = 0
         self.found = {}         # {(bucket, key): lines}; a bucket itself: ""
         self.mislisted = 0      # keys that a store lists otherwise than reads
@@ -105,16 +97,12 @@ class Verdict:
               for e, is_there in zip((x, y), there)))], there[0]
 
     def evidence(self, wire, bucket, key):
-        found = compare.evidence(wire, bucket, key)
-        if self.with_acl:
-            found["acl"] = acl_of(wire, path_of(bucket, key))
-        return found
+        return compare.evidence(wire, bucket, key)
 
-    def broken_promises(self, history, late):
+    def broken_promises(self, history):
         """Keys whose last write was alone and confirmed, and which main does
-        not hold like that; after compare().  Of `late` (bucket, key) main
-        applied something after its connection was lost: nginx may have sent
-        that again and confirmed it, and the first one came last."""
+        not hold like that; after compare().  What was not confirmed may come
+        for a while."""
         last = {}       # (bucket, key): (at, content, when all others ended)
         for line in history.lines():
             if line.get("op") in (None, "multipart", "part", "acl"):
@@ -134,7 +122,7 @@ class Verdict:
                     before = None
                 last[pair] = at, before, max(ended, end)
         checked = {pair: content for pair, (_, content, _) in last.items()
-                   if content and pair not in late}
+                   if content}
         wrong = {pair: content for pair, content in checked.items()
                  if self.on_main.get(pair, GONE) not in (content, None)}
         return len(checked), wrong
@@ -186,4 +174,10 @@ def spoil_tags(wire, bucket, key):
         b"</TagSet></Tagging>"))
 
 
-SPOILS = [spoil_missing, spoil_byte, spoil_metadata, spoil_tags]
+def spoil_acl(wire, bucket, key):
+    """One that no writer gives."""
+    wire.call("PUT", path_of(bucket, key), query="acl", headers={
+        "x-amz-acl": "authenticated-read"})
+
+
+SPOILS = [spoil_missing, spoil_byte, spoil_metadata, spoil_tags, spoil_acl]

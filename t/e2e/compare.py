@@ -1,7 +1,7 @@
 """Are a bucket on main and its copy on the follower equal?
 
 Knows nothing of Chorus: asks both stores.  First the listings (key, size,
-ETag), then object by object the bytes, every header and the tags.
+ETag), then object by object the bytes, every header, the tags and the ACL.
 """
 
 import hashlib
@@ -49,6 +49,23 @@ def tags_of(wire, path):
                   for t in tags)
 
 
+def acl_of(wire, path):
+    """Owner and grants by the names of users, which the stores of a test have
+    in common, unlike their ids; what else, if there is none."""
+    answer = wire.call("GET", path, query="acl")
+    if answer.status != 200:
+        return answer.code
+
+    def who(xml):
+        return re.search(rb"<(?:DisplayName|URI)>(.*?)</", xml, re.S).group(1)
+
+    owner, grants = answer.body.split(b"<AccessControlList>")
+    return who(owner), sorted(
+        (who(grant), permission)
+        for grant in re.findall(rb"<Grant>(.*?)</Grant>", grants, re.S)
+        for permission in re.findall(rb"<Permission>(.*?)</", grant))
+
+
 def evidence(wire, bucket, key):
     """All that a store says about an object."""
     response = wire.open("GET", path_of(bucket, key))
@@ -64,7 +81,8 @@ def evidence(wire, bucket, key):
     if said.get("x-amz-tagging-count") == "0":
         del said["x-amz-tagging-count"]
     said.update({"status": response.status, "sha256": digest.hexdigest(),
-                 "tags": tags_of(wire, path_of(bucket, key))})
+                 "tags": tags_of(wire, path_of(bucket, key)),
+                 "acl": acl_of(wire, path_of(bucket, key))})
     return said
 
 
@@ -77,10 +95,12 @@ def differs(a, b, ignore):
                             and "etag" not in ignore)
 
 
-def differences(main, follower, bucket, sample=200, ignore=()):
+def differences(main, follower, bucket, sample=200, ignore=(), target=None):
     """What differs, a line each; of at most `sample` objects everything is
-    looked at, of all others what listings say.  `ignore`: headers."""
-    a, b = listing(main, bucket), listing(follower, bucket)
+    looked at, of all others what listings say.  `ignore`: headers; `target`:
+    the bucket's name on the follower."""
+    target = target or bucket
+    a, b = listing(main, bucket), listing(follower, target)
 
     if a is None or b is None:
         if a is b:
@@ -96,15 +116,19 @@ def differences(main, follower, bucket, sample=200, ignore=()):
 
     ours, theirs = main.wire(), follower.wire()
     try:
-        tags = [tags_of(w, path_of(bucket)) for w in (ours, theirs)]
+        both = [(ours, path_of(bucket)), (theirs, path_of(target))]
+        tags = [tags_of(*of) for of in both]
         if tags[0] != tags[1]:
             found.append(f"bucket tags: main {tags[0]}, follower {tags[1]}")
+        acls = [acl_of(*of) for of in both]
+        if acls[0] != acls[1]:
+            found.append(f"bucket ACL: main {acls[0]}, follower {acls[1]}")
 
         chosen = sorted(a, key=lambda k: (a[k] == b[k],
                                           hashlib.md5(k).digest()))
         for key in chosen[:sample]:
             x = evidence(ours, bucket, key)
-            y = evidence(theirs, bucket, key)
+            y = evidence(theirs, target, key)
             found += [f"{key!r} {n}: main {x.get(n)!r}, follower {y.get(n)!r}"
                       for n in sorted(x.keys() | y.keys())
                       if x.get(n) != y.get(n) and n not in ignore]
@@ -115,11 +139,12 @@ def differences(main, follower, bucket, sample=200, ignore=()):
 
 
 def wait_equal(main, follower, bucket, seconds=20, sample=200,
-               ignore=()):
+               ignore=(), target=None):
     """Waits until nothing differs; returns the seconds that took."""
     begin = time.monotonic()
     while True:
-        found = differences(main, follower, bucket, sample, ignore)
+        found = differences(main, follower, bucket, sample, ignore,
+                            target)
         took = time.monotonic() - begin
         if not found:
             return took

@@ -58,7 +58,6 @@ class FaultServer:
         self.random = random.Random()
         self.fault = None
         self.cleared = threading.Event()
-        self.late = set()           # targets of what it got too late
         self.passed = 0             # requests the store got
         self.sent_bytes = 0         # of answers' bodies
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -82,7 +81,6 @@ class FaultServer:
 
     def reset(self):
         self.clear()
-        self.late = set()
         self.passed = self.sent_bytes = 0
 
     def close(self):
@@ -156,7 +154,6 @@ class FaultServer:
             # the store gets it although the client may be gone by then
             body = read_exactly(reader, length)
             if fault.drop:
-                self.late.add(target)
                 shut(client)
             time.sleep(fault.delay)
             with self.upstream(lines, [body]) as up:

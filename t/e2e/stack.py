@@ -38,6 +38,17 @@ SANITIZED = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
              "UBSAN_OPTIONS": "print_stacktrace=1"} if IS_ASAN else {}
 
 PROGRAMS = ["ngx_http_chorus_module.so", "chorus-worker", "chorusctl"]
+# of test_buckets.py
+BUCKET_RULES = [{"user": "alice", "to": "follower", **more} for more in (
+    {"bucket": "~^set-", "bucket_settings": [
+        "cors", "website", "lifecycle", "policy", "encryption",
+        "object_lock"]},
+    {"bucket": "~^ren-", "to": "follower:{bucket}-copy",
+     "bucket_settings": ["policy"]},
+    {"bucket": "~^pre-", "filter": {"prefix": "in/"}},
+    {"bucket": "~^tag-", "filter": {"tags": {"class": "gold"}}},
+    {"bucket": "~^rival-"},
+    {"bucket": "rival-named", "to": "follower:rival-wanted"})]
 TEMP = ["body", "proxy", "fastcgi", "uwsgi", "scgi"]
 
 
@@ -74,6 +85,7 @@ class Redis(Process):
             "--appendfsync", "everysec", "--save", ""],
             f"{folder}/log/redis.log")
         self.url = f"redis://127.0.0.1:{port}/0"
+        self.settings = {}          # beside the url, in chorus.json
         self.client = redis.Redis(port=port, socket_timeout=10)
 
     def is_ready(self):
@@ -217,7 +229,7 @@ class Stack:
             return {"access_key": self.keys[name].access,
                     "secret_key": self.keys[name].secret}
         return {
-            "redis": {"url": self.redis.url},
+            "redis": {"url": self.redis.url, **self.redis.settings},
             "storages": {
                 "main": self.storage(self.main, main_url, main=True),
                 "follower": self.storage(self.follower, follower_url),
@@ -229,7 +241,8 @@ class Stack:
             "replications": [
                 {"user": "alice", "bucket": "~^(r|off|routed|arc|v2)-",
                  "to": ["follower"]},
-                {"user": "*", "bucket": "~-for-all-", "to": ["follower"]}],
+                {"user": "*", "bucket": "~-for-all-", "to": ["follower"]},
+                *BUCKET_RULES],
             "routes": [{"user": "*", "bucket": "~^routed-",
                         "storage": "archive"}],
             "api": {"token_file": self.token_file},
@@ -381,11 +394,17 @@ server {{
         return Wire(self.nginx.url, key.access, key.secret, **kwargs)
 
     def stats(self, bucket, user="alice", follower="follower"):
+        """`follower`: "follower:bucket" where it has another name there."""
         return self.redis.stats(f"{user}:{bucket}:{follower}")
 
-    def waiting(self, bucket):
+    def failed(self, bucket, follower="follower"):
+        """{key: what is said of it}, of the keys that are in trouble."""
+        return {f["key"]: f for f in json.loads(self.redis.call(
+            "failed", 1, f"chorus:{{alice:{bucket}:{follower}}}", 0, 1000))}
+
+    def waiting(self, bucket, follower="follower"):
         """Keys of the bucket that are not settled."""
-        s = self.stats(bucket)
+        s = self.stats(bucket, follower=follower)
         return sum(s[place] for place in ("dirty", "bulk", "busy", "again",
                                           "retry", "failed"))
 
@@ -398,10 +417,10 @@ server {{
         return compare.wait_equal(self.main, self.follower, bucket,
                                   seconds * (3 if IS_ASAN else 1), **options)
 
-    def wait_idle(self, bucket, seconds=20):
-        wait_until(lambda: self.waiting(bucket) == 0, seconds,
+    def wait_idle(self, bucket, seconds=20, follower="follower"):
+        wait_until(lambda: self.waiting(bucket, follower) == 0, seconds,
                    lambda: f"the queue of {bucket} is empty: "
-                           f"{self.stats(bucket)}")
+                           f"{self.stats(bucket, follower=follower)}")
 
     def api(self, path, token=None, method="GET"):
         """(status, headers, body) of the control plane."""

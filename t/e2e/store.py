@@ -43,11 +43,15 @@ class Store:
             stdin=subprocess.DEVNULL, timeout=150)
         assert done.returncode == 0, done.stdout
 
+    def uid(self, user):
+        """The store's own id of a user: no other store has the same."""
+        return user if self.name == "main" else f"{self.name}-{user}"
+
     def start(self):
         for user, key in self.keys.items():
             self.run("start" if user == "alice" else "add-user",
                      "--access-key", key.access, "--secret-key", key.secret,
-                     "--uid", user,
+                     "--uid", self.uid(user), "--display", user,
                      *(("--port", str(self.port)) if user == "alice" else ()))
 
     def stop(self):

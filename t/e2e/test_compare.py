@@ -46,6 +46,18 @@ PLANTED = {
     "a bucket tag":
         (lambda f, b: f.s3.put_bucket_tagging(Bucket=b, Tagging=OTHER),
          "bucket tags: main [], follower [(b'colour', b'blue')]"),
+    "another ACL":
+        (lambda f, b: f.s3.put_object_acl(Bucket=b, Key="k",
+                                          ACL="public-read"),
+         "b'k' acl: main (b'alice', [(b'alice', b'FULL_CONTROL')]), follower"),
+    "a grant to somebody else":
+        (lambda f, b: f.s3.put_object_acl(
+            Bucket=b, Key="k", GrantRead=f'id="{f.uid("bob")}"',
+            GrantFullControl=f'id="{f.uid("alice")}"'),
+         "(b'bob', b'READ')"),
+    "another ACL of the bucket":
+        (lambda f, b: f.s3.put_bucket_acl(Bucket=b, ACL="public-read"),
+         "bucket ACL: main (b'alice',"),
     "no bucket":
         (lambda f, b: (f.s3.delete_object(Bucket=b, Key="k"),
                        f.s3.delete_bucket(Bucket=b)),

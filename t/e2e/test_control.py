@@ -1,8 +1,10 @@
 """The control plane: chorusctl and /api/v1/status."""
 
 import copy
+import http.server
 import json
 import os
+import threading
 
 import pytest
 
@@ -63,6 +65,79 @@ def test_status_from_the_environment(stack, filled):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_is_no_error(stack, option):
+    done = stack.chorusctl(option)
+    assert done.returncode == 0 and not done.stderr
+    assert done.stdout.startswith("usage: chorusctl")
+
+
+def test_status_without_redis(stack, filled):
+    stack.redis.stop()
+    try:
+        stack.wire().put(filled, "away", b"x")
+        args = ("-t", stack.token_file)
+        done = wait_until(
+            lambda: (d := stack.chorusctl(*args, "status"))
+            and "\n1 changed key waits" in d.stdout and d, 15, "one waits")
+        assert done.returncode == 1 and not done.stderr
+        assert done.stdout.startswith("Redis is away.")
+        assert "in the memory of nginx only" in done.stdout
+        done = stack.chorusctl(*args, "-o", "json", "status")
+        assert done.returncode == 1
+        assert json.loads(done.stdout)["proxy"]["waiting"] == 1
+    finally:
+        stack.redis.start()
+    stack.wait_equal(filled)
+
+
+# name: more of the proxy's "journal", words that are there, and that are not
+AWAY = {
+    "all-is-well": ({}, ["7 changed keys wait for it, the oldest for 61 s",
+                         "nothing is lost"], ["scans", "max_size"]),
+    "scans-are-owed": ({"debts": 2}, ["2 scans are owed, which is noted"],
+                       ["nothing is lost", "no room"]),
+    "scans-are-owed-and-not-written": (
+        {"debts": 2, "debts_kept": False},
+        ["2 scans are owed, which only the memory", "no room for its file"],
+        ["noted"]),
+    "full": ({"state": "full"}, ["its max_size"], ["nothing is lost"]),
+    "failing": ({"state": "failing"}, ["a write failed"],
+                ["nothing is lost"]),
+}
+
+
+@pytest.mark.parametrize("name", AWAY)
+def test_what_chorusctl_says_of_the_journal(stack, name):
+    more, there, absent = AWAY[name]
+    answer = json.dumps({
+        "error": {"code": "redis_unavailable", "message": "away"},
+        "proxy": {"waiting": 7, "waiting_ms": 61000, "journal": dict(
+            {"state": "good", "bytes": 512, "segments": 2, "debts": 0},
+            **more)}}).encode()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(503)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = stack.chorusctl(
+            "-u", f"http://127.0.0.1:{server.server_port}",
+            "-t", stack.token_file, "status")
+        server.shutdown()
+    assert done.returncode == 1 and not done.stderr
+    assert all(words in done.stdout for words in there), done.stdout
+    assert not any(words in done.stdout for words in absent), done.stdout
+    assert ", 512 bytes in 2 segments" in done.stdout
+
+
 # name: arguments, exit code, words on stderr
 CTL_ERRORS = {
     "no-token-file": (["-t", "/nonexistent/token", "status"], 1,
@@ -73,6 +148,7 @@ CTL_ERRORS = {
     "no-command": ([], 2, "usage: chorusctl"),
     "unknown-command": (["dance"], 2, "usage: chorusctl"),
     "unknown-option": (["-z"], 2, "usage: chorusctl"),
+    "unknown-long-option": (["--zoo"], 2, "usage: chorusctl"),
 }
 
 

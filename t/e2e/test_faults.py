@@ -28,7 +28,8 @@ def is_write(method, target):
 
 
 def is_get(method, target):
-    return method == "GET" and "/keep/" in target
+    """Of content."""
+    return method == "GET" and "/keep/" in target and "?acl" not in target
 
 
 # name: what main does to the worker's requests, until it stops

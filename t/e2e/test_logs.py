@@ -31,6 +31,14 @@ def test_alarms_are_found(stack):
         with open(path, "w") as f:
             f.write("fine\n" + line + "\n")
         assert line in logs.alarms()[0]
+        # nor does one that is expected hide it
+        with open(path, "w") as f:
+            f.write("[alert] 2 exited on signal 9\n" * 2 + line + "\n")
+        assert logs.alarms(["signal 9"])[0].startswith(
+            f"planted.log: {line}")
+    with open(path, "w") as f:
+        f.write("fine\n[alert] 2 exited on signal 9\n")
+    assert logs.alarms(["signal 9"]) == []
     with open(path, "w") as f:
         f.write("fine\n")
     assert logs.alarms() == []

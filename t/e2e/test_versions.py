@@ -156,6 +156,93 @@ def test_a_key_that(stack, versioned, happens):
     stack.wait_idle(versioned)
 
 
+def wait_acl(stack, bucket, key, canned, version=None):
+    """Of what is current, unless a version is named: it is on the follower."""
+    more = {"VersionId": version} if version else {}
+    wanted = ["FULL_CONTROL"] + (["READ"] if canned == "public-read" else [])
+
+    def has():
+        grants = stack.follower.s3.get_object_acl(
+            Bucket=bucket, Key=key, **more)["Grants"]
+        return sorted(g["Permission"] for g in grants) == wanted
+    wait_until(has, 10, f"{canned} on the follower")
+
+
+def test_the_acl_of_what_is_current_follows(stack, versioned):
+    """When it comes with the version, and when it changes by itself."""
+    s3 = stack.s3
+    put(stack, versioned, "k", b"one")
+    put(stack, versioned, "k", b"two", ACL="public-read")
+    wait_equal(stack, versioned, ["k"])
+    wait_acl(stack, versioned, "k", "public-read")
+    for canned in ("private", "public-read"):
+        s3.put_object_acl(Bucket=versioned, Key="k", ACL=canned)
+        wait_acl(stack, versioned, "k", canned)
+    put(stack, versioned, "k", b"three")
+    wait_equal(stack, versioned, ["k"])
+    wait_acl(stack, versioned, "k", "private")
+    stack.wait_idle(versioned)
+    assert stack.failed_attempts(versioned) == 0
+
+
+def test_grants_to_another_user_follow_on_a_version(stack, versioned):
+    put(stack, versioned, "k", b"one", GrantRead='id="bob"',
+        GrantFullControl='id="alice"')
+    wait_equal(stack, versioned, ["k"])
+    stack.wait_idle(versioned)
+    bob = stack.follower.wire("bob")
+    try:
+        assert bob.get(versioned, "k").status == 200
+    finally:
+        bob.close()
+
+
+def test_an_older_version_is_not_opened_by_the_acl_of_the_newest(
+        stack, versioned):
+    stack.stop_workers()
+    for n in range(3):
+        put(stack, versioned, "k", b"%d" % n,
+            ACL="public-read" if n != 1 else "private")
+    stack.use_worker()
+    wait_equal(stack, versioned, ["k"])
+    stack.wait_idle(versioned)
+    ids = [i for i, _, _ in versions.raw(stack.follower, versioned, "k")]
+    for version, canned in zip(ids, ("public-read", "private",
+                                     "public-read")):
+        wait_acl(stack, versioned, "k", canned, version)
+
+
+def test_acls_that_are_denied_do_not_hold_up_a_history(stack, versioned):
+    stack.stop_workers()
+    for n in range(3):
+        put(stack, versioned, "k", b"%d" % n)
+    stack.use_worker(main=stack.faulty_main.url)
+    stack.faulty_main.inject(when=lambda method, target: "?acl" in target,
+                             answer=DENIED)
+    wait_until(lambda: stack.failed_attempts(versioned) > 0, 10, "it is told")
+    assert versions.differences(stack.main, stack.follower, versioned,
+                                ["k"]) == []
+    stack.faulty_main.clear()
+
+
+def test_a_filter_takes_a_history_by_the_tags_of_its_newest_version(stack):
+    bucket = f"tag-{os.urandom(4).hex()}"
+    stack.s3.create_bucket(Bucket=bucket)
+    versions.set_state(stack.s3, bucket, ENABLED)
+    for key in ("taken", "later", "left"):
+        put(stack, bucket, key, b"one")
+        put(stack, bucket, key, b"two", Tagging="class=lead")
+    put(stack, bucket, "taken", b"three", Tagging="class=gold")
+    delete(stack, bucket, "left")
+    wait_equal(stack, bucket, ["taken"])
+    stack.wait_idle(bucket)
+    for key in ("later", "left"):
+        assert versions.raw(stack.follower, bucket, key) == []
+    stack.s3.put_object_tagging(Bucket=bucket, Key="later", Tagging={
+        "TagSet": [{"Key": "class", "Value": "gold"}]})
+    wait_equal(stack, bucket, ["taken", "later"])
+
+
 def test_keys_that_begin_alike_are_not_mixed_up(stack, versioned):
     keys = ["k", "k0", "k/", "k/k", "kk"]
     for n in range(3):
@@ -509,7 +596,8 @@ def test_an_unversioned_bucket_costs_a_look_a_second(stack, bucket, figures):
     follower = stack.faulty_follower.passed - before[1]
     figures(f"200 objects in {seconds:.1f} s: {main} requests to main, "
             f"{follower} to the follower")
-    assert main <= 200 + seconds + 16, "one look a second, all slots at once"
+    # content and ACL
+    assert main <= 400 + seconds + 16, "one look a second, all slots at once"
     assert follower == 200
 
 
@@ -528,4 +616,5 @@ def test_what_a_version_costs(stack, versioned, figures):
     follower = stack.faulty_follower.passed - before[1]
     figures(f"50 versions of 50 keys: {main} requests to main, {follower} to "
             "the follower")
-    assert main <= 100 + 24 and follower <= 100 + 24
+    # list, content and ACL; list and content
+    assert main <= 150 + 24 and follower <= 100 + 24

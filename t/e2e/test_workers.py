@@ -4,10 +4,13 @@ import os
 import signal
 import time
 
+import pytest
+
 import compare
+import fault
 from load import Load, put_small
 from process import wait_until
-from stack import IS_ASAN, IS_FULL
+from stack import IS_ASAN, IS_FULL, ROOT
 
 MIB = 1 << 20
 
@@ -168,3 +171,221 @@ def test_a_slow_follower_request_does_not_outlive_its_lease(stack, bucket):
     stack.faulty_follower.clear()
     stack.wait_equal(bucket)
     assert stack.follower.wire().get(bucket, "k").body == b"newest"
+
+
+def of_k(bucket, method):
+    """Requests for the object k itself.  Of this bucket: a key that an
+    earlier test left in doubt is written again in between."""
+    return lambda m, t: m == method and t == f"/{bucket}/k"
+
+
+def body_of_k(stack, bucket):
+    return stack.follower.wire().get(bucket, "k").body
+
+
+def stale_write(stack, bucket, **settings):
+    """Main has "stale" at k; the worker that is going to write it to the
+    follower reaches that through a proxy."""
+    stack.wire().put(bucket, "k", b"old")
+    stack.wait_equal(bucket)
+    stack.stop_workers()
+    stack.wire().put(bucket, "k", b"stale")
+    return dict(follower=stack.faulty_follower.url, **settings)
+
+
+def test_a_follower_that_carries_out_late_what_it_was_sent(stack, bucket):
+    """The connection is lost, the worker writes what is newer, and then the
+    follower does what it was sent first: nobody marks that."""
+    settings = stale_write(stack, bucket, recheck_seconds=[1, 8])
+    f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
+                                     drop=True, delay=5)
+    stack.use_worker(**settings)
+    wait_until(lambda: f.hits == 1, 10, "its PUT")
+    stack.wire().put(bucket, "k", b"newest")
+    wait_until(lambda: body_of_k(stack, bucket) == b"newest", 4,
+               "the next one is done")
+    stack.wait_idle(bucket, 4)
+    assert stack.stats(bucket)["recheck"] > 0
+    assert stack.stats(bucket)["lag_ms"] == 0
+    wait_until(lambda: body_of_k(stack, bucket) == b"stale", 8,
+               "the first one is done after it")
+    wait_until(lambda: body_of_k(stack, bucket) == b"newest", 12,
+               "it is found")
+    wait_until(lambda: stack.stats(bucket)["recheck"] == 0, 15, "no doubts")
+    stack.wait_equal(bucket)
+
+
+def test_a_follower_that_carries_out_late_what_has_been_deleted(stack,
+                                                                bucket):
+    settings = stale_write(stack, bucket, recheck_seconds=[8])
+    f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
+                                     drop=True, delay=4)
+    stack.use_worker(**settings)
+    wait_until(lambda: f.hits == 1, 10, "its PUT")
+    stack.wire().delete(bucket, "k")
+    wait_until(lambda: not compare.listing(stack.follower, bucket), 3,
+               "it is deleted")
+    wait_until(lambda: compare.listing(stack.follower, bucket), 8,
+               "it is back")
+    stack.wait_equal(bucket)
+
+
+def test_a_worker_that_is_killed_with_a_request_on_its_way(stack, bucket):
+    """It sleeps for longer than its lease, wakes up, and is killed before
+    it can tell; its PUT arrives after its successor's."""
+    settings = stale_write(stack, bucket, recheck_seconds=[10])
+    f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
+                                     delay=12)
+    first = stack.use_worker(**settings)
+    wait_until(lambda: f.hits == 1, 10, "its PUT")
+    first.pause()
+    stack.wire().put(bucket, "k", b"newest")
+    stack.start_worker(first.config)
+    wait_until(lambda: body_of_k(stack, bucket) == b"newest", 10,
+               "its successor's is done")
+    os.kill(first.pid, signal.SIGCONT)
+    first.kill9()
+    stack.workers.remove(first)
+    stack.wait_idle(bucket, 4)
+    wait_until(lambda: body_of_k(stack, bucket) == b"stale", 12,
+               "its own is done after it")
+    wait_until(lambda: body_of_k(stack, bucket) == b"newest", 15,
+               "it is found")
+    stack.wait_equal(bucket)
+
+
+# name: what happens to the PUT, and whether it may still be done later
+DOUBTS = {
+    "lost": (dict(drop=True, applied=True), True),
+    "500": (dict(answer=fault.INTERNAL), True),
+    "504-of-a-gateway": (dict(answer=(504, b"<html></html>", "text/html")),
+                         True),
+    "200-error-body": (dict(answer=(
+        200, b"<Error><Code>InternalError</Code></Error>",
+        "application/xml")), True),
+    "403": (dict(answer=fault.DENIED), False),
+    "redirect": (dict(answer=fault.REDIRECT), False),
+}
+
+
+@pytest.mark.parametrize("name", DOUBTS)
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_what_is_doubted(stack, bucket, name, method):
+    fields, is_doubted = DOUBTS[name]
+    settings = stale_write(stack, bucket, recheck_seconds=[3600])
+    if method == "DELETE":
+        stack.wire().delete(bucket, "k")
+    f = stack.faulty_follower.inject(when=of_k(bucket, method), times=1,
+                                     **fields)
+    stack.use_worker(**settings)
+    wait_until(lambda: f.hits == 1, 10, f"its {method}")
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert stack.stats(bucket)["recheck"] == (1 if is_doubted else 0), \
+        stack.worker.log_end()
+
+
+def test_a_kept_connection_that_ends_under_a_request(stack, bucket):
+    """Whether libcurl sends it again by itself or the worker does: the
+    answer to the second is not that to the first."""
+    settings = stale_write(stack, bucket, recheck_seconds=[3600],
+                           concurrency=1)
+    stack.use_worker(**settings)
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
+                                     drop=True, applied=True)
+    stack.wire().put(bucket, "k", b"new, on the connection that was kept")
+    wait_until(lambda: f.hits == 1, 10, "its PUT")
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert stack.stats(bucket)["recheck"] == 1, stack.worker.log_end()
+
+
+def test_what_was_not_sent_is_not_doubted(stack, bucket):
+    """Nobody listens, and a body that main cuts short."""
+    stale_write(stack, bucket)
+    stack.use_worker(follower="http://127.0.0.1:9", recheck_seconds=[3600])
+    wait_until(lambda: stack.failed_attempts(bucket) > 0, 10, "it fails")
+    stack.stop_workers()
+    stack.wire().put(bucket, "k", os.urandom(3 * MIB))
+    before = stack.failed_attempts(bucket)
+    f = stack.faulty_main.inject(when=of_k(bucket, "GET"),
+                                 truncate=2 * MIB, times=3)
+    stack.use_worker(main=stack.faulty_main.url, recheck_seconds=[3600])
+    wait_until(lambda: f.hits == 3, 10, "it is cut")
+    stack.wait_equal(bucket)
+    assert stack.failed_attempts(bucket) >= before + 3
+    stack.wait_idle(bucket)
+    assert stack.stats(bucket)["recheck"] == 0
+
+
+def test_a_doubt_that_redis_has_forgotten_is_told_again(stack, bucket):
+    """Claim, doubt and all: a Redis that lost its last second."""
+    settings = stale_write(stack, bucket, recheck_seconds=[3600])
+    r = f"alice:{bucket}:follower"
+    f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
+                                     drop=True, applied=True)
+    stack.use_worker(**settings)
+    wait_until(lambda: f.hits == 1, 10, "its PUT")
+    stack.wait_idle(bucket)
+    assert stack.stats(bucket)["recheck"] == 1, stack.worker.log_end()
+    stack.redis.client.delete(f"chorus:{{{r}}}:recheck")
+    time.sleep(1.5)
+    stack.redis.kill9()
+    stack.redis.start()
+    wait_until(lambda: stack.stats(bucket)["recheck"] == 1, 15,
+               "it is known again")
+
+
+def test_half_a_transition_is_healed_when_redis_is_back(stack, bucket):
+    """A key that is busy without a lease would be so for ever.  The proxy
+    knows nothing of it, since it would mark it again."""
+    stack.wire().put(bucket, "k", b"old")
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    stack.stop_workers()
+    r = f"alice:{bucket}:follower"
+    client = stack.redis.client
+    stack.main.wire().put(bucket, "half", b"new")
+    stack.redis.call("mark", 3, f"chorus:{{{r}}}", "chorus:schedule",
+                     "chorus:replications", "event", 0, 0, "half")
+    client.zrem(f"chorus:{{{r}}}:dirty", "half")
+    client.hset(f"chorus:{{{r}}}:busy", "half", "1 7 nobody")
+    client.zrem("chorus:schedule", r)
+    time.sleep(1.5)
+    stack.redis.kill9()
+    stack.redis.start()
+    worker = stack.start_worker()
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert stack.redis.check() == []
+    assert log_has(worker, f"healed {r} half: busy without lease")
+
+
+def test_a_result_that_redis_refuses_becomes_a_mark(stack, bucket):
+    """Not dropped: another worker may have been done before its writes."""
+    stack.wire().put(bucket, "k", b"old")
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    with open(f"{ROOT}/shared/lua/chorus.lua") as f:
+        library = f.read()
+    broken = library.replace(
+        "local function done(r, a)\n",
+        "local function done(r, a)\n    error('not today')\n")
+    assert broken != library
+    load = stack.redis.client.function_load
+    load(broken, replace=True)
+    try:
+        stack.wire().put(bucket, "k", b"new")
+        wait_until(lambda: log_has(stack.worker, "refuses the result"), 20,
+                   "it is given up")
+    finally:
+        load(library, replace=True)
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+
+
+def log_has(worker, text):
+    with open(worker.log) as f:
+        return any(text in line for line in f)

@@ -34,12 +34,13 @@ class Authority:
                 "-subj", f"/CN=Chorus e2e {name}",
                 "-keyout", self.key, "-out", self.cert)
 
-    def issue(self, name, host=HOST, days=7):
+    def issue(self, name, host=HOST, days=7, ip=None):
         """The path of NAME.pem and NAME.key, without the ending; negative
         days: it has expired."""
         path = f"{self.folder}/{self.name}-{name}"
         with open(f"{path}.ext", "w") as f:
-            f.write(f"basicConstraints=CA:FALSE\nsubjectAltName=DNS:{host}\n")
+            f.write(f"basicConstraints=CA:FALSE\nsubjectAltName=DNS:{host}"
+                    f"{f',IP:{ip}' if ip else ''}\n")
         openssl("req", "-new", *CURVE, "-subj", f"/CN={name}",
                 "-keyout", f"{path}.key", "-out", f"{path}.csr")
         openssl("x509", "-req", "-in", f"{path}.csr", "-CA", self.cert,

@@ -11,9 +11,11 @@ fuzz_intent(chorus_str_t payload)
 {
     chorus_str_t              s;
     chorus_journal_debt_t     debt;
+    chorus_journal_closed_t   closed;
     chorus_journal_intent_t   intent;
 
     (void) chorus_journal_debt_parse(payload, &debt);
+    (void) chorus_journal_closed_parse(payload, &closed);
 
     if (!chorus_journal_intent_parse(payload, &intent)) {
         return;

@@ -20,11 +20,13 @@ SCHEDULE = 'chorus:schedule'
 REPLICATIONS = 'chorus:replications'
 GENERATION = 'chorus:generation'
 OWED = 'chorus:owed'
+HEAL = 'chorus:heal'
 WAKE = 'chorus:wake'
 
 R1 = 'alice:photos:f1'
 EVERYTHING, CONTENT, TAGS, ACL = 7, 1, 2, 4
 LEASE = 60000
+STAGES = (10000, 60000, 600000)
 
 
 class Claimed:
@@ -68,8 +70,10 @@ class Queue:
             args += [age, facets, key]
         return self.change('mark', r, source, *args)
 
-    def claim(self, max=1, worker='w', lease=LEASE, exclude=()):
-        rows = self.fcall('claim', 1, SCHEDULE, worker, lease, max, *exclude)
+    def claim(self, max=1, worker='w', lease=LEASE, exclude=(),
+              stages=STAGES):
+        rows = self.fcall('claim', 1, SCHEDULE, worker, lease, max,
+                          joined(stages), *exclude)
         return [Claimed(row) for row in rows]
 
     def claim_one(self, **kwargs):
@@ -83,26 +87,56 @@ class Queue:
             args += [c.r, c.key, c.token]
         return self.fcall('renew', 1, SCHEDULE, lease, *args)
 
-    def done(self, *claimed, outcome='synced', bytes=0):
-        args = []
+    def done(self, *claimed, outcome='synced', bytes=0, doubt=0,
+             stages=STAGES):
+        args = [joined(stages)]
         for c in claimed:
-            args += [c.key, c.token, outcome, bytes]
+            args += [c.key, c.token, outcome, bytes, doubt]
         return self.change('done', claimed[0].r, *args)
 
-    def fail(self, *claimed, delay=0, code='503', reason='SlowDown'):
-        args = []
+    def fail(self, *claimed, delay=0, code='503', reason='SlowDown',
+             doubt=0, stages=STAGES):
+        args = [joined(stages)]
         for c in claimed:
-            args += [c.key, c.token, delay, code, reason]
+            args += [c.key, c.token, delay, code, reason, doubt]
         return self.change('fail', claimed[0].r, *args)
 
-    def release(self, *claimed):
-        args = []
+    def release(self, *claimed, doubt=0, stages=STAGES):
+        args = [joined(stages)]
         for c in claimed:
-            args += [c.key, c.token]
+            args += [c.key, c.token, doubt]
         return self.change('release', claimed[0].r, *args)
 
-    def reap(self, r=R1):
-        return self.change('reap', r)
+    def reap(self, r=R1, stages=STAGES):
+        return self.change('reap', r, joined(stages))
+
+    def doubt(self, *keys, r=R1, doubt=1, stages=STAGES):
+        args = [joined(stages)]
+        for key in keys:
+            args += [key, doubt]
+        return self.change('doubt', r, *args)
+
+    def heal(self, run='run', stages=STAGES):
+        """Until it is done: [what was wrong]."""
+        found = []
+        while True:
+            is_done, texts = self.fcall('heal', 3, HEAL, SCHEDULE,
+                                        REPLICATIONS, run, joined(stages))
+            found += [text.decode() for text in texts]
+            if is_done:
+                return found
+
+    def rechecks(self, r=R1):
+        """{member: ms from now}"""
+        now = time.time() * 1000
+        return {member: score - now for member, score in self.client.zrange(
+            self.hash(r) + ':recheck', 0, -1, withscores=True)}
+
+    def due(self, *members, r=R1):
+        """Let the time of rechecks come without waiting for it."""
+        for member in members or self.rechecks(r):
+            self.client.zadd(self.hash(r) + ':recheck', {member: 1}, xx=True)
+        self.client.zadd(SCHEDULE, {r: 1}, xx=True, lt=True)
 
     def retry(self, *keys, r=R1):
         return self.change('retry', r, *keys)
@@ -180,6 +214,10 @@ class Queue:
         for c in claimed:
             self.client.zadd(self.hash(c.r) + ':leases', {c.key: 1}, xx=True)
             self.client.zadd(SCHEDULE, {c.r: 1}, xx=True, lt=True)
+
+
+def joined(stages):
+    return ','.join(map(str, stages))
 
 
 def strict_json(text):

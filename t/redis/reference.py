@@ -7,6 +7,7 @@ right or wrong twice.
 import time
 
 EVERYTHING = 7
+STAGES = 3
 
 
 def now_ms():
@@ -41,6 +42,7 @@ class Key:
 class Replication:
     def __init__(self):
         self.keys = {}
+        self.rechecks = {}          # (stage, name): is it due
         self.is_paused = False
 
     def mark(self, name, source, age, facets):
@@ -74,20 +76,45 @@ class Replication:
         if self.is_paused:
             return []
         return [name for name, key in self.keys.items()
-                if self.is_claimable(key)]
+                if self.is_claimable(key)] + \
+            [name for name in {n for (_, n), is_due in self.rechecks.items()
+                               if is_due} if name not in self.keys]
 
     def due(self):
         return [name for name, key in self.keys.items()
                 if key.is_due or key.is_expired]
 
+    def doubt(self, name, doubt):
+        """1: the key, 2: its bucket; all stages begin anew."""
+        for bit, what in ((1, name), (2, b'')):
+            if doubt & bit:
+                for stage in range(1, STAGES + 1):
+                    self.rechecks[stage, what] = False
+
     def take_due(self):
         for name in self.due():
-            self._end(name)
+            self._expired(name)
+        due = [member for member, is_due in self.rechecks.items() if is_due]
+        for stage, name in due:
+            del self.rechecks[stage, name]
+            self._recheck(name)
+
+    def _recheck(self, name):
+        key = self.keys.get(name)
+        if key is not None and key.place == 'failed':
+            key.facets = EVERYTHING
+        else:
+            self._mark(name, 'scan', now_ms(), EVERYTHING)
+
+    def _expired(self, name):
+        if self.keys[name].is_expired:
+            self.doubt(name, 3)
+        self._end(name)
 
     def reap(self):
         expired = [name for name, key in self.keys.items() if key.is_expired]
         for name in expired:
-            self._end(name)
+            self._expired(name)
         return len(expired)
 
     def _end(self, name):
@@ -108,22 +135,23 @@ class Replication:
         key = self.keys.get(name)
         return key is not None and key.place == 'busy' and key.token == token
 
-    def _accepts(self, name, token):
+    def _accepts(self, name, token, doubt):
+        self.doubt(name, doubt)
         if self.is_held(name, token):
             return True
         self._mark(name, 'event', now_ms(), EVERYTHING)
         return False
 
-    def done(self, name, token):
-        if not self._accepts(name, token):
+    def done(self, name, token, doubt):
+        if not self._accepts(name, token, doubt):
             return 0
         again = self.keys.pop(name).again
         if again:
             self._mark(name, 'event', *again)
         return 1
 
-    def fail(self, name, token, delay):
-        if not self._accepts(name, token):
+    def fail(self, name, token, delay, doubt):
+        if not self._accepts(name, token, doubt):
             return 0
         key = self.keys[name]
         again, key.again = key.again, None
@@ -135,8 +163,8 @@ class Replication:
             self._mark(name, 'event', *again)
         return 1
 
-    def release(self, name, token):
-        if not self._accepts(name, token):
+    def release(self, name, token, doubt):
+        if not self._accepts(name, token, doubt):
             return 0
         self._end(name)
         return 1

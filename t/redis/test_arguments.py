@@ -3,13 +3,14 @@
 import pytest
 import redis
 
-from conftest import (GENERATION, LEASE, OWED, R1, REPLICATIONS,
+from conftest import (GENERATION, HEAL, LEASE, OWED, R1, REPLICATIONS,
                       SCHEDULE)
 
 K3 = (3, 'chorus:{%s}' % R1, SCHEDULE, REPLICATIONS)
 K1 = (1, SCHEDULE)
 KR = (1, 'chorus:{%s}' % R1)
 KS = (1, REPLICATIONS)
+KH = (3, HEAL, SCHEDULE, REPLICATIONS)
 
 
 # function, arguments, what the message must say
@@ -66,7 +67,16 @@ BAD = [
     ('claim', K1 + ('w', LEASE), 'max: missing'),
     ('claim', K1 + ('w', LEASE, 0), 'max'),
     ('claim', K1 + ('w', LEASE, 1001), 'max'),
-    ('claim', K1 + ('w', LEASE, 1, ''), 'excluded'),
+    ('claim', K1 + ('w', LEASE, 1, '', ''), 'excluded'),
+
+    ('claim', K1 + ('w', LEASE, 1), 'rechecks: missing'),
+    ('claim', K1 + ('w', LEASE, 1, 'f1'), 'rechecks'),
+    ('claim', K1 + ('w', LEASE, 1, '0'), 'rechecks'),
+    ('claim', K1 + ('w', LEASE, 1, '1.5'), 'rechecks'),
+    ('claim', K1 + ('w', LEASE, 1, ','.join('123456789X')), 'rechecks'),
+    ('claim', K1 + ('w', LEASE, 1, ','.join('1234567891')), 'rechecks'),
+    ('claim', K1 + ('w', LEASE, 1, '1' * 129), 'rechecks'),
+    ('claim', K1 + ('w', LEASE, 1, '9' * 17), 'rechecks'),
 
     ('renew', (2, SCHEDULE, 'x', LEASE), 'KEYS'),
     ('renew', K1 + ('x',), 'lease_ms'),
@@ -74,18 +84,32 @@ BAD = [
     ('renew', K1 + (LEASE, R1, 'k'), 'token: missing'),
     ('renew', K1 + (LEASE, R1, 'k', 'x'), 'token'),
 
-    ('done', K3 + ('k', 1, 'maybe', 0), 'outcome'),
-    ('done', K3 + ('k', 1, 'synced'), 'bytes: missing'),
-    ('done', K3 + ('k', 1, 'synced', -1), 'bytes'),
-    ('done', K3 + ('k', '', 'synced', 0), 'token'),
+    ('done', K3 + ('', 'k', 1, 'maybe', 0), 'outcome'),
+    ('done', K3 + ('', 'k', 1, 'synced'), 'bytes: missing'),
+    ('done', K3 + ('', 'k', 1, 'synced', -1), 'bytes'),
+    ('done', K3 + ('', 'k', '', 'synced', 0), 'token'),
 
-    ('fail', K3 + ('k', 1, -2, '503', 'x'), 'delay_ms'),
-    ('fail', K3 + ('k', 1, 'soon', '503', 'x'), 'delay_ms'),
-    ('fail', K3 + ('k', 1, 0), 'code: missing'),
-    ('fail', K3 + ('k', 1, 0, '503'), 'reason: missing'),
+    ('fail', K3 + ('', 'k', 1, -2, '503', 'x'), 'delay_ms'),
+    ('fail', K3 + ('', 'k', 1, 'soon', '503', 'x'), 'delay_ms'),
+    ('fail', K3 + ('', 'k', 1, 0), 'code: missing'),
+    ('fail', K3 + ('', 'k', 1, 0, '503'), 'reason: missing'),
 
-    ('release', K3 + ('k',), 'token: missing'),
-    ('reap', K3 + ('x',), 'too many'),
+    ('release', K3 + ('', 'k',), 'token: missing'),
+    ('reap', K3, 'rechecks: missing'),
+    ('reap', K3 + ('', 'x'), 'too many'),
+    ('done', K3, 'rechecks: missing'),
+    ('done', K3 + ('x',), 'rechecks'),
+    ('done', K3 + ('', 'k', 1, 'synced', 0), 'doubt: missing'),
+    ('done', K3 + ('', 'k', 1, 'synced', 0, 4), 'doubt'),
+    ('fail', K3 + ('', 'k', 1, 0, '503', 'x'), 'doubt: missing'),
+    ('release', K3 + ('', 'k', 1), 'doubt: missing'),
+    ('release', K3 + ('', 'k', 1, 'x'), 'doubt'),
+    ('doubt', K3, 'rechecks: missing'),
+    ('doubt', K3 + ('', 'k'), 'doubt: missing'),
+    ('heal', (1, HEAL, 'run', ''), '3 KEYS'),
+    ('heal', KH + ('', ''), 'run'),
+    ('heal', KH + ('r' * 129, ''), 'run'),
+    ('heal', KH + ('run',), 'rechecks: missing'),
     ('pause', K3 + ('x',), 'too many'),
     ('resume', K3 + ('x',), 'too many'),
     ('retry', KR, '3 KEYS'),
@@ -119,11 +143,11 @@ def test_a_bad_value_is_shown_printable(q):
 
 @pytest.mark.parametrize('name,args,reply', [
     ('mark', K3 + ('event',), 0),
-    ('done', K3, []),
-    ('fail', K3, []),
-    ('release', K3, []),
+    ('done', K3 + ('',), []),
+    ('fail', K3 + ('',), []),
+    ('release', K3 + ('',), []),
     ('renew', K1 + (LEASE,), []),
-    ('reap', K3, 0),
+    ('reap', K3 + ('',), 0),
     ('retry', K3, 0),
 ])
 def test_an_empty_list_is_no_error(q, name, args, reply):

@@ -9,7 +9,7 @@ MEMORY_KEYS = 100000
 
 
 def test_the_version_is_a_number(q):
-    assert q.fcall_ro('version', 0) == 2
+    assert q.fcall_ro('version', 0) == 3
 
 
 def test_it_is_built_into_the_programs_under_the_same_version(q):
@@ -23,9 +23,9 @@ def test_a_newer_library_finds_all_data(q, client, library):
     q.mark('waiting')
     q.mark('held', age=1000)
     held = q.claim_one()
-    newer = library.replace('local VERSION = 2\n', 'local VERSION = 3\n')
+    newer = library.replace('local VERSION = 3\n', 'local VERSION = 4\n')
     client.execute_command('FUNCTION', 'LOAD', 'REPLACE', newer)
-    assert q.fcall_ro('version', 0) == 3
+    assert q.fcall_ro('version', 0) == 4
     assert q.done(held) == [1]
     assert q.claim_one().key == b'waiting'
 
@@ -33,7 +33,7 @@ def test_a_newer_library_finds_all_data(q, client, library):
 def test_all_names_carry_the_prefix(client):
     (library,) = client.execute_command('FUNCTION', 'LIST')
     names = [dict(zip(f[::2], f[1::2]))[b'name'] for f in library[5]]
-    assert len(names) == 21
+    assert len(names) == 23
     assert all(name.startswith(b'chorus_') for name in names)
 
 

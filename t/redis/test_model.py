@@ -15,7 +15,7 @@ import random
 import pytest
 
 from conftest import near
-from reference import EVERYTHING, Replication
+from reference import EVERYTHING, STAGES, Replication
 
 SEEDS = [int(os.environ['CHORUS_SEED'])] if 'CHORUS_SEED' in os.environ \
     else [1, 2, random.SystemRandom().randrange(10 ** 9)]
@@ -55,6 +55,7 @@ class Run:
         self.models = {r: Replication() for r in NAMES}
         self.storages = Storages()
         self.held = []              # what workers believe they hold
+        self.late = []              # writes that are on their way still
 
     # steps
 
@@ -89,11 +90,16 @@ class Run:
         places = self.q.places(r)
         moved = [name for name in model.due()
                  if places[name] != model.keys[name].place]
-        if claimed or moved:
+        looked = {member for member, is_due in model.rechecks.items()
+                  if is_due} - self.members(r)
+        if claimed or moved or looked:
             model.take_due()
         for c in claimed:
             self.follow_claim(model, c)
         self.check_order(model, claimed)
+
+    def members(self, r):
+        return {(int(m[:1]), m[1:]) for m in self.q.rechecks(r)}
 
     def follow_claim(self, model, c):
         key = model.claim(c.key, c.token)
@@ -127,13 +133,35 @@ class Run:
         for c in claimed:
             self.storages.write(c.content)
 
+    def doubt(self, claimed):
+        """Whether the follower may get there later what it was sent."""
+        if self.random.random() < 0.7:
+            return 0
+        self.late += [c.content for c in claimed]
+        return self.random.choice([1, 3])
+
+    def arrive(self):
+        if self.late:
+            self.storages.write(self.late.pop(
+                self.random.randrange(len(self.late))))
+
+    def recheck(self):
+        """The time of some comes; the last stage waits for the end."""
+        r = self.random.choice(NAMES)
+        members = [m for m in self.models[r].rechecks if m[0] < STAGES]
+        for stage, name in self.random.sample(members,
+                                              min(len(members), 5)):
+            self.models[r].rechecks[stage, name] = True
+            self.q.due(b'%d' % stage + name, r=r)
+
     def done(self):
         claimed = self.some_held()
         if claimed:
             self.write(claimed)
-            expected = [self.models[c.r].done(c.key, c.token)
+            doubt = self.doubt(claimed)
+            expected = [self.models[c.r].done(c.key, c.token, doubt)
                         for c in claimed]
-            assert self.q.done(*claimed) == expected
+            assert self.q.done(*claimed, doubt=doubt) == expected
             self.drop(claimed)
 
     def fail(self):
@@ -142,17 +170,20 @@ class Run:
         if claimed:
             if self.random.random() < 0.5:
                 self.write(claimed)     # it was the answer that got lost
-            expected = [self.models[c.r].fail(c.key, c.token, delay)
+            doubt = self.doubt(claimed)
+            expected = [self.models[c.r].fail(c.key, c.token, delay, doubt)
                         for c in claimed]
-            assert self.q.fail(*claimed, delay=delay) == expected
+            assert self.q.fail(*claimed, delay=delay, doubt=doubt) == \
+                expected
             self.drop(claimed)
 
     def release(self):
         claimed = self.some_held()
         if claimed:
-            expected = [self.models[c.r].release(c.key, c.token)
+            doubt = self.doubt(claimed)
+            expected = [self.models[c.r].release(c.key, c.token, doubt)
                         for c in claimed]
-            assert self.q.release(*claimed) == expected
+            assert self.q.release(*claimed, doubt=doubt) == expected
             self.drop(claimed)
 
     def renew(self):
@@ -170,11 +201,14 @@ class Run:
                 model.keys[c.key].is_expired = True
 
     def crash(self):
-        """kill -9: the lease runs out and nobody ever reports."""
+        """kill -9: the lease runs out and nobody ever reports, but the
+        last that was sent may arrive."""
         self.expire()
-        self.drop([c for c in self.held
-                   if self.models[c.r].is_held(c.key, c.token)
-                   and self.models[c.r].keys[c.key].is_expired])
+        gone = [c for c in self.held
+                if self.models[c.r].is_held(c.key, c.token)
+                and self.models[c.r].keys[c.key].is_expired]
+        self.late += [c.content for c in gone]
+        self.drop(gone)
 
     def reap(self):
         r = self.random.choice(NAMES)
@@ -200,7 +234,7 @@ class Run:
 
     STEPS = [(mark, 30), (claim, 30), (done, 20), (fail, 12), (release, 3),
              (renew, 4), (expire, 6), (crash, 2), (reap, 2), (retry, 2),
-             (pause, 1), (resume, 3)]
+             (pause, 1), (resume, 3), (arrive, 3), (recheck, 3)]
 
     # agreement
 
@@ -219,6 +253,7 @@ class Run:
         assert seen['attempts'] == {name: key.attempts
                                     for name, key in model.keys.items()
                                     if key.attempts is not None}
+        assert self.members(r) == set(model.rechecks)
         assert set(seen['again']) == {name for name, key
                                       in model.keys.items() if key.again}
         for name, key in model.keys.items():
@@ -261,9 +296,12 @@ class Run:
         return seen
 
     def drain(self):
-        """The operator resumes, all workers come to an end."""
+        """The operator resumes, all that is on its way arrives, all workers
+        come to an end."""
         for r in NAMES:
             self.q.resume(r)
+        while self.late:
+            self.arrive()
         while True:
             for c in self.held:
                 self.storages.write(c.content)
@@ -275,13 +313,14 @@ class Run:
                                               -1):
                     self.q.client.zadd(self.q.hash(r) + ':leases', {c: 1})
                 self.q.reap(r)
+                self.q.due(r=r)
             self.held = self.q.claim(1000)
             if not self.held:
                 break
             for c in self.held:
                 c.content = self.storages.read(c.r, c.key, c.facets)
         for r in NAMES:
-            assert self.q.places(r) == {}
+            assert self.q.places(r) == {} and self.q.rechecks(r) == {}
 
 
 @pytest.mark.parametrize('seed', SEEDS)

@@ -478,19 +478,13 @@ verify_botocore(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(find_credentials),
-        test_row(accept_v2_on_request_only),
-        test_row(let_nobody_in),
-        test_row(give_signing_key),
-        test_row(rotate_secret),
-        test_row(forward_target),
-        test_row(read_plus_in_header),
-        test_row(verify_botocore)
-    };
-
-    return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
-}
+test_main(crypto_setup, crypto_teardown,
+    test_row(find_credentials),
+    test_row(accept_v2_on_request_only),
+    test_row(let_nobody_in),
+    test_row(give_signing_key),
+    test_row(rotate_secret),
+    test_row(forward_target),
+    test_row(read_plus_in_header),
+    test_row(verify_botocore)
+)

@@ -15,10 +15,6 @@
 #define MAX_HEADERS  8
 
 
-static chorus_crypto_t     *crypto;
-static chorus_key_cache_t  *keys;
-
-
 TEST_HELPER chorus_str_t
 secret_of(void *data, chorus_str_t access_key)
 {
@@ -128,30 +124,6 @@ check_refusal(const char *name, chorus_rc_t rc,
                       : chorus_str_dup(&mem, refusal->message).data,
                   message);
     }
-}
-
-
-TEST_HELPER int
-crypto_setup(void **state)
-{
-    (void) state;
-
-    crypto = chorus_crypto_create();
-    keys = chorus_key_cache_create();
-
-    return crypto == NULL || keys == NULL ? -1 : 0;
-}
-
-
-TEST_HELPER int
-crypto_teardown(void **state)
-{
-    (void) state;
-
-    chorus_key_cache_destroy(keys);
-    chorus_crypto_destroy(crypto);
-
-    return 0;
 }
 
 

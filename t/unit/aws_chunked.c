@@ -460,5 +460,5 @@ main(void)
         return 1;
     }
 
-    return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
+    return cmocka_run_group_tests(tests, key_setup, crypto_teardown);
 }

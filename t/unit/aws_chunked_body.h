@@ -54,7 +54,6 @@ typedef struct {
 #define GOOD   CRC32 ":y/Q5Jg==\r\n"
 
 
-static chorus_crypto_t  *crypto;
 static unsigned char     key[CHORUS_SHA256_LEN];
 
 
@@ -397,30 +396,16 @@ small_bodies(body_t bodies[5])
 }
 
 
+/* crypto_setup(), and the key of SECRET */
 TEST_HELPER int
-crypto_setup(void **state)
+key_setup(void **state)
 {
-    (void) state;
-
-    crypto = chorus_crypto_create();
-
-    return crypto == NULL
+    return crypto_setup(state) != 0
            || !chorus_sigv4_signing_key(crypto, chorus_str(SECRET),
                                         chorus_str("20130524"),
                                         chorus_str("us-east-1"),
                                         chorus_str("s3"), key)
            ? -1 : 0;
-}
-
-
-TEST_HELPER int
-crypto_teardown(void **state)
-{
-    (void) state;
-
-    chorus_crypto_destroy(crypto);
-
-    return 0;
 }
 
 

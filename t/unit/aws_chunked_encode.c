@@ -129,13 +129,7 @@ encoded_text(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(what_is_encoded_is_decoded),
-        test_row(encoded_text)
-    };
-
-    return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
-}
+test_main(key_setup, crypto_teardown,
+    test_row(what_is_encoded_is_decoded),
+    test_row(encoded_text)
+)

@@ -603,22 +603,16 @@ behind_the_end_in_a_call_of_its_own(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(announcements),
-        test_row(malformed_bodies),
-        test_row(sizes_of_2_63_are_no_sizes),
-        test_row(malformed_signatures),
-        test_row(signed_trailers),
-        test_row(chunks_out_of_order),
-        test_row(only_the_last_chunk_may_be_small),
-        test_row(cut_off_at_every_byte),
-        test_row(no_byte_can_be_changed),
-        test_row(lines_are_bounded),
-        test_row(behind_the_end_in_a_call_of_its_own)
-    };
-
-    return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
-}
+test_main(key_setup, crypto_teardown,
+    test_row(announcements),
+    test_row(malformed_bodies),
+    test_row(sizes_of_2_63_are_no_sizes),
+    test_row(malformed_signatures),
+    test_row(signed_trailers),
+    test_row(chunks_out_of_order),
+    test_row(only_the_last_chunk_may_be_small),
+    test_row(cut_off_at_every_byte),
+    test_row(no_byte_can_be_changed),
+    test_row(lines_are_bounded),
+    test_row(behind_the_end_in_a_call_of_its_own)
+)

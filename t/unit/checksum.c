@@ -362,17 +362,11 @@ none_is_no_algorithm(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(every_engine_agrees_with_long_division_at_every_length),
-        test_row(every_engine_carries_its_state_over_pieces),
-        test_row(the_engine_is_no_part_of_the_value),
-        test_row(known_values),
-        test_row(names_of_headers),
-        test_row(none_is_no_algorithm),
-    };
-
-    return cmocka_run_group_tests(tests, setup, NULL);
-}
+test_main(setup, NULL,
+    test_row(every_engine_agrees_with_long_division_at_every_length),
+    test_row(every_engine_carries_its_state_over_pieces),
+    test_row(the_engine_is_no_part_of_the_value),
+    test_row(known_values),
+    test_row(names_of_headers),
+    test_row(none_is_no_algorithm)
+)

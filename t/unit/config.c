@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "chorus_bucket_setting.h"
 #include "chorus_config.h"
 #include "chorus_policy.h"
 #include "config_host.h"
@@ -70,6 +71,7 @@ read_everything(void **state)
         "    'alice': {'access_key': 'FA', 'secret_key_file': 'x'},"
         "    'bob': {'access_key': 'FB', 'secret_key': 'S3CR3T/fb'}}},"
         "  'logs': {'endpoint': 'https://logs:8443', 'checksums': true,"
+        "           'acl': false,"
         "           'users': {"
         "    'bob': {'access_key': 'LB', 'secret_key': 'S3CR3T/lb'}}}},"
         " 'users': {'alice': [{'access_key': 'CA1', 'secret_key': 'S3CR3T/1'},"
@@ -81,7 +83,7 @@ read_everything(void **state)
         " 'routes': [{'user': 'bob', 'bucket': '~^logs-', 'storage': 'logs'}],"
         " 'worker': {'concurrency': 8, 'lease_seconds': 10,"
         "            'max_attempts': 5, 'retry_max_seconds': 60,"
-        "            'grace_seconds': 0},"
+        "            'grace_seconds': 0, 'recheck_seconds': [2, 86400]},"
         " 'api': {'token_file': '/run/token'}}";
 
     (void) state;
@@ -109,6 +111,8 @@ read_everything(void **state)
     check_int("ceph has no checksums", config.main->has_checksums, 0);
     check_int("aws has", config.storages[1].has_checksums, 1);
     check_int("unless told", config.storages[2].has_checksums, 1);
+    check_int("ceph has ACLs", config.main->has_acl, 1);
+    check_int("unless told", config.storages[2].has_acl, 0);
     check_int("the system's", (int64_t) config.storages[2].ca_file.len, 0);
     check_int("provider", config.storages[1].provider, CHORUS_PROVIDER_AWS);
     check_str("host", config.storages[2].host, "logs:8443");
@@ -140,7 +144,7 @@ read_everything(void **state)
     check_str("user", config.replications[0].user, "*");
     check_int("to", (int64_t) config.replications[0].nto, 1);
     check_int("to", (int64_t) config.replications[1].nto, 2);
-    check_str("to", config.replications[1].to[0]->name, "logs");
+    check_str("to", config.replications[1].to[0].storage->name, "logs");
     check_str("bucket", chorus_pattern_text(config.replications[1].bucket),
               "~^x");
     check_str("route", config.routes[0].storage->name, "logs");
@@ -150,6 +154,9 @@ read_everything(void **state)
     check_int("attempts", config.worker.max_attempts, 5);
     check_int("retry", config.worker.retry_max_seconds, 60);
     check_int("grace", config.worker.grace_seconds, 0);
+    check_int("rechecks", (int64_t) config.worker.nrechecks, 2);
+    check_int("first recheck", config.worker.recheck_seconds[0], 2);
+    check_int("second recheck", config.worker.recheck_seconds[1], 86400);
     check_str("token", config.api_token_file, "/run/token");
 
     chorus_config_close(&config);
@@ -180,6 +187,10 @@ defaults(void **state)
     check_int("attempts", config.worker.max_attempts, 0);
     check_int("retry", config.worker.retry_max_seconds, 300);
     check_int("grace", config.worker.grace_seconds, 30);
+    check_int("rechecks", (int64_t) config.worker.nrechecks, 3);
+    check_int("first recheck", config.worker.recheck_seconds[0], 10);
+    check_int("second recheck", config.worker.recheck_seconds[1], 60);
+    check_int("third recheck", config.worker.recheck_seconds[2], 600);
     check_int("token", (int64_t) config.api_token_file.len, 0);
 
     chorus_config_close(&config);
@@ -187,6 +198,142 @@ defaults(void **state)
     parse_good(WITH("'region': '*', 'worker': {}, 'replications': [], "
                     "'routes': []"), &config);
     check_str("any region", config.region, "*");
+    chorus_config_close(&config);
+}
+
+
+/* What a storage can, as a word: Checksums, Part numbers, conditional puT,
+ * Version ids, object Lock, and its location. */
+static void
+abilities(void **state)
+{
+    size_t                   i;
+    char                     words[8];
+    chorus_config_t          config;
+    const chorus_storage_t  *f;
+
+    static const struct {
+        const char  *members;
+        const char  *words;
+        const char  *location;
+    } rows[] = {
+#define ABLE(members)  STORAGE(members ", 'users': {" ALICE("F") "}")
+        { ABLE("'region': 'eu-1'"), "-p---", "" },
+        { ABLE("'region': 'eu-1', 'provider': 'generic'"), "-p---", "" },
+        { ABLE("'region': 'eu-1', 'provider': 'aws'"), "cpt-l", "eu-1" },
+        { ABLE("'provider': 'aws'"), "cpt-l", "" },
+        { ABLE("'region': 'eu-1', 'provider': 'ceph'"), "-ptvl", "" },
+        { ABLE("'region': 'eu-1', 'provider': 'minio'"), "cptvl", "" },
+
+        { ABLE("'provider': 'ceph', 'checksums': true, 'part_numbers': false,"
+               " 'conditional_put': false, 'version_ids': false, "
+               "'object_lock': false"), "c----", "" },
+        { ABLE("'provider': 'aws', 'region': 'eu-1', 'location': false"),
+          "cpt-l", "" },
+        { ABLE("'region': 'eu-1', 'location': true"), "-p---", "eu-1" },
+        { ABLE("'region': 'eu-1', 'location': 'zg:cold'"), "-p---",
+          "zg:cold" },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        parse_good(rows[i].members, &config);
+        f = &config.storages[1];
+
+        (void) snprintf(words, sizeof(words), "%c%c%c%c%c",
+                        f->has_checksums ? 'c' : '-',
+                        f->has_part_numbers ? 'p' : '-',
+                        f->has_conditional_put ? 't' : '-',
+                        f->keeps_version_ids ? 'v' : '-',
+                        f->has_object_lock ? 'l' : '-');
+
+        check_str(rows[i].members, chorus_str_from(words), rows[i].words);
+        assert_true(chorus_str_eq(f->location,
+                                  chorus_str_from(rows[i].location)));
+        chorus_config_close(&config);
+    }
+}
+
+
+static void
+reserved_names(void **state)
+{
+    size_t  i;
+
+    static const struct {
+        chorus_provider_t   provider;
+        const char         *bucket;
+        bool                expected;
+    } rows[] = {
+        { CHORUS_PROVIDER_CEPH, "swift", true },
+        { CHORUS_PROVIDER_CEPH, "admin", true },
+        { CHORUS_PROVIDER_CEPH, "auth", true },
+        { CHORUS_PROVIDER_CEPH, "minio", false },
+        { CHORUS_PROVIDER_CEPH, "swifts", false },
+        { CHORUS_PROVIDER_MINIO, "minio", true },
+        { CHORUS_PROVIDER_MINIO, "admin", false },
+        { CHORUS_PROVIDER_AWS, "admin", false },
+        { CHORUS_PROVIDER_GENERIC, "admin", true },
+        { CHORUS_PROVIDER_GENERIC, "minio", true },
+        { CHORUS_PROVIDER_GENERIC, "photos", false },
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        check_int(rows[i].bucket,
+                  chorus_provider_reserves(rows[i].provider,
+                                           chorus_str_from(rows[i].bucket)),
+                  rows[i].expected);
+    }
+}
+
+
+static void
+replication_parts(void **state)
+{
+    chorus_config_t             config;
+    chorus_replication_rule_t  *rule;
+
+    (void) state;
+
+    parse_good("{'storages': {" MAIN ", 'follower': {'endpoint': 'http://f',"
+               " 'bucket_settings': ['policy'], 'users': {" ALICE("F") "}}},"
+               " 'replications': ["
+               "  {'user': '*', 'bucket': 'b', "
+               "   'to': ['follower', 'follower:copy'],"
+               "   'filter': {'prefix': 'in/', 'tags': {'a': 'b', 'c': ''}},"
+               "   'bucket_settings': ['lifecycle', 'cors']},"
+               "  {'user': '*', 'bucket': '~^x', 'to': 'follower:{bucket}.2',"
+               "   'bucket_settings': []},"
+               "  {'user': 'alice', 'bucket': 'b', 'to': 'follower:copy'},"
+               "  {'user': 'alice', 'bucket': 'c', 'to': 'follower:copies'}"
+               " ]}", &config);
+
+    check_int("of a storage", config.storages[1].settings,
+              1u << CHORUS_SETTING_POLICY);
+    check_int("by default", config.main->settings,
+              1u << CHORUS_SETTING_CORS | 1u << CHORUS_SETTING_WEBSITE);
+
+    rule = &config.replications[0];
+    check_int("to", (int64_t) rule->nto, 2);
+    assert_null(rule->to[0].bucket.data);
+    check_str("target", rule->to[1].bucket, "copy");
+    check_str("prefix", rule->filter.prefix, "in/");
+    check_int("tags", (int64_t) rule->filter.ntags, 2);
+    check_str("tag", rule->filter.tags[0].value, "b");
+    check_int("its own settings", rule->has_settings, true);
+    check_int("its own settings", rule->settings,
+              1u << CHORUS_SETTING_CORS | 1u << CHORUS_SETTING_LIFECYCLE);
+
+    rule = &config.replications[1];
+    check_str("target", rule->to[0].bucket, "{bucket}.2");
+    check_int("none at all", rule->has_settings, true);
+    check_int("none at all", rule->settings, 0);
+
+    check_int("not said", config.replications[2].has_settings, false);
+
     chorus_config_close(&config);
 }
 
@@ -224,6 +371,10 @@ redis_urls(void **state)
         { WITH("'redis': {'url': 'redis://h', 'user': 'u', "
                "'password_file': 'f'}"),
           "h", 6379, "", "u", "S3CR3T/file", 0 },
+#if (CHORUS_REDIS_TLS)
+        { REDIS("rediss://h"), "h", 6379, "", "", "", 0 },
+        { REDIS("Rediss://u:S3CR3T@h:7/3"), "h", 7, "", "u", "S3CR3T", 3 },
+#endif
     };
 
     (void) state;
@@ -241,6 +392,8 @@ redis_urls(void **state)
         assert_true(chorus_str_eq(config.redis.password,
                                   chorus_str_from(rows[i].password)));
         check_int(rows[i].json, config.redis.database, rows[i].database);
+        check_int(rows[i].json, config.redis.tls,
+                  strcasestr(rows[i].json, "'rediss://") != NULL);
 
         chorus_config_close(&config);
     }
@@ -265,6 +418,10 @@ redis_sentinels(void **state)
           "h:1 i:26379 ::1:2 my-main_1.x : :", 3 },
         { REDIS("redis+sentinel://u:S3CR3T@h,i:2/s"),
           "h:26379 i:2 s u:S3CR3T :", 0 },
+#if (CHORUS_REDIS_TLS)
+        { REDIS("rediss+sentinel://u:S3CR3T@h,i:2/s/1"),
+          "h:26379 i:2 s u:S3CR3T :", 1 },
+#endif
         { WITH("'redis': {'url': 'redis+sentinel://h/s', "
                "'sentinel_password': '${env:ALICE_SECRET}'}"),
           "h:26379 s : :S3CR3T/env", 0 },
@@ -451,6 +608,8 @@ static const struct {
     { ENDPOINT(""), "storages.f.endpoint: is empty" },
     { STORAGE("'checksums': 'yes', 'users': {}"),
       "storages.f.checksums: must be true or false" },
+    { STORAGE("'acl': 1, 'users': {}"),
+      "storages.f.acl: must be true or false" },
     { STORAGE("'ca_file': 'c', 'users': {}"),
       "storages.f.ca_file: needs an https:// endpoint" },
     { ENDPOINT("https://f', 'ca_file': '"), "storages.f.ca_file: is empty" },
@@ -506,12 +665,40 @@ static const struct {
 #define BAD_SENTINEL  "redis.url: must be redis+sentinel://[[user]:" \
                       "password@]host[:port],host[:port].../service" \
                       "[/database]"
-#define NO_TLS        "redis.url: this build cannot speak TLS to Redis; let " \
-                      "stunnel do it and use redis:// or unix://"
-#define BAD_SCHEME    "redis.url: must begin with redis://, " \
-                      "redis+sentinel:// or unix://"
-    { REDIS("rediss://:S3CR3T@h"), NO_TLS },
-    { REDIS("rediss+sentinel://:S3CR3T@h/s"), NO_TLS },
+#define BAD_SCHEME    "redis.url: must begin with redis://, rediss://, " \
+                      "redis+sentinel://, rediss+sentinel:// or unix://"
+#if (CHORUS_REDIS_TLS)
+#define TLS(text)     text
+#else
+#define TEXT_OF(version)  #version
+#define TEXT(version)     TEXT_OF(version)
+#define TLS(text)     "redis.url: this build cannot speak TLS to Redis, its " \
+                      "hiredis " TEXT(CHORUS_HIREDIS) " has no SSL; build "   \
+                      "with hiredis 1.0 or later and its hiredis_ssl, or "    \
+                      "let stunnel do it and use redis:// or unix://"
+#endif
+    { REDIS("rediss://S3CR3T@h"),
+      TLS("redis.url: must be rediss://[[user]:password@]host[:port]"
+          "[/database]") },
+    { REDIS("rediss+sentinel://:S3CR3T@h"),
+      TLS("redis.url: must be rediss+sentinel://[[user]:password@]host"
+          "[:port],host[:port].../service[/database]") },
+    { WITH("'redis': {'url': 'rediss://h', 'cert_file': 'c'}"),
+      TLS("redis: \"cert_file\" and \"key_file\" need each other") },
+    { WITH("'redis': {'url': 'rediss://h', 'key_file': 'k'}"),
+      TLS("redis: \"cert_file\" and \"key_file\" need each other") },
+    { WITH("'redis': {'url': 'rediss://h', 'ca_file': ''}"),
+      TLS("redis.ca_file: is empty") },
+#define NEEDS_TLS(name) \
+    "redis." name ": needs a rediss:// or rediss+sentinel:// url"
+    { WITH("'redis': {'url': 'redis://h', 'ca_file': 'c'}"),
+      NEEDS_TLS("ca_file") },
+    { WITH("'redis': {'url': 'unix:///r', 'cert_file': 'c', 'key_file': "
+           "'k'}"), NEEDS_TLS("cert_file") },
+    { WITH("'redis': {'url': 'redis://h', 'key_file': 'k'}"),
+      NEEDS_TLS("key_file") },
+    { WITH("'redis': {'url': 'redis+sentinel://h/s', 'tls_name': 'n'}"),
+      NEEDS_TLS("tls_name") },
     { REDIS("h:6379"), BAD_SCHEME },
     { REDIS("http://h"), BAD_SCHEME },
     { REDIS("redis://"), BAD_REDIS },
@@ -604,6 +791,69 @@ static const struct {
       "replications[0].to[1]: no storage \"x\"" },
     { RULE("'user': 'alice', 'bucket': '*', 'to': ['follower', 'follower']"),
       "replications[0].to[1]: \"follower\" comes twice" },
+
+    /* another name there */
+#define TO(bucket, to)  RULE("'user': '*', 'bucket': '" bucket "', 'to': " to)
+#define BAD_TARGET  ": the name of a bucket has 3 to 63 of A-Z a-z 0-9 . - " \
+                    "_, and perhaps one \"{bucket}\""
+    { TO("b", "'follower:'"), "replications[0].to: no bucket behind ':'" },
+    { TO("b", "'x:copy'"), "replications[0].to: no storage \"x\"" },
+    { TO("b", "'main:copy'"),
+      "replications[0].to: \"main\" is the main storage" },
+    { TO("b", "['follower:copy', 'follower:copy']"),
+      "replications[0].to[1]: \"follower\" comes twice" },
+    { TO("b", "'follower:a/b'"), "replications[0].to" BAD_TARGET },
+    { TO("b", "'follower:a:b'"), "replications[0].to" BAD_TARGET },
+    { TO("b", "'follower:ab'"), "replications[0].to" BAD_TARGET },
+    { TO("b", "'follower:{bucket}-{bucket}'"),
+      "replications[0].to" BAD_TARGET },
+    { TO("*", "'follower:copy'"), "replications[0].to: many buckets would "
+      "become \"copy\": it must have \"{bucket}\" in it, such as "
+      "\"{bucket}-copy\"" },
+    { TO("~^b", "['follower:copy']"), "replications[0].to[0]: many buckets "
+      "would become \"copy\": it must have \"{bucket}\" in it, such as "
+      "\"{bucket}-copy\"" },
+
+    /* two buckets into one */
+#define TWO(a, to_a, b, to_b)                                                 \
+    WITH("'replications': [{'user': '*', 'bucket': '" a "', 'to': '" to_a     \
+         "'}, {'user': 'alice', 'bucket': '" b "', 'to': '" to_b "'}]")
+    { TWO("one", "follower:all", "two", "follower:all"), "replications[1]: "
+      "\"one\" and \"two\" would both become \"all\" on \"follower\"" },
+    { TWO("one", "follower", "two", "follower:one"), "replications[1]: "
+      "\"one\" and \"two\" would both become \"one\" on \"follower\"" },
+    { TWO("one", "follower:{bucket}-2", "two", "follower:one-2"),
+      "replications[1]: \"one\" and \"two\" would both become \"one-2\" on "
+      "\"follower\"" },
+
+    /* filters and settings */
+#define MORE(members)                                                         \
+    RULE("'user': '*', 'bucket': 'b', 'to': 'follower', " members)
+    { MORE("'filter': 'x'"), "replications[0].filter: must be an object" },
+    { MORE("'filter': {}"), "replications[0].filter: is empty" },
+    { MORE("'filter': {'suffix': 'x'}"),
+      "replications[0].filter: unknown key \"suffix\"" },
+    { MORE("'filter': {'prefix': ''}"),
+      "replications[0].filter.prefix: is empty" },
+    { MORE("'filter': {'tags': []}"),
+      "replications[0].filter.tags: must be an object" },
+    { MORE("'filter': {'tags': {}}"),
+      "replications[0].filter.tags: must be 1 to 10 tags" },
+    { MORE("'filter': {'tags': {'a': 1}}"),
+      "replications[0].filter.tags.a: a tag has a name and a text" },
+    { MORE("'bucket_settings': 'cors'"),
+      "replications[0].bucket_settings: must be a list" },
+    { MORE("'bucket_settings': ['cors', 'logging']"),
+      "replications[0].bucket_settings[1]: must be cors, website, lifecycle, "
+      "policy, encryption or object_lock" },
+    { STORAGE("'bucket_settings': [1], 'users': {}"),
+      "storages.f.bucket_settings[0]: must be a string" },
+    { STORAGE("'location': 1, 'users': {}"),
+      "storages.f.location: must be true, false or a location" },
+    { STORAGE("'location': '', 'users': {}"),
+      "storages.f.location: is empty" },
+    { STORAGE("'version_ids': 1, 'users': {}"),
+      "storages.f.version_ids: must be true or false" },
     { WITH("'replications': [{'user': 'alice', 'bucket': '~^ok', 'to': "
            "'follower'}, {'user': 'alice', 'bucket': 'b', 'to': 'x'}]"),
       "replications[1].to: no storage \"x\"" },
@@ -631,6 +881,18 @@ static const struct {
       "worker.retry_max_seconds: must be a whole number from 1 to 86400" },
     { WITH("'worker': {'grace_seconds': 3601}"),
       "worker.grace_seconds: must be a whole number from 0 to 3600" },
+    { WITH("'worker': {'recheck_seconds': 10}"),
+      "worker.recheck_seconds: must be a list" },
+    { WITH("'worker': {'recheck_seconds': []}"),
+      "worker.recheck_seconds: must have 1 to 9 numbers" },
+    { WITH("'worker': {'recheck_seconds': [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}"),
+      "worker.recheck_seconds: must have 1 to 9 numbers" },
+    { WITH("'worker': {'recheck_seconds': [0]}"),
+      "worker.recheck_seconds[0]: must be a whole number from 1 to 86400" },
+    { WITH("'worker': {'recheck_seconds': [10, 10]}"),
+      "worker.recheck_seconds[1]: must be a whole number from 11 to 86400" },
+    { WITH("'worker': {'recheck_seconds': [10, 86401]}"),
+      "worker.recheck_seconds[1]: must be a whole number from 11 to 86400" },
 };
 
 
@@ -909,22 +1171,19 @@ folder_teardown(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(read_everything),
-        test_row(defaults),
-        test_row(redis_urls),
-        test_row(redis_sentinels),
-        test_row(endpoints),
-        test_row(broken_files),
-        test_row(readable_by_everyone),
-        test_row(load_from_disk),
-        test_row(refuse_from_disk),
-        test_row(ca_file_from_disk),
-        test_row(close_wipes_secrets)
-    };
-
-    return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
-}
+test_main(folder_setup, folder_teardown,
+    test_row(read_everything),
+    test_row(defaults),
+    test_row(abilities),
+    test_row(reserved_names),
+    test_row(replication_parts),
+    test_row(redis_urls),
+    test_row(redis_sentinels),
+    test_row(endpoints),
+    test_row(broken_files),
+    test_row(readable_by_everyone),
+    test_row(load_from_disk),
+    test_row(refuse_from_disk),
+    test_row(ca_file_from_disk),
+    test_row(close_wipes_secrets)
+)

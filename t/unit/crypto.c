@@ -5,9 +5,6 @@
 #include "test.h"
 
 
-static chorus_crypto_t  *crypto;
-
-
 static void
 check_hex(const char *name, const unsigned char *bytes, size_t len,
     const char *expected)
@@ -310,46 +307,18 @@ cache_keys(void **state)
 
     chorus_key_cache_destroy(cache);
     chorus_key_cache_destroy(NULL);
-}
-
-
-static int
-crypto_setup(void **state)
-{
-    (void) state;
-
-    crypto = chorus_crypto_create();
-
-    return crypto == NULL ? -1 : 0;
-}
-
-
-static int
-crypto_teardown(void **state)
-{
-    (void) state;
-
-    chorus_crypto_destroy(crypto);
     chorus_crypto_destroy(NULL);
-
-    return 0;
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(digest),
-        test_row(authenticate),
-        test_row(authenticate_with_sha1),
-        test_row(sign_a_key),
-        test_row(run_md5),
-        test_row(encode_base64),
-        test_row(decode_base64),
-        test_row(compare_secrets),
-        test_row(cache_keys)
-    };
-
-    return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
-}
+test_main(crypto_setup, crypto_teardown,
+    test_row(digest),
+    test_row(authenticate),
+    test_row(authenticate_with_sha1),
+    test_row(sign_a_key),
+    test_row(run_md5),
+    test_row(encode_base64),
+    test_row(decode_base64),
+    test_row(compare_secrets),
+    test_row(cache_keys)
+)

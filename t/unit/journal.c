@@ -327,8 +327,8 @@ an_intent_there_and_back(void **state)
     chorus_journal_intent_t   intent;
 
     static const chorus_str_t  followers[] = { { "f1", 2 }, { "f2", 2 } };
-    static const chorus_str_t  keys[] = { { "a", 1 }, { "", 0 },
-                                          { "c\0d", 3 } };
+    static const chorus_str_t  names[] = { { "a", 1 }, { "", 0 },
+                                           { "c\0d", 3 } };
 
     (void) state;
 
@@ -340,7 +340,7 @@ an_intent_there_and_back(void **state)
     check_str("user", intent.user, "alice");
     check_str("bucket", intent.bucket, "bkt");
     check_list(intent.followers, NROWS(followers), followers);
-    check_list(intent.keys, NROWS(keys), keys);
+    check_list(intent.keys, NROWS(names), names);
 }
 
 
@@ -418,21 +418,43 @@ a_debt_there_and_back(void **state)
 }
 
 
-int
-main(void)
+static void
+who_has_it_there_and_back(void **state)
 {
-    const struct CMUnitTest  tests[] = {
-        test_row(what_is_written_is_read),
-        test_row(zeros_behind_are_the_end),
-        test_row(cut_at_each_byte),
-        test_row(each_bit_flipped),
-        test_row(rubbish_between_is_skipped),
-        test_row(no_record_of_another_segment),
-        test_row(a_length_out_of_bounds),
-        test_row(an_intent_there_and_back),
-        test_row(intents_that_are_none),
-        test_row(a_debt_there_and_back)
-    };
+    size_t                    i, len;
+    unsigned char             bytes[64], *p;
+    chorus_journal_closed_t   closed;
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    (void) state;
+
+    p = chorus_journal_put_str(bytes, chorus_str("run"));
+    p = chorus_journal_put_str(p, chorus_str("generation"));
+    len = (size_t) (p - bytes);
+
+    assert_true(chorus_journal_closed_parse(
+                    (chorus_str_t) { (char *) bytes, len }, &closed));
+    check_str("run", closed.run, "run");
+    check_str("generation", closed.generation, "generation");
+
+    /* of a version that did not say: nothing */
+
+    for (i = 0; i < len; i++) {
+        assert_false(chorus_journal_closed_parse(
+                         (chorus_str_t) { (char *) bytes, i }, &closed));
+    }
 }
+
+
+test_main(NULL, NULL,
+    test_row(what_is_written_is_read),
+    test_row(zeros_behind_are_the_end),
+    test_row(cut_at_each_byte),
+    test_row(each_bit_flipped),
+    test_row(rubbish_between_is_skipped),
+    test_row(no_record_of_another_segment),
+    test_row(a_length_out_of_bounds),
+    test_row(an_intent_there_and_back),
+    test_row(intents_that_are_none),
+    test_row(a_debt_there_and_back),
+    test_row(who_has_it_there_and_back)
+)

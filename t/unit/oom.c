@@ -6,7 +6,9 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 
+#include "chorus_acl.h"
 #include "chorus_checksum.h"
+#include "chorus_bucket_setting.h"
 #include "chorus_policy.h"
 #include "chorus_replication.h"
 #include "chorus_s3_xml.h"
@@ -28,8 +30,6 @@ typedef chorus_rc_t (*scarce_test_pt)(chorus_mem_t *pool);
 
 
 static scarce_t             scarce;
-static chorus_crypto_t     *crypto;
-static chorus_key_cache_t  *keys;
 static bool                 is_openssl_scarce;
 
 
@@ -417,6 +417,24 @@ scarce_versions(chorus_mem_t *pool)
 
 
 static chorus_rc_t
+scarce_acl(chorus_mem_t *pool)
+{
+    chorus_rc_t     rc;
+    chorus_acl_t    acl;
+    chorus_error_t  error;
+
+    rc = chorus_acl_parse(pool,
+             chorus_str("<AccessControlPolicy><Owner><ID>o</ID></Owner>"
+                        "<AccessControlList><Grant><Grantee><ID>g</ID>"
+                        "</Grantee><Permission>READ</Permission></Grant>"
+                        "</AccessControlList></AccessControlPolicy>"),
+             &acl, &error);
+
+    return rc != CHORUS_OK ? rc : nomem_if_null(chorus_acl_xml(pool, &acl));
+}
+
+
+static chorus_rc_t
 scarce_tagging(chorus_mem_t *pool)
 {
     chorus_rc_t       rc;
@@ -611,6 +629,31 @@ scarce_post_condition(chorus_mem_t *pool)
 
 
 static chorus_rc_t
+scarce_settings(chorus_mem_t *pool)
+{
+    chorus_rc_t     rc;
+    chorus_str_t    text;
+    chorus_error_t  error;
+
+    rc = chorus_bucket_setting_canonical(pool, CHORUS_SETTING_CORS,
+             chorus_str("<CORSConfiguration><CORSRule><AllowedMethod>GET"
+                        "</AllowedMethod></CORSRule></CORSConfiguration>"),
+             &text, &error);
+
+    if (rc == CHORUS_OK) {
+        rc = chorus_bucket_setting_rename(pool, CHORUS_SETTING_POLICY,
+                 chorus_str("{\"Statement\": [{\"Resource\": "
+                            "[\"arn:aws:s3:::b/*\"]}]}"),
+                 chorus_str("b"), chorus_str("c"), &text, &error);
+    }
+
+    return rc != CHORUS_OK ? rc
+           : chorus_bucket_setting_canonical(pool, CHORUS_SETTING_POLICY,
+                                             text, &text, &error);
+}
+
+
+static chorus_rc_t
 scarce_config(chorus_mem_t *pool)
 {
     chorus_rc_t           rc;
@@ -630,7 +673,10 @@ scarce_config(chorus_mem_t *pool)
         "   'f': {'endpoint': 'https://f', 'ca_file': 'c', 'users': {'alice':"
         "     {'access_key': 'B', 'secret_key_file': 'x'}}}},"
         " 'users': {'alice': [{'access_key': 'C', 'secret_key': 'S3CR3T'}]},"
-        " 'replications': [{'user': '*', 'bucket': '~^a', 'to': ['f']}],"
+        " 'replications': [{'user': '*', 'bucket': '~^a', 'to': ['f']},"
+        "   {'user': '*', 'bucket': 'abc', 'to': 'f:{bucket}-copy', 'filter':"
+        "    {'prefix': 'p', 'tags': {'a': 'b'}}, 'bucket_settings': ['cors']},"
+        "   {'user': '*', 'bucket': 'def', 'to': 'f:def-copy'}],"
         " 'routes': [{'user': 'alice', 'bucket': 'x', 'storage': 'f'}],"
         " 'worker': {'concurrency': 1}, 'api': {'token_file': 't'}}");
 
@@ -666,6 +712,7 @@ each_allocation_fails_once(void **state)
         { "expired", scarce_expired },
         { "error document", scarce_error_xml },
         { "delete objects", scarce_delete },
+        { "acl", scarce_acl },
         { "tagging", scarce_tagging },
         { "versions", scarce_versions },
         { "elements", scarce_xml },
@@ -677,6 +724,7 @@ each_allocation_fails_once(void **state)
         { "browser upload refused", scarce_post_refusal },
         { "browser upload against its policy", scarce_post_condition },
         { "config", scarce_config },
+        { "bucket settings", scarce_settings },
     };
 
     (void) state;
@@ -696,6 +744,7 @@ each_allocation_of_json_fails_once(void **state)
 
     json_set_alloc_funcs(scarce_malloc, free);
     run_scarce("config", scarce_config, true);
+    run_scarce("bucket settings", scarce_settings, true);
     run_scarce("browser upload", scarce_post, true);
     run_scarce("browser upload against its policy", scarce_post_condition,
                true);
@@ -715,30 +764,6 @@ each_allocation_of_openssl_fails_once(void **state)
     is_openssl_scarce = true;
     run_scarce("checksum", scarce_checksum, false);
     is_openssl_scarce = false;
-}
-
-
-static int
-crypto_setup(void **state)
-{
-    (void) state;
-
-    crypto = chorus_crypto_create();
-    keys = chorus_key_cache_create();
-
-    return crypto == NULL || keys == NULL ? -1 : 0;
-}
-
-
-static int
-crypto_teardown(void **state)
-{
-    (void) state;
-
-    chorus_key_cache_destroy(keys);
-    chorus_crypto_destroy(crypto);
-
-    return 0;
 }
 
 

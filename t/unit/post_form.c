@@ -617,21 +617,15 @@ pieces_are_refused_alike(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(find_the_boundary),
-        test_row(read_the_headers_of_a_part),
-        test_row(read_a_form),
-        test_row(lines_are_for_what_is_no_header),
-        test_row(take_the_name_of_the_file),
-        test_row(refuse_forms),
-        test_row(limits_hold),
-        test_row(variables_do_not_blow_up),
-        test_row(pieces_make_no_difference),
-        test_row(pieces_are_refused_alike)
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(find_the_boundary),
+    test_row(read_the_headers_of_a_part),
+    test_row(read_a_form),
+    test_row(lines_are_for_what_is_no_header),
+    test_row(take_the_name_of_the_file),
+    test_row(refuse_forms),
+    test_row(limits_hold),
+    test_row(variables_do_not_blow_up),
+    test_row(pieces_make_no_difference),
+    test_row(pieces_are_refused_alike)
+)

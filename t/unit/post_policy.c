@@ -15,8 +15,6 @@
     V4 conditions "]}"
 
 
-static chorus_crypto_t         *crypto;
-static chorus_key_cache_t      *keys;
 static chorus_post_form_t       form;
 static chorus_post_grant_t      grant;
 static chorus_s3_refusal_t      refusal;
@@ -866,48 +864,18 @@ main_gets_a_plain_file_name(void **state)
 }
 
 
-static int
-crypto_setup(void **state)
-{
-    (void) state;
-
-    crypto = chorus_crypto_create();
-    keys = chorus_key_cache_create();
-
-    return crypto == NULL || keys == NULL ? -1 : 0;
-}
-
-
-static int
-crypto_teardown(void **state)
-{
-    (void) state;
-
-    chorus_key_cache_destroy(keys);
-    chorus_crypto_destroy(crypto);
-
-    return 0;
-}
-
-
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(the_example_of_aws_is_accepted),
-        test_row(signatures_are_refused),
-        test_row(policies_are_refused),
-        test_row(fields_meet_conditions),
-        test_row(ranges_narrow),
-        test_row(too_many_conditions_are_refused),
-        test_row(deep_nesting_is_refused),
-        test_row(version_2_is_a_choice),
-        test_row(no_one_is_let_in_by_choice_only),
-        test_row(main_gets_a_form_of_its_own),
-        test_row(main_keeps_to_the_policy),
-        test_row(main_gets_any_text),
-        test_row(main_gets_a_plain_file_name)
-    };
-
-    return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
-}
+test_main(crypto_setup, crypto_teardown,
+    test_row(the_example_of_aws_is_accepted),
+    test_row(signatures_are_refused),
+    test_row(policies_are_refused),
+    test_row(fields_meet_conditions),
+    test_row(ranges_narrow),
+    test_row(too_many_conditions_are_refused),
+    test_row(deep_nesting_is_refused),
+    test_row(version_2_is_a_choice),
+    test_row(no_one_is_let_in_by_choice_only),
+    test_row(main_gets_a_form_of_its_own),
+    test_row(main_keeps_to_the_policy),
+    test_row(main_gets_any_text),
+    test_row(main_gets_a_plain_file_name)
+)

@@ -173,16 +173,10 @@ errors(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(info_fields),
-        test_row(only_masters),
-        test_row(what_may_be_lost),
-        test_row(generations),
-        test_row(errors),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(info_fields),
+    test_row(only_masters),
+    test_row(what_may_be_lost),
+    test_row(generations),
+    test_row(errors)
+)

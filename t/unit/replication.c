@@ -89,13 +89,7 @@ refuse_other_spellings(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(names_there_and_back),
-        test_row(refuse_other_spellings)
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(names_there_and_back),
+    test_row(refuse_other_spellings)
+)

@@ -175,15 +175,9 @@ any_resource_is_well_formed(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(each_code_has_its_row),
-        test_row(write_documents),
-        test_row(escape_text),
-        test_row(any_resource_is_well_formed)
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(each_code_has_its_row),
+    test_row(write_documents),
+    test_row(escape_text),
+    test_row(any_resource_is_well_formed)
+)

@@ -351,17 +351,11 @@ find_headers(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(reads_touch_nothing),
-        test_row(names_of_reads),
-        test_row(writes_of_objects),
-        test_row(writes_of_buckets),
-        test_row(odd_requests_touch_more),
-        test_row(find_headers)
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(reads_touch_nothing),
+    test_row(names_of_reads),
+    test_row(writes_of_objects),
+    test_row(writes_of_buckets),
+    test_row(odd_requests_touch_more),
+    test_row(find_headers)
+)

@@ -327,17 +327,11 @@ find_elements(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(parse_delete_objects),
-        test_row(delete_objects_are_bounded),
-        test_row(documents_are_bounded),
-        test_row(parse_tags),
-        test_row(write_tags),
-        test_row(find_elements)
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(parse_delete_objects),
+    test_row(delete_objects_are_bounded),
+    test_row(documents_are_bounded),
+    test_row(parse_tags),
+    test_row(write_tags),
+    test_row(find_elements)
+)

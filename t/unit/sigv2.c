@@ -491,18 +491,12 @@ prefer_amz_date(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(verify_published_requests),
-        test_row(write_string_to_sign),
-        test_row(verify_published_url),
-        test_row(verify_urls),
-        test_row(refuse_changed_urls),
-        test_row(verify_headers),
-        test_row(prefer_amz_date)
-    };
-
-    return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
-}
+test_main(crypto_setup, crypto_teardown,
+    test_row(verify_published_requests),
+    test_row(write_string_to_sign),
+    test_row(verify_published_url),
+    test_row(verify_urls),
+    test_row(refuse_changed_urls),
+    test_row(verify_headers),
+    test_row(prefer_amz_date)
+)

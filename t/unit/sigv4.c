@@ -6,9 +6,6 @@
 #include "test.h"
 
 
-static chorus_crypto_t  *crypto;
-
-
 static void
 canonical_paths(void **state)
 {
@@ -314,40 +311,12 @@ signed_headers_are_sorted_and_single(void **state)
 }
 
 
-static int
-crypto_setup(void **state)
-{
-    (void) state;
-
-    crypto = chorus_crypto_create();
-
-    return crypto == NULL ? -1 : 0;
-}
-
-
-static int
-crypto_teardown(void **state)
-{
-    (void) state;
-
-    chorus_crypto_destroy(crypto);
-
-    return 0;
-}
-
-
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(canonical_paths),
-        test_row(canonical_queries),
-        test_row(canonical_headers),
-        test_row(published_stages),
-        test_row(published_signatures),
-        test_row(sign_published_requests),
-        test_row(signed_headers_are_sorted_and_single)
-    };
-
-    return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
-}
+test_main(crypto_setup, crypto_teardown,
+    test_row(canonical_paths),
+    test_row(canonical_queries),
+    test_row(canonical_headers),
+    test_row(published_stages),
+    test_row(published_signatures),
+    test_row(sign_published_requests),
+    test_row(signed_headers_are_sorted_and_single)
+)

@@ -556,19 +556,13 @@ refuse_changed_urls(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(verify_published_url),
-        test_row(verify_parameters),
-        test_row(verify_signatures),
-        test_row(keep_the_time),
-        test_row(name_the_times),
-        test_row(cover_headers),
-        test_row(read_plus),
-        test_row(refuse_changed_urls)
-    };
-
-    return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
-}
+test_main(crypto_setup, crypto_teardown,
+    test_row(verify_published_url),
+    test_row(verify_parameters),
+    test_row(verify_signatures),
+    test_row(keep_the_time),
+    test_row(name_the_times),
+    test_row(cover_headers),
+    test_row(read_plus),
+    test_row(refuse_changed_urls)
+)

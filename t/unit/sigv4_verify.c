@@ -18,10 +18,6 @@
     HEADER("x-amz-content-sha256", CHORUS_UNSIGNED_PAYLOAD)
 
 
-static chorus_crypto_t     *crypto;
-static chorus_key_cache_t  *keys;
-
-
 static void
 parse_authorizations(void **state)
 {
@@ -865,43 +861,13 @@ verify_botocore(void **state)
 }
 
 
-static int
-crypto_setup(void **state)
-{
-    (void) state;
-
-    crypto = chorus_crypto_create();
-    keys = chorus_key_cache_create();
-
-    return crypto == NULL || keys == NULL ? -1 : 0;
-}
-
-
-static int
-crypto_teardown(void **state)
-{
-    (void) state;
-
-    chorus_key_cache_destroy(keys);
-    chorus_crypto_destroy(crypto);
-
-    return 0;
-}
-
-
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(parse_authorizations),
-        test_row(parse_bounds),
-        test_row(parse_prefixes),
-        test_row(verify_published_requests),
-        test_row(verify_refusals),
-        test_row(refusals_name_what_is_wrong),
-        test_row(verify_changed_requests),
-        test_row(verify_botocore)
-    };
-
-    return cmocka_run_group_tests(tests, crypto_setup, crypto_teardown);
-}
+test_main(crypto_setup, crypto_teardown,
+    test_row(parse_authorizations),
+    test_row(parse_bounds),
+    test_row(parse_prefixes),
+    test_row(verify_published_requests),
+    test_row(verify_refusals),
+    test_row(refusals_name_what_is_wrong),
+    test_row(verify_changed_requests),
+    test_row(verify_botocore)
+)

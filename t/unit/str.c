@@ -264,20 +264,14 @@ tell_text(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(tell_text),
-        test_row(compare_strings),
-        test_row(trim_strings),
-        test_row(cut_strings),
-        test_row(copy_strings),
-        test_row(read_numbers),
-        test_row(grow_a_buffer),
-        test_row(read_hex),
-        test_row(take_from_an_arena)
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(tell_text),
+    test_row(compare_strings),
+    test_row(trim_strings),
+    test_row(cut_strings),
+    test_row(copy_strings),
+    test_row(read_numbers),
+    test_row(grow_a_buffer),
+    test_row(read_hex),
+    test_row(take_from_an_arena)
+)

@@ -1,5 +1,5 @@
-/* What the unit tests share: cmocka, an arena for each test, checks that name
- * the row of the table. */
+/* What the unit tests share: cmocka, main(), an arena for each test, OpenSSL for
+ * all tests of a program, checks that name the row of the table. */
 
 #ifndef TEST_H
 #define TEST_H
@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "chorus_sigv4.h"
 #include "chorus_mem.h"
 #include "chorus_str.h"
 
@@ -25,6 +26,10 @@
 
 static chorus_arena_t  *arena;
 static chorus_mem_t     mem;
+
+/* between crypto_setup() and crypto_teardown() */
+static chorus_crypto_t     *crypto;
+static chorus_key_cache_t  *keys;
 
 
 TEST_HELPER int
@@ -49,6 +54,42 @@ test_teardown(void **state)
 
     return 0;
 }
+
+
+TEST_HELPER int
+crypto_setup(void **state)
+{
+    (void) state;
+
+    crypto = chorus_crypto_create();
+    keys = chorus_key_cache_create();
+
+    return crypto == NULL || keys == NULL ? -1 : 0;
+}
+
+
+TEST_HELPER int
+crypto_teardown(void **state)
+{
+    (void) state;
+
+    chorus_key_cache_destroy(keys);
+    chorus_crypto_destroy(crypto);
+
+    return 0;
+}
+
+
+/* main() of a program: what is done before and after all of its tests, or NULL,
+ * and a test_row() for each */
+#define test_main(setup, teardown, ...)                                       \
+    int                                                                       \
+    main(void)                                                                \
+    {                                                                         \
+        const struct CMUnitTest  tests[] = { __VA_ARGS__ };                   \
+                                                                              \
+        return cmocka_run_group_tests(tests, setup, teardown);                \
+    }
 
 
 #define test_row(function)                                                    \

@@ -190,16 +190,10 @@ write_iso_dates(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(parse_amz_dates),
-        test_row(parse_http_dates),
-        test_row(parse_iso_dates),
-        test_row(write_amz_dates),
-        test_row(write_iso_dates)
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(parse_amz_dates),
+    test_row(parse_http_dates),
+    test_row(parse_iso_dates),
+    test_row(write_amz_dates),
+    test_row(write_iso_dates)
+)

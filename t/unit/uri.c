@@ -300,18 +300,12 @@ resemble(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        test_row(parse_targets),
-        test_row(find_arguments),
-        test_row(limit_arguments),
-        test_row(encode_and_decode),
-        test_row(recode),
-        test_row(filter_arguments),
-        test_row(resemble)
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(parse_targets),
+    test_row(find_arguments),
+    test_row(limit_arguments),
+    test_row(encode_and_decode),
+    test_row(recode),
+    test_row(filter_arguments),
+    test_row(resemble)
+)

@@ -36,7 +36,8 @@ sub new {
 
 
 # A pair of files, {cert, key}.  dns, ip: lists of what it is good for; days:
-# how long, negative for one that has expired.
+# how long, negative for one that has expired; client: 1 for one that is shown
+# to a server.
 sub issue {
     my ($self, $name, %for) = @_;
 
@@ -46,8 +47,9 @@ sub issue {
         (map { "IP:$_" } @{ $for{ip} || [] }));
 
     write_file($extensions, "basicConstraints = CA:FALSE\n"
-        . "extendedKeyUsage = serverAuth\n"
-        . 'subjectAltName = ' . join(',', @names) . "\n");
+        . 'extendedKeyUsage = '
+        . ($for{client} ? 'clientAuth' : 'serverAuth') . "\n"
+        . (@names ? 'subjectAltName = ' . join(',', @names) . "\n" : ''));
     openssl(qw(req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes),
         -subj => "/CN=$name", -keyout => $file{key},
         -out => "$Folder/$name.csr");
