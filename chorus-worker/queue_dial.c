@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log.h"
 #include "queue_dial.h"
 #include "queue_tls.h"
 
@@ -194,6 +195,28 @@ dial_ask(const chorus_redis_url_t *url, chorus_redis_tls_t *tls,
 }
 
 
+/* Debian's default.  One that is loading says so, too.  Once is enough; only
+ * the one thread that speaks to Redis comes here. */
+
+static void
+dial_warn_of_snapshots(chorus_str_t info)
+{
+    static bool  is_told;
+
+    if (!is_told
+        && chorus_str_eq(chorus_redis_info(info, chorus_str("loading")),
+                         chorus_str("0"))
+        && chorus_str_eq(chorus_redis_info(info, chorus_str("aof_enabled")),
+                         chorus_str("0")))
+    {
+        is_told = true;
+        log_write(LOG_WARN, "redis: it has no append-only file: when it "
+                  "restarts it forgets changes that no scan is owed for; "
+                  "set appendonly yes");
+    }
+}
+
+
 bool
 queue_dial_look(redisContext *redis, chorus_mem_t *mem,
     chorus_redis_identity_t *seen, char *error)
@@ -202,10 +225,11 @@ queue_dial_look(redisContext *redis, chorus_mem_t *mem,
     redisReply       *reply;
     queue_command_t   command;
 
-    queue_command_begin(&command, mem, 3);
+    queue_command_begin(&command, mem, 4);
     queue_command_text(&command, "INFO");
     queue_command_text(&command, "server");
     queue_command_text(&command, "replication");
+    queue_command_text(&command, "persistence");
 
     reply = queue_command_call(&command, redis);
     if (reply == NULL) {
@@ -216,6 +240,10 @@ queue_dial_look(redisContext *redis, chorus_mem_t *mem,
     is_master = reply->type == REDIS_REPLY_STRING
                 && chorus_redis_take_info(seen,
                            (chorus_str_t) { reply->str, reply->len });
+
+    if (is_master) {
+        dial_warn_of_snapshots((chorus_str_t) { reply->str, reply->len });
+    }
 
     if (!is_master) {
         dial_error(error, "", reply->type == REDIS_REPLY_ERROR

@@ -3,6 +3,7 @@
 import time
 
 from load import Load, mixed, put_small
+from process import wait_until
 
 SLOWEST = 2.0       # seconds that a request may take
 
@@ -121,3 +122,15 @@ def test_connections_to_redis_do_not_leak(stack, bucket):
         time.sleep(0.15)
     stack.wait_equal(bucket)
     assert descriptors() <= before + 8
+
+
+def test_a_redis_with_snapshots_alone_is_told_of(stack):
+    """As Debian ships it: a restart forgets more than anybody remembers."""
+    words = "no append-only file"
+    assert words not in open(stack.worker.log).read()
+    stack.redis.client.config_set("appendonly", "no")
+    try:
+        worker = stack.start_worker()
+        wait_until(lambda: words in open(worker.log).read(), 10, words)
+    finally:
+        stack.redis.client.config_set("appendonly", "yes")
