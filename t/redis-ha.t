@@ -150,6 +150,7 @@ sub sentinel_url {
     start_nginx(url => sentinel_url(@sentinels));
     passes('sentinels', 'first');
     arrives('sentinels', $one, 'first');
+    arrives('a replica', $two, 'first');
 
     passes('the master is about to die', keys_of('before', 40));
     $one->end;
