@@ -14,8 +14,10 @@
 #include "multipart.h"
 #include "optional.h"
 #include "reconcile.h"
+#include "self_copy.h"
 #include "tags.h"
 #include "transfer.h"
+#include "version_surplus.h"
 #include "versions.h"
 
 
@@ -193,7 +195,8 @@ content_put(work_t *work, const s3_response_t *source, object_t *object,
     }
 
     if (!md5.is_known
-        && lock_put(work, &object->lock, &(object_lock_t) { 0 }) != WORK_DONE)
+        && lock_put_version(work, work->made_version, &object->lock,
+                            &(object_lock_t) { 0 }) != WORK_DONE)
     {
         return WORK_FAILED;
     }
@@ -228,7 +231,7 @@ static bool
 content_is_compared(const work_t *work, const object_t *object)
 {
     if (work->version.len != 0) {
-        return false;
+        return work->copy_source.len != 0;
     }
 
     return object->size > CONTENT_LARGE || object->nparts != 0
@@ -266,6 +269,38 @@ content_finish(work_t *work)
                         && work->failure.kind == FAILURE_SLOW;
 
     return work->is_acl_left ? WORK_DONE : WORK_FAILED;
+}
+
+
+/* The follower has the content of this version in an older one: it is copied
+ * there.  A copy that turned out to have another ETag is taken back. */
+
+static work_rc_t
+content_copy_there(work_t *work, const object_t *object,
+    const chorus_tagging_t *tags, bool *is_copied)
+{
+    if (self_copy(work, object, tags, is_copied) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (*is_copied) {
+        return lock_put_version(work, work->made_version, &object->lock,
+                                &(object_lock_t) { 0 }) == WORK_DONE
+               ? content_finish(work) : WORK_FAILED;
+    }
+
+    return work->made_version.len == 0 ? WORK_DONE
+           : version_delete(work, work->made_version);
+}
+
+
+static work_rc_t
+content_compare(work_t *work, const object_t *object,
+    const chorus_tagging_t *tags, task_outcome_t *outcome, bool *is_equal)
+{
+    return work->version.len == 0
+           ? compare_large(work, object, tags, outcome, is_equal)
+           : content_copy_there(work, object, tags, is_equal);
 }
 
 
@@ -307,7 +342,7 @@ content_copy(work_t *work, const s3_response_t *source,
     }
 
     if (content_is_compared(work, &object)) {
-        if (compare_large(work, &object, &tags, outcome, &is_equal)
+        if (content_compare(work, &object, &tags, outcome, &is_equal)
             != WORK_DONE)
         {
             return WORK_FAILED;
@@ -402,7 +437,7 @@ content_sync(work_t *work, task_outcome_t *outcome)
 
 
 work_rc_t
-content_copy_version(work_t *work, chorus_str_t id)
+content_copy_version(work_t *work, chorus_str_t id, chorus_str_t source)
 {
     work_rc_t        rc;
     uint64_t         before;
@@ -423,6 +458,7 @@ content_copy_version(work_t *work, chorus_str_t id)
     work->mem = &own;
     work->bytes = 0;
     work->version = id;
+    work->copy_source = source;
     work->made_version = chorus_null_str;
     work->is_acl_left = false;
 
@@ -432,6 +468,7 @@ content_copy_version(work_t *work, chorus_str_t id)
     work->bytes += before;
     memset(&work->acl, 0, sizeof(work_acl_t));
     work->version = chorus_null_str;
+    work->copy_source = chorus_null_str;
     work->made_version = chorus_str_dup(mem, work->made_version);
     work->seen_etag = chorus_str_dup(mem, work->seen_etag);
 

@@ -5,16 +5,20 @@
 #ifndef VERSION_BESIDES_H
 #define VERSION_BESIDES_H
 
-#include "chorus_versions.h"
-#include "work.h"
+#include "object.h"
+#include "version_edit.h"
 
 
-/* The version of that id on main, and its copy, the null string: what is
- * current, on the follower.  *is_changed is set when the copy had others. */
-work_rc_t version_make_tags_equal(work_t *work, chorus_str_t ours,
-    chorus_str_t theirs, bool *is_changed);
-work_rc_t version_make_acl_equal(work_t *work, chorus_str_t ours,
-    chorus_str_t theirs, bool *is_changed);
+/* HEAD; a version that is gone by now fails with AGAIN. */
+work_rc_t version_head(work_t *work, failure_side_t side, chorus_str_t id,
+    object_t *object, bool *is_sealed);
+
+/*
+ * Makes tags, ACL and lock of what the follower had already main's, of the
+ * newest 1,000 versions where such a change may be what the task is about; what
+ * was appended came with its own.  *is_changed is set when one of them differed.
+ */
+work_rc_t version_besides(version_edit_t *v, bool *is_changed);
 
 /* Whether a filter takes main's history: as a whole, by the tags of its newest
  * version that is no delete marker.  One without is taken, as what is gone. */

@@ -54,9 +54,10 @@ typedef struct {
     chorus_str_t                seen_etag;
 
     /* while one version of the key is copied: its id on main; null: what is
-     * current.  What the follower called the copy, and whether that is to get
-     * its ACL yet. */
+     * current.  The follower's version that has its content, or null.  What the
+     * follower called the copy, and whether that is to get its ACL yet. */
     chorus_str_t                version;
+    chorus_str_t                copy_source;
     chorus_str_t                made_version;
     bool                        is_acl_left;
     bool                        has_long_history;
