@@ -14,9 +14,11 @@
 #include "tags.h"
 #include "version_besides.h"
 
-#define VERSION_BESIDES   1000
-/* a task younger than this is one event's */
-#define VERSION_FRESH_MS  1000
+/* where that may be what the mark is about */
+#define VERSION_BESIDES        1000
+/* where there was a write, and time for other changes to become one with it */
+#define VERSION_BESIDES_WRITE  100
+#define VERSION_FRESH_MS       1000
 
 
 typedef work_rc_t (*version_besides_pt)(work_t *work, chorus_str_t ours,
@@ -187,26 +189,26 @@ version_make_heads_equal(work_t *work, chorus_str_t ours, chorus_str_t theirs,
 /* ---- all that may have changed ---- */
 
 
-/* A write that has just happened is not taken for a change of older versions;
- * where it took one away, it may have come with a change of the newest. */
+/* How many of the newest.  A write that has just happened is not taken for a
+ * change of older versions; but what was current before it may have changed
+ * while the mark waited, which then is one of all facets. */
 
 static size_t
 version_besides_max(const version_edit_t *v)
 {
-    bool           is_kept;
+    bool           is_same;
     const task_t  *task;
 
     task = v->work->task;
-    is_kept = v->edit.nkept == v->ours.history.nversions;
+    is_same = v->edit.nkept == v->ours.history.nversions
+              && v->edit.nsurplus == v->nlocked;
 
-    if (task->facets != CHORUS_FACET_ALL || task->attempts != 0
-        || (is_kept && v->edit.nsurplus == v->nlocked)
-        || clock_ms() - task->since_ms > VERSION_FRESH_MS)
-    {
+    if (is_same || task->facets != CHORUS_FACET_ALL || task->attempts != 0) {
         return VERSION_BESIDES;
     }
 
-    return is_kept ? 1 : 0;
+    return clock_ms() - task->since_ms > VERSION_FRESH_MS
+           ? VERSION_BESIDES_WRITE : 1;
 }
 
 
@@ -311,11 +313,11 @@ version_besides(version_edit_t *v, bool *is_changed)
     chorus_arena_t  *arena;
 
     /* main's newest has a new place then, and came with everything */
-    max = v->is_topped ? 0 : version_besides_max(v);
-
-    if (max == 0 || v->edit.nkept == 0) {
+    if (v->is_topped || v->edit.nkept == 0) {
         return WORK_DONE;
     }
+
+    max = version_besides_max(v);
 
     arena = chorus_arena_create();
     if (arena == NULL) {

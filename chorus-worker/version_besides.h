@@ -14,9 +14,10 @@ work_rc_t version_head(work_t *work, failure_side_t side, chorus_str_t id,
     object_t *object, bool *is_sealed);
 
 /*
- * Makes tags, ACL and lock of what the follower had already main's, of the
- * newest 1,000 versions where such a change may be what the task is about; what
- * was appended came with its own.  *is_changed is set when one of them differed.
+ * Makes tags, ACL and lock of what the follower had already main's; what was
+ * appended came with its own.  Of the newest 1,000 versions where such a change
+ * may be what the task is about, of fewer where there was a write.  *is_changed
+ * is set when one of them differed.
  */
 work_rc_t version_besides(version_edit_t *v, bool *is_changed);
 

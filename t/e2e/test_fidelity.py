@@ -360,6 +360,26 @@ def test_storage_class(stack, bucket, classes, kind, rules, there):
     assert stack.failed_attempts(bucket) == 0
 
 
+def test_storage_class_of_every_version(stack, bucket, classes):
+    stack.use_worker(follower_more={"storage_classes": {"COLD": "DEEP"}})
+    stack.s3.put_bucket_versioning(
+        Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    cold = {"x-amz-storage-class": "COLD"}
+    write(stack, bucket, "k", CONTENT["small"], cold)
+    write(stack, bucket, "k", CONTENT["large"], cold)
+    # the follower copies, too
+    copy_onto_itself(stack, bucket, "k", {"x-amz-meta-n": "1", **cold})
+    write(stack, bucket, "k", CONTENT["small"])
+
+    def of(store):
+        return [v["StorageClass"] for v in store.s3.list_object_versions(
+            Bucket=bucket)["Versions"]]
+    stack.wait_equal(bucket, ignore={"x-amz-version-id"})
+    stack.wait_idle(bucket)
+    assert of(stack.main) == ["STANDARD", "COLD", "COLD", "COLD"]
+    assert of(stack.follower) == ["STANDARD", "DEEP", "DEEP", "DEEP"]
+
+
 # ---- checksums
 
 def crc32(data):

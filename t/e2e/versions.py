@@ -10,6 +10,7 @@ import time
 import urllib.parse
 
 import compare
+from stack import IS_ASAN
 from wire import path_of
 
 ENABLED, SUSPENDED = "Enabled", "Suspended"
@@ -55,12 +56,23 @@ def raw(store, bucket, key):
         wire.close()
 
 
-def history(store, bucket, key, ids=False, tags=True):
-    """What is seen of each version."""
+def keys_of(store, bucket):
+    """Of versions and delete markers; without control characters."""
+    keys = set()
+    for page in store.s3.get_paginator("list_object_versions").paginate(
+            Bucket=bucket):
+        for kind in ("Versions", "DeleteMarkers"):
+            keys.update(entry["Key"] for entry in page.get(kind, []))
+    return keys
+
+
+def history(store, bucket, key, ids=False, tags=True, acls=False, found=None):
+    """What is seen of each version; `found`: what raw() said."""
     seen = []
     wire = store.wire()
     try:
-        for version_id, is_marker, is_latest in raw(store, bucket, key):
+        for version_id, is_marker, is_latest in (
+                raw(store, bucket, key) if found is None else found):
             entry = {"latest": is_latest, "marker": is_marker,
                      "null": version_id == "null"}
             if ids:
@@ -79,48 +91,58 @@ def history(store, bucket, key, ids=False, tags=True):
                                        query=f"tagging&{arg}")
                     entry["tags"] = sorted(re.findall(
                         rb"<Key>(.*?)</Key><Value>(.*?)</", answer.body))
+                if entry.get("x-amz-object-lock-legal-hold") == "OFF":
+                    del entry["x-amz-object-lock-legal-hold"]
+                if acls:
+                    entry["acl"] = compare.acl_of(wire, path_of(bucket, key),
+                                                  arg)
             seen.append(entry)
     finally:
         wire.close()
     return seen
 
 
-def differences(main, follower, bucket, keys, ids=False, nulls=True,
-                tags=True):
+def differences(main, follower, bucket, keys, nulls=True, target=None,
+                **options):
+    """`target`: the bucket's name on the follower."""
     found = []
     for key in keys:
-        a, b = (history(s, bucket, key, ids, tags) for s in (main, follower))
+        stores = (main, bucket), (follower, target or bucket)
+        lists = [raw(s, name, key) for s, name in stores]
+        if len(lists[0]) != len(lists[1]):
+            found.append(f"{key!r}: main {len(lists[0])} versions, follower "
+                         f"{len(lists[1])}: {[x[:8] for x in lists]}")
+            continue
+        a, b = (history(s, name, key, found=versions, **options)
+                for (s, name), versions in zip(stores, lists))
         if not nulls:
             for entry in a + b:
                 del entry["null"]
-        if len(a) != len(b):
-            found.append(f"{key!r}: main {len(a)} versions, "
-                         f"follower {len(b)}: " + ", ".join(
-                             str(raw(s, bucket, key)[:8])
-                             for s in (main, follower)))
         found += [f"{key!r} #{n}: main {x}, follower {y}"
                   for n, (x, y) in enumerate(zip(a, b)) if x != y]
     return found
 
 
-def wait_equal(stack, bucket, keys, seconds=20, **options):
+def wait_equal(stack, bucket, keys, seconds=30, target=None, **options):
     """Until the histories and the states are equal."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * (3 if IS_ASAN else 1)
+    there = target or bucket
     while True:
         found = []
-        states = [state_of(s, bucket) if bucket_is_there(s, bucket) else None
-                  for s in (stack.main, stack.follower)]
+        states = [state_of(s, name) if bucket_is_there(s, name) else None
+                  for s, name in ((stack.main, bucket),
+                                  (stack.follower, there))]
         if states[0] != states[1]:
             found.append(f"states: {states}")
         else:
             found += differences(stack.main, stack.follower, bucket, keys,
-                                 **options)
+                                 target=target, **options)
         if not found:
             return
         if time.monotonic() > end:
             raise AssertionError(f"{len(found)} differences:\n"
                                  + "\n".join(found[:8]))
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 
 def bucket_is_there(store, bucket):
