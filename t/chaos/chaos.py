@@ -217,13 +217,25 @@ class Run:
         """Planted differences have to be found, and only these."""
         bucket = next(iter(BUCKETS))
         keys = sorted(k for b, k in self.verdict.on_main if b == bucket)
-        planted = plant(self.stack.follower, bucket, keys)
+        planted = plant(self.stack.follower, bucket, keys) \
+            | set(map(self.plant_in_history, VERSIONED))
         judge = Verdict(self.stack.main, self.stack.follower)
-        found = set(judge.compare({bucket: BUCKETS[bucket]}))
+        found = set(judge.compare({bucket: BUCKETS[bucket]}, VERSIONED))
         self.planted = len(planted & found)
         if found != planted:
             self.problems.append(f"the checker found {sorted(found)} of "
                                  f"{sorted(planted)}")
+
+    def plant_in_history(self, bucket):
+        """An old version less, whatever is current."""
+        follower = self.stack.follower
+        for key in sorted(versions.keys_of(follower, bucket)):
+            there = versions.raw(follower, bucket, key)
+            if len(there) > 1:
+                follower.s3.delete_object(Bucket=bucket, Key=key,
+                                          VersionId=there[-1][0])
+                return bucket, key
+        raise AssertionError("no key has two versions")
 
     def look_around(self):
         self.problems += self.stack.redis.check()
@@ -248,9 +260,10 @@ class Run:
         say("faults: " + ", ".join(f"{name} {n}" for name, n
                                    in sorted(h.faults.items())))
         say(f"drained in {self.drained:.1f} s; {self.verdict.compared} keys "
-            f"compared, {self.verdict.histories} of them with their "
-            f"{self.verdict.versions} versions, {self.promises} confirmed writes found on main, "
-            f"{getattr(self, 'planted', 0)} planted differences found")
+            f"compared, and {self.verdict.versions} versions of "
+            f"{self.verdict.histories} keys; {self.promises} confirmed writes "
+            f"found on main, {getattr(self, 'planted', 0)} planted "
+            f"differences found")
         if self.verdict.mislisted:
             say(f"{self.verdict.mislisted} keys equal when read, which only "
                 f"one of the stores lists")
