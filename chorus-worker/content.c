@@ -455,6 +455,8 @@ content_copy_version(work_t *work, chorus_str_t id, chorus_str_t source)
     mem = work->mem;
     before = work->bytes;
 
+    /* put back below */
+    /* cppcheck-suppress autoVariables */
     work->mem = &own;
     work->bytes = 0;
     work->version = id;

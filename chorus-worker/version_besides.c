@@ -157,6 +157,9 @@ version_make_heads_equal(work_t *work, chorus_str_t ours, chorus_str_t theirs,
     bool      is_sealed;
     object_t  here, there;
 
+    memset(&here, 0, sizeof(object_t));
+    memset(&there, 0, sizeof(object_t));
+
     if (version_head(work, FAILURE_SIDE_MAIN, ours, &here, &is_sealed)
         != WORK_DONE
         || version_head(work, FAILURE_SIDE_FOLLOWER, theirs, &there,
@@ -224,6 +227,8 @@ version_make_equal(work_t *work, chorus_arena_t *arena,
 
     mem = work->mem;
     own = chorus_arena_mem(arena);
+    /* put back below */
+    /* cppcheck-suppress autoVariables */
     work->mem = &own;
 
     rc = make_equal(work, ours, theirs, is_changed);

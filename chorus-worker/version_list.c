@@ -378,6 +378,8 @@ version_list_pages(version_reader_t *reader)
 {
     chorus_version_page_t  page;
 
+    memset(&page, 0, sizeof(chorus_version_page_t));
+
     while (!reader->is_done) {
         chorus_arena_reset(reader->arena);
 

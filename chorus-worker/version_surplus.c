@@ -72,11 +72,11 @@ surplus_confirm_gone(version_edit_t *v)
 
 
 static work_rc_t
-surplus_try(work_t *work, chorus_str_t id, bool is_bypass,
-    const s3_response_t **answer)
+surplus_try(work_t *work, chorus_str_t id, bool is_bypass)
 {
-    s3_request_t     request;
-    chorus_header_t  bypass;
+    s3_request_t          request;
+    chorus_header_t       bypass;
+    const s3_response_t  *answer;
 
     bypass = lock_bypass();
 
@@ -89,14 +89,14 @@ surplus_try(work_t *work, chorus_str_t id, bool is_bypass,
         return work_fail_here(work, "out of memory");
     }
 
-    *answer = s3_client_call(work->client, S3_LANE_SIDE, &request);
+    answer = s3_client_call(work->client, S3_LANE_SIDE, &request);
 
-    if (!s3_response_is_success(*answer)
-        && !s3_response_has_code(*answer, "NoSuchVersion")
-        && !s3_response_is_gone(*answer))
+    if (!s3_response_is_success(answer)
+        && !s3_response_has_code(answer, "NoSuchVersion")
+        && !s3_response_is_gone(answer))
     {
         return work_fail(work, FAILURE_SIDE_FOLLOWER, "DELETE version",
-                         *answer);
+                         answer);
     }
 
     return WORK_DONE;
@@ -106,9 +106,17 @@ surplus_try(work_t *work, chorus_str_t id, bool is_bypass,
 work_rc_t
 version_delete(work_t *work, chorus_str_t id)
 {
-    const s3_response_t  *answer;
+    return surplus_try(work, id, false);
+}
 
-    return surplus_try(work, id, false, &answer);
+
+/* MinIO says InvalidRequest. */
+
+static bool
+surplus_is_refused(const work_t *work)
+{
+    return strcmp(work->failure.code, "AccessDenied") == 0
+           || strcmp(work->failure.code, "InvalidRequest") == 0;
 }
 
 
@@ -118,11 +126,10 @@ version_delete(work_t *work, chorus_str_t id)
 static work_rc_t
 surplus_delete_locked(work_t *work, chorus_str_t id, bool *is_locked)
 {
-    bool                  is_sealed;
-    failure_t             refusal;
-    object_t              object;
-    object_lock_t         open;
-    const s3_response_t  *answer;
+    bool           is_sealed;
+    failure_t      refusal;
+    object_t       object;
+    object_lock_t  open;
 
     refusal = work->failure;
 
@@ -143,14 +150,13 @@ surplus_delete_locked(work_t *work, chorus_str_t id, bool *is_locked)
     open.hold = chorus_null_str;
 
     if (lock_put_version(work, id, &open, &object.lock) == WORK_DONE
-        && surplus_try(work, id, true, &answer) == WORK_DONE)
+        && surplus_try(work, id, true) == WORK_DONE)
     {
         return WORK_DONE;
     }
 
     /* the user may not take it off */
-    *is_locked = strcmp(work->failure.code, "AccessDenied") == 0
-                 || strcmp(work->failure.code, "InvalidRequest") == 0;
+    *is_locked = surplus_is_refused(work);
 
     return WORK_FAILED;
 }
@@ -177,24 +183,22 @@ surplus_place_of_newest(const version_edit_t *v)
 static work_rc_t
 surplus_delete(version_edit_t *v, size_t place)
 {
-    bool                  is_locked;
-    work_t               *work;
-    chorus_str_t          id;
-    const s3_response_t  *answer;
+    bool           is_locked;
+    work_t        *work;
+    chorus_str_t   id;
 
     work = v->work;
     id = v->theirs.history.versions[place].id;
 
-    if (surplus_try(work, id, false, &answer) == WORK_DONE) {
+    if (version_delete(work, id) == WORK_DONE) {
         return WORK_DONE;
     }
 
-    /* MinIO says 400 */
-    if (!s3_response_is(answer, 403) && !s3_response_is(answer, 400)) {
+    is_locked = false;
+
+    if (!surplus_is_refused(work)) {
         return WORK_FAILED;
     }
-
-    is_locked = false;
 
     if (surplus_delete_locked(work, id, &is_locked) == WORK_DONE) {
         return WORK_DONE;
