@@ -17,42 +17,89 @@
 #include "version_surplus.h"
 
 /* HEADs on both sides where listings leave a doubt; then order decides */
-#define VERSIONS_LOOKS  100
+#define VERSIONS_LOOKS    100
+/* by which clocks of storages may differ */
+#define VERSIONS_SKEW_MS  60000
 
 
-/* ETags that say nothing about the content (uploads with other parts,
- * encryption) are as good as equal ones: we have put it there. */
+static bool
+versions_have_etag(const chorus_history_t *history, chorus_str_t etag)
+{
+    size_t  i;
+
+    for (i = 0; i < history->nversions; i++) {
+        if (chorus_str_eq(history->versions[i].etag, etag)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* Other ETags that say nothing about the content (uploads with other parts,
+ * encryption) may be a copy's: we have put it there.  They are not when one of
+ * them is another version's, or the copy would be older than its original. */
+
+static bool
+versions_may_be_copy(const version_edit_t *v, const chorus_version_t *ours,
+    const chorus_version_t *theirs)
+{
+    if (theirs->modified_ms + VERSIONS_SKEW_MS < ours->modified_ms) {
+        return false;
+    }
+
+    return v->ours.history.nversions > VERSION_LIST_SHORT
+           || v->theirs.history.nversions > VERSION_LIST_SHORT
+           || (!versions_have_etag(&v->ours.history, theirs->etag)
+               && !versions_have_etag(&v->theirs.history, ours->etag));
+}
+
+
+static bool
+versions_same_content(const version_edit_t *v, const chorus_version_t *ours,
+    const chorus_version_t *theirs, bool is_sealed)
+{
+    unsigned char  md5[CHORUS_MD5_LEN];
+
+    if (chorus_str_eq(ours->etag, theirs->etag)) {
+        return true;
+    }
+
+    return (is_sealed || (!object_etag_is_md5(ours->etag, md5)
+                          && !object_etag_is_md5(theirs->etag, md5)))
+           && versions_may_be_copy(v, ours, theirs);
+}
+
+
+/* Of the same size by the listings. */
 
 static chorus_version_verdict_t
 versions_look(void *data, const chorus_version_t *ours,
     const chorus_version_t *theirs)
 {
-    bool             is_sealed, are_sealed, is_content;
+    bool             is_sealed, are_sealed;
     object_t         a, b;
-    unsigned char    md5[CHORUS_MD5_LEN];
     version_edit_t  *v = data;
 
     if (v->looks++ >= VERSIONS_LOOKS) {
-        return v->is_sealed || chorus_str_eq(ours->etag, theirs->etag)
-               || !object_etag_is_md5(ours->etag, md5)
+        return versions_same_content(v, ours, theirs, v->is_sealed)
                ? CHORUS_VERSION_SAME : CHORUS_VERSION_OTHER;
     }
 
     if (version_head(v->work, FAILURE_SIDE_MAIN, ours->id, &a, &is_sealed)
         != WORK_DONE
         || version_head(v->work, FAILURE_SIDE_FOLLOWER, theirs->id, &b,
-                         &are_sealed) != WORK_DONE)
+                        &are_sealed) != WORK_DONE)
     {
         return CHORUS_VERSION_FAILED;
     }
 
-    v->is_sealed = v->is_sealed || is_sealed || are_sealed;
+    is_sealed = is_sealed || are_sealed;
+    v->is_sealed = v->is_sealed || is_sealed;
 
-    is_content = a.size == b.size
-                 && (chorus_str_eq(a.etag, b.etag) || is_sealed || are_sealed
-                     || a.nparts != 0);
-
-    return is_content && compare_same_metadata(v->work, &a, &b)
+    return versions_same_content(v, ours, theirs, is_sealed)
+           && compare_same_metadata(v->work, &a, &b)
            ? CHORUS_VERSION_SAME : CHORUS_VERSION_OTHER;
 }
 

@@ -120,6 +120,27 @@ def has_a_multipart_version(stack, bucket, key):
     put(stack, bucket, key, b"small again")
 
 
+def in_one_part(stack, bucket, key, body):
+    """The id of the new version."""
+    s3, of = stack.s3, dict(Bucket=bucket, Key=key)
+    of["UploadId"] = s3.create_multipart_upload(**of)["UploadId"]
+    etag = s3.upload_part(PartNumber=1, Body=body, **of)["ETag"]
+    return s3.complete_multipart_upload(**of, MultipartUpload={
+        "Parts": [{"PartNumber": 1, "ETag": etag}]})["VersionId"]
+
+
+def loses_what_is_as_long_as_an_upload_in_parts(stack, bucket, key):
+    """Whose ETag does not tell the content, where parts are not known."""
+    ids = [put(stack, bucket, key, b"one"),
+           in_one_part(stack, bucket, key, b"two"),
+           in_one_part(stack, bucket, key, b"333"),
+           put(stack, bucket, key, b"444")]
+    wait_equal(stack, bucket, [key])
+    delete(stack, bucket, key, ids[0])
+    wait_equal(stack, bucket, [key])
+    delete(stack, bucket, key, ids[1])
+
+
 def has_large_versions(stack, bucket, key):
     """Equal ones: what the follower has already is copied all the same."""
     body = os.urandom(9 * MIB)
@@ -148,6 +169,7 @@ HISTORIES = [puts_and_deletes, undeletes, loses_an_old_version,
              is_deleted_without_ever_having_been, has_equal_contents,
              loses_one_of_equal_contents, is_copied_onto_itself,
              is_restored_from_an_old_version, has_a_multipart_version,
+             loses_what_is_as_long_as_an_upload_in_parts,
              has_large_versions, is_deleted_by_a_list,
              has_tags_changed_on_an_old_version]
 
@@ -482,15 +504,6 @@ def test_a_change_of_what_was_current_before_a_write_is_seen(
     put(stack, versioned, "k", b"two")
     stack.use_worker()
     wait_equal(stack, versioned, ["k"], acls=True)
-
-
-def in_one_part(stack, bucket, key, body):
-    """The id of the new version."""
-    s3, of = stack.s3, dict(Bucket=bucket, Key=key)
-    of["UploadId"] = s3.create_multipart_upload(**of)["UploadId"]
-    etag = s3.upload_part(PartNumber=1, Body=body, **of)["ETag"]
-    return s3.complete_multipart_upload(**of, MultipartUpload={
-        "Parts": [{"PartNumber": 1, "ETag": etag}]})["VersionId"]
 
 
 @pytest.mark.parametrize("state", [ENABLED, SUSPENDED])
