@@ -20,6 +20,14 @@ acl_is_absent_answer(const s3_response_t *answer)
 }
 
 
+static bool
+acl_has_no_subject(const s3_response_t *answer)
+{
+    return s3_response_is_gone(answer)
+           || s3_response_has_code(answer, "NoSuchVersion");
+}
+
+
 static void
 acl_note_absent(work_t *work, failure_side_t side)
 {
@@ -46,7 +54,7 @@ acl_get(work_t *work, failure_side_t side, const s3_request_t *subject,
 
     request = *subject;
     request.method = "GET";
-    request.query = "acl";
+    request.query = work_sub_resource(work, "acl", subject);
 
     response = s3_client_call(work->client, S3_LANE_SIDE, &request);
 
@@ -60,7 +68,7 @@ acl_get(work_t *work, failure_side_t side, const s3_request_t *subject,
     if (!s3_response_is_success(response)) {
         (void) work_fail(work, side, "GET acl", response);
 
-        if (s3_response_is_gone(response)) {
+        if (acl_has_no_subject(response)) {
             work->failure.kind = FAILURE_AGAIN;
         }
 
@@ -307,7 +315,7 @@ acl_put(work_t *work, const s3_request_t *subject, const chorus_acl_t *acl)
 
     request = *subject;
     request.method = "PUT";
-    request.query = "acl";
+    request.query = work_sub_resource(work, "acl", subject);
     request.body = chorus_acl_xml(work->mem, acl);
 
     if (request.body.data == NULL) {
@@ -327,7 +335,7 @@ acl_put(work_t *work, const s3_request_t *subject, const chorus_acl_t *acl)
 
     (void) work_fail(work, FAILURE_SIDE_FOLLOWER, "PUT acl", response);
 
-    if (s3_response_is_gone(response)) {
+    if (acl_has_no_subject(response)) {
         work->failure.kind = FAILURE_AGAIN;
     }
 

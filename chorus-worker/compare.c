@@ -74,10 +74,8 @@ compare_encodes(const chorus_storage_t *storage)
 }
 
 
-/* What only a new write of the object can change. */
-
-static bool
-compare_same_headers(const work_t *work, const object_t *ours,
+bool
+compare_same_metadata(const work_t *work, const object_t *ours,
     const object_t *theirs)
 {
     bool  is_by_meaning;
@@ -85,7 +83,17 @@ compare_same_headers(const work_t *work, const object_t *ours,
     is_by_meaning = compare_encodes(work->main)
                     || compare_encodes(work->follower);
 
-    return object_same_headers(work->mem, ours, theirs, is_by_meaning)
+    return object_same_headers(work->mem, ours, theirs, is_by_meaning);
+}
+
+
+/* What only a new write of the object can change. */
+
+static bool
+compare_same_headers(const work_t *work, const object_t *ours,
+    const object_t *theirs)
+{
+    return compare_same_metadata(work, ours, theirs)
            && compare_same_class(work, ours, theirs)
            && checksum_same(work, &ours->checksum, &theirs->checksum);
 }

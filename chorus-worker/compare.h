@@ -6,6 +6,7 @@
 #define COMPARE_H
 
 #include "chorus_s3_xml.h"
+#include "object.h"
 #include "work.h"
 
 
@@ -14,6 +15,10 @@
  * been put right. */
 work_rc_t compare_large(work_t *work, const object_t *object,
     const chorus_tagging_t *tags, task_outcome_t *outcome, bool *is_equal);
+
+/* The system's and the user's metadata, as far as both storages tell it. */
+bool compare_same_metadata(const work_t *work, const object_t *ours,
+    const object_t *theirs);
 
 
 #endif

@@ -14,8 +14,11 @@
 #include "multipart.h"
 #include "optional.h"
 #include "reconcile.h"
+#include "self_copy.h"
 #include "tags.h"
 #include "transfer.h"
+#include "version_surplus.h"
+#include "versions.h"
 
 
 static work_rc_t
@@ -23,6 +26,11 @@ content_delete(work_t *work, task_outcome_t *outcome)
 {
     s3_request_t          request;
     const s3_response_t  *response;
+
+    /* a key in a bucket that keeps versions by now is not just gone */
+    if (versions_rule_out(work, work->task->claimed_ms) != WORK_DONE) {
+        return WORK_FAILED;
+    }
 
     request = work_request(work, FAILURE_SIDE_FOLLOWER, "DELETE", NULL);
     response = s3_client_call(work->client, S3_LANE_SIDE, &request);
@@ -180,13 +188,15 @@ content_put(work_t *work, const s3_response_t *source, object_t *object,
     }
 
     work->bytes = object->size;
+    work_note_version(work, answer);
 
     if (content_verify(work, object, answer) != WORK_DONE) {
         return WORK_FAILED;
     }
 
     if (!md5.is_known
-        && lock_put(work, &object->lock, &(object_lock_t) { 0 }) != WORK_DONE)
+        && lock_put_version(work, work->made_version, &object->lock,
+                            &(object_lock_t) { 0 }) != WORK_DONE)
     {
         return WORK_FAILED;
     }
@@ -220,6 +230,10 @@ content_tags(work_t *work, const object_t *object, chorus_tagging_t *tags)
 static bool
 content_is_compared(const work_t *work, const object_t *object)
 {
+    if (work->version.len != 0) {
+        return work->copy_source.len != 0;
+    }
+
     return object->size > CONTENT_LARGE || object->nparts != 0
            || lock_is_set(&object->lock) || work->task->attempts != 0;
 }
@@ -239,6 +253,54 @@ content_besides(work_t *work, const object_t *object, chorus_tagging_t *tags)
     subject = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
 
     return acl_read(work, &subject);
+}
+
+
+/* A history does not wait for the ACL of one of its versions. */
+
+static work_rc_t
+content_finish(work_t *work)
+{
+    if (acl_finish(work) == WORK_DONE) {
+        return WORK_DONE;
+    }
+
+    work->is_acl_left = work->version.len != 0
+                        && work->failure.kind == FAILURE_SLOW;
+
+    return work->is_acl_left ? WORK_DONE : WORK_FAILED;
+}
+
+
+/* The follower has the content of this version in an older one: it is copied
+ * there.  A copy that turned out to have another ETag is taken back. */
+
+static work_rc_t
+content_copy_there(work_t *work, const object_t *object,
+    const chorus_tagging_t *tags, bool *is_copied)
+{
+    if (self_copy(work, object, tags, is_copied) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (*is_copied) {
+        return lock_put_version(work, work->made_version, &object->lock,
+                                &(object_lock_t) { 0 }) == WORK_DONE
+               ? content_finish(work) : WORK_FAILED;
+    }
+
+    return work->made_version.len == 0 ? WORK_DONE
+           : version_delete(work, work->made_version);
+}
+
+
+static work_rc_t
+content_compare(work_t *work, const object_t *object,
+    const chorus_tagging_t *tags, task_outcome_t *outcome, bool *is_equal)
+{
+    return work->version.len == 0
+           ? compare_large(work, object, tags, outcome, is_equal)
+           : content_copy_there(work, object, tags, is_equal);
 }
 
 
@@ -273,13 +335,14 @@ content_copy(work_t *work, const s3_response_t *source,
         return WORK_FAILED;
     }
 
-    if (!filter_takes_tags(work, &tags)) {
+    /* a history is taken or not as a whole, and compared before */
+    if (work->version.len == 0 && !filter_takes_tags(work, &tags)) {
         *outcome = TASK_EQUAL;
         return WORK_DONE;
     }
 
     if (content_is_compared(work, &object)) {
-        if (compare_large(work, &object, &tags, outcome, &is_equal)
+        if (content_compare(work, &object, &tags, outcome, &is_equal)
             != WORK_DONE)
         {
             return WORK_FAILED;
@@ -296,7 +359,34 @@ content_copy(work_t *work, const s3_response_t *source,
     rc = object.nparts != 0 ? multipart_copy(work, &object, &tags)
                             : content_put(work, source, &object, &tags);
 
-    return rc == WORK_DONE ? acl_finish(work) : rc;
+    return rc == WORK_DONE ? content_finish(work) : rc;
+}
+
+
+/* A version that is gone is no key that is gone. */
+
+static work_rc_t
+content_gone(work_t *work, task_outcome_t *outcome)
+{
+    if (work->version.len == 0) {
+        return content_delete(work, outcome);
+    }
+
+    failure_set(&work->failure, FAILURE_AGAIN, FAILURE_SIDE_MAIN,
+                "NoSuchVersion", "GET object on main: the version is gone");
+
+    return WORK_FAILED;
+}
+
+
+static bool
+content_is_versioned(const s3_response_t *source)
+{
+    chorus_str_t  id;
+
+    id = s3_response_header(source, "x-amz-version-id");
+
+    return id.len != 0 && !chorus_str_eq(id, chorus_str("null"));
 }
 
 
@@ -317,15 +407,74 @@ content_sync(work_t *work, task_outcome_t *outcome)
     source = transfer_open(work, &get);
 
     if (s3_response_is_gone(source)) {
-        return content_delete(work, outcome);
+        return content_gone(work, outcome);
     }
 
     if (source->status != 200 || !source->has_headers) {
         return work_fail(work, FAILURE_SIDE_MAIN, "GET object", source);
     }
 
+    if (work->version.len == 0 && content_is_versioned(source)
+        && versions_rule_out(work, work->task->claimed_ms) != WORK_DONE)
+    {
+        transfer_close(work);
+        return WORK_FAILED;
+    }
+
     rc = content_copy(work, source, outcome);
     transfer_close(work);
+
+    /* the follower keeps versions by now: does main? */
+    if (rc == WORK_DONE && work->version.len == 0
+        && work->made_version.len != 0
+        && !chorus_str_eq(work->made_version, chorus_str("null")))
+    {
+        return versions_rule_out(work, work->task->claimed_ms);
+    }
+
+    return rc;
+}
+
+
+work_rc_t
+content_copy_version(work_t *work, chorus_str_t id, chorus_str_t source)
+{
+    work_rc_t        rc;
+    uint64_t         before;
+    chorus_mem_t    *mem, own;
+    chorus_arena_t  *arena;
+    task_outcome_t   outcome;
+
+    arena = chorus_arena_create();
+    if (arena == NULL) {
+        return work_fail_here(work, "out of memory");
+    }
+
+    /* a history may be long: nothing of a copy stays */
+    own = chorus_arena_mem(arena);
+    mem = work->mem;
+    before = work->bytes;
+
+    /* put back below */
+    /* cppcheck-suppress autoVariables */
+    work->mem = &own;
+    work->bytes = 0;
+    work->version = id;
+    work->copy_source = source;
+    work->made_version = chorus_null_str;
+    work->is_acl_left = false;
+
+    rc = content_sync(work, &outcome);
+
+    work->mem = mem;
+    work->bytes += before;
+    memset(&work->acl, 0, sizeof(work_acl_t));
+    work->version = chorus_null_str;
+    work->copy_source = chorus_null_str;
+    work->made_version = chorus_str_dup(mem, work->made_version);
+    work->seen_etag = chorus_str_dup(mem, work->seen_etag);
+
+    chorus_arena_destroy(arena);
 
     return rc;
 }

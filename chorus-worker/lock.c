@@ -5,8 +5,10 @@
 
 #include "chorus_s3_xml.h"
 #include "chorus_time.h"
+#include "clock.h"
 #include "lock.h"
 #include "optional.h"
+#include "version_list.h"
 
 #define LOCK_MODE   "x-amz-object-lock-mode"
 #define LOCK_UNTIL  "x-amz-object-lock-retain-until-date"
@@ -78,6 +80,41 @@ bool
 lock_same(const object_lock_t *a, const object_lock_t *b)
 {
     return lock_same_retention(a, b) && lock_is_held(a) == lock_is_held(b);
+}
+
+
+static bool
+lock_is_retained(const object_lock_t *lock)
+{
+    int64_t  seconds;
+
+    seconds = lock_seconds(lock);
+
+    return lock->mode.len != 0 && (seconds < 0 || seconds >= clock_wall());
+}
+
+
+bool
+lock_is_in_force(const object_lock_t *lock)
+{
+    return lock_is_held(lock) || lock_is_retained(lock);
+}
+
+
+bool
+lock_is_final(const object_lock_t *lock)
+{
+    return lock_is_retained(lock)
+           && !chorus_str_eq(lock->mode, chorus_str("GOVERNANCE"));
+}
+
+
+chorus_header_t
+lock_bypass(void)
+{
+    return (chorus_header_t) {
+        chorus_str("x-amz-bypass-governance-retention"), chorus_str("true")
+    };
 }
 
 
@@ -158,23 +195,33 @@ lock_refused(work_t *work, const char *what, const s3_response_t *answer)
 
 
 static work_rc_t
-lock_send(work_t *work, const char *query, const char *what,
+lock_send(work_t *work, chorus_str_t id, const char *name, const char *what,
     const chorus_buf_t *body, bool is_bypass)
 {
+    const char           *query;
     s3_request_t          put;
+    chorus_buf_t          before;
     chorus_header_t       bypass;
     const s3_response_t  *answer;
 
-    bypass = (chorus_header_t) {
-        chorus_str("x-amz-bypass-governance-retention"), chorus_str("true")
-    };
+    bypass = lock_bypass();
+    query = name;
+
+    if (id.len != 0) {
+        before = chorus_buf(work->mem, 32);
+        chorus_buf_text(&before, name);
+        chorus_buf_text(&before, "&");
+        chorus_buf_char(&before, '\0');
+        query = before.failed ? NULL
+                              : version_query(work, before.data, id);
+    }
 
     put = work_request(work, FAILURE_SIDE_FOLLOWER, "PUT", query);
     put.headers = &bypass;
     put.nheaders = is_bypass ? 1 : 0;
     put.body = chorus_buf_str(body);
 
-    if (put.body.data == NULL) {
+    if (put.body.data == NULL || query == NULL) {
         return work_fail_here(work, "out of memory");
     }
 
@@ -186,7 +233,7 @@ lock_send(work_t *work, const char *query, const char *what,
 
 
 static work_rc_t
-lock_put_retention(work_t *work, const object_lock_t *lock,
+lock_put_retention(work_t *work, chorus_str_t id, const object_lock_t *lock,
     const object_lock_t *theirs)
 {
     chorus_buf_t  body;
@@ -201,7 +248,7 @@ lock_put_retention(work_t *work, const object_lock_t *lock,
 
     chorus_buf_text(&body, "</Retention>");
 
-    return lock_send(work, "retention", "PUT retention", &body,
+    return lock_send(work, id, "retention", "PUT retention", &body,
                      theirs->mode.len != 0
                      && (!chorus_str_eq(lock->mode, theirs->mode)
                          || lock_seconds(lock) < lock_seconds(theirs)));
@@ -209,7 +256,7 @@ lock_put_retention(work_t *work, const object_lock_t *lock,
 
 
 static work_rc_t
-lock_put_hold(work_t *work, const object_lock_t *lock)
+lock_put_hold(work_t *work, chorus_str_t id, const object_lock_t *lock)
 {
     chorus_buf_t  body;
 
@@ -220,12 +267,12 @@ lock_put_hold(work_t *work, const object_lock_t *lock)
                                         : chorus_str("OFF"));
     chorus_buf_text(&body, "</LegalHold>");
 
-    return lock_send(work, "legal-hold", "PUT legal-hold", &body, false);
+    return lock_send(work, id, "legal-hold", "PUT legal-hold", &body, false);
 }
 
 
 work_rc_t
-lock_put(work_t *work, const object_lock_t *lock,
+lock_put_version(work_t *work, chorus_str_t id, const object_lock_t *lock,
     const object_lock_t *theirs)
 {
     if (optional_is_left_out(work, OPTIONAL_LOCK)) {
@@ -233,11 +280,19 @@ lock_put(work_t *work, const object_lock_t *lock,
     }
 
     if (!lock_same_retention(lock, theirs)
-        && lock_put_retention(work, lock, theirs) != WORK_DONE)
+        && lock_put_retention(work, id, lock, theirs) != WORK_DONE)
     {
         return WORK_FAILED;
     }
 
     return lock_is_held(lock) == lock_is_held(theirs)
-           ? WORK_DONE : lock_put_hold(work, lock);
+           ? WORK_DONE : lock_put_hold(work, id, lock);
+}
+
+
+work_rc_t
+lock_put(work_t *work, const object_lock_t *lock,
+    const object_lock_t *theirs)
+{
+    return lock_put_version(work, chorus_null_str, lock, theirs);
 }

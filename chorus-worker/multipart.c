@@ -451,6 +451,7 @@ multipart_complete(multipart_t *mp)
     }
 
     mp->work->bytes = mp->object->size;
+    work_note_version(mp->work, answer);
 
     if (multipart_verify(mp, answer) != WORK_DONE) {
         return WORK_FAILED;

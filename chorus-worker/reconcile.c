@@ -5,11 +5,11 @@
 #include "acl.h"
 #include "chorus_s3_request.h"
 #include "clock.h"
-#include "content.h"
 #include "filter.h"
 #include "health.h"
 #include "reconcile.h"
 #include "tags.h"
+#include "versions.h"
 
 /* A key that keeps changing under us is given back between two tries.  Others
  * need as many as there are things that a follower may refuse one by one. */
@@ -80,7 +80,7 @@ reconcile_besides(work_t *work, task_outcome_t *outcome)
     if (strcmp(work->failure.code, "NoSuchKey") == 0
         || strcmp(work->failure.code, "NoSuchBucket") == 0)
     {
-        return content_sync(work, outcome);
+        return versions_sync(work, outcome);
     }
 
     return WORK_FAILED;
@@ -90,7 +90,7 @@ reconcile_besides(work_t *work, task_outcome_t *outcome)
 work_rc_t
 reconcile_object(work_t *work, task_outcome_t *outcome)
 {
-    bool      is_narrow;
+    bool      is_narrow, are_kept;
     unsigned  facets;
 
     if (!filter_takes_key(work)) {
@@ -98,13 +98,19 @@ reconcile_object(work_t *work, task_outcome_t *outcome)
         return WORK_DONE;
     }
 
+    if (versions_are_kept(work, &are_kept) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
     /* new tags may let in what has not been copied before */
     facets = filter_asks_tags(work) ? CHORUS_FACET_ALL : work->task->facets;
-    is_narrow = (facets & CHORUS_FACET_CONTENT) == 0
+
+    /* tags and ACL of which version? */
+    is_narrow = !are_kept && (facets & CHORUS_FACET_CONTENT) == 0
                 && (facets & (CHORUS_FACET_TAGS | CHORUS_FACET_ACL)) != 0;
 
     return is_narrow ? reconcile_besides(work, outcome)
-                     : content_sync(work, outcome);
+                     : versions_sync(work, outcome);
 }
 
 

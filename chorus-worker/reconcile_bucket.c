@@ -1,5 +1,6 @@
 #include "acl.h"
 #include "bucket_settings.h"
+#include "bucket_versioning.h"
 #include "chorus_s3_xml.h"
 #include "flight.h"
 #include "reconcile.h"
@@ -343,7 +344,9 @@ reconcile_bucket(work_t *work, task_outcome_t *outcome)
 
     *outcome = TASK_SYNCED;
 
+    /* versions before the settings: objects are copied by it */
     if (reconcile_bucket_put(work) != WORK_DONE
+        || versioning_reconcile(work) != WORK_DONE
         || reconcile_bucket_settings(work, false) != WORK_DONE)
     {
         return WORK_FAILED;

@@ -42,33 +42,38 @@ self_copy_source(work_t *work)
     chorus_buf_char(&buf, '/');
     chorus_uri_encode(&buf, work->task->key, true);
 
+    if (work->copy_source.len != 0) {
+        chorus_buf_text(&buf, "?versionId=");
+        chorus_uri_encode(&buf, work->copy_source, false);
+    }
+
     return chorus_buf_str(&buf);
 }
 
 
 static work_rc_t
 self_copy_send(work_t *work, const object_t *object,
-    const chorus_tagging_t *tags, const s3_response_t **answer)
+    const chorus_tagging_t *tags, headers_t *headers,
+    const s3_response_t **answer)
 {
-    headers_t     headers;
     s3_request_t  copy;
 
-    if (headers_of_object(work, &headers, object, tags) != WORK_DONE) {
+    if (headers_of_object(work, headers, object, tags) != WORK_DONE) {
         return WORK_FAILED;
     }
 
-    headers_add(&headers, "x-amz-copy-source", self_copy_source(work));
-    headers_add(&headers, "x-amz-copy-source-if-match", object->etag);
-    headers_add(&headers, "x-amz-metadata-directive", chorus_str("REPLACE"));
-    headers_add(&headers, "x-amz-tagging-directive", chorus_str("REPLACE"));
+    headers_add(headers, "x-amz-copy-source", self_copy_source(work));
+    headers_add(headers, "x-amz-copy-source-if-match", object->etag);
+    headers_add(headers, "x-amz-metadata-directive", chorus_str("REPLACE"));
+    headers_add(headers, "x-amz-tagging-directive", chorus_str("REPLACE"));
 
     if (checksum_is_kept(work) && object->nparts == 0) {
-        checksum_add_algorithm(work, &headers, &object->checksum);
+        checksum_add_algorithm(work, headers, &object->checksum);
     }
 
     copy = work_request(work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
-    copy.headers = headers.list;
-    copy.nheaders = headers.n;
+    copy.headers = headers->list;
+    copy.nheaders = headers->n;
     copy.stall_seconds = SELF_COPY_STALL_S;
 
     *answer = s3_client_call(work->client, S3_LANE_SIDE, &copy);
@@ -98,16 +103,18 @@ work_rc_t
 self_copy(work_t *work, const object_t *object, const chorus_tagging_t *tags,
     bool *is_copied)
 {
+    headers_t             headers;
     chorus_str_t          etag;
     const s3_response_t  *answer;
 
     *is_copied = false;
+    work->made_version = chorus_null_str;
 
     if (!self_copy_is_possible(work, object)) {
         return WORK_DONE;
     }
 
-    if (self_copy_send(work, object, tags, &answer) != WORK_DONE) {
+    if (self_copy_send(work, object, tags, &headers, &answer) != WORK_DONE) {
         return WORK_FAILED;
     }
 
@@ -121,6 +128,8 @@ self_copy(work_t *work, const object_t *object, const chorus_tagging_t *tags,
     }
 
     *is_copied = chorus_str_eq(etag, object->etag);
+    work_note_version(work, answer);
 
-    return WORK_DONE;
+    return *is_copied ? content_put_tags_left(work, &headers, tags)
+                      : WORK_DONE;
 }

@@ -10,8 +10,9 @@
 #include "work.h"
 
 
-/* Size and ETag are equal already.  *is_copied: they still are, and the
- * headers are main's now; else the content has to be sent. */
+/* Size and ETag are equal already; of work->copy_source, where that is set.
+ * *is_copied: they still are, and headers and tags are main's now; else the
+ * content has to be sent, and work->made_version is what was made in vain. */
 work_rc_t self_copy(work_t *work, const object_t *object,
     const chorus_tagging_t *tags, bool *is_copied);
 

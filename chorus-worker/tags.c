@@ -15,7 +15,7 @@ tags_get(work_t *work, failure_side_t side, const s3_request_t *subject,
 
     request = *subject;
     request.method = "GET";
-    request.query = "tagging";
+    request.query = work_sub_resource(work, "tagging", subject);
 
     response = s3_client_call(work->client, S3_LANE_SIDE, &request);
 
@@ -56,7 +56,7 @@ tags_put(work_t *work, const s3_request_t *subject,
 
     request = *subject;
     request.method = tags->ntags == 0 ? "DELETE" : "PUT";
-    request.query = "tagging";
+    request.query = work_sub_resource(work, "tagging", subject);
 
     if (tags->ntags != 0) {
         request.body = chorus_tagging_xml(work->mem, tags);

@@ -9,8 +9,8 @@
 #include "work.h"
 
 
-/* The tags of what the request names (query "tagging"); none is no failure.
- * Lives in work->mem. */
+/* The tags of what the request names (beside "tagging" in its query); none is
+ * no failure.  Lives in work->mem. */
 work_rc_t tags_get(work_t *work, failure_side_t side,
     const s3_request_t *subject, chorus_tagging_t *tags);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chorus_policy.h"
+#include "chorus_uri.h"
 #include "work.h"
 
 
@@ -108,16 +109,114 @@ work_watch(work_t *work)
 }
 
 
+/*
+ * "versionId" for reads from main.  For writes to Ceph the argument with which
+ * its own zones sync: it keeps the id where the user is a "system" user, and
+ * does nothing for others.  It makes no "null" version.
+ */
+
+static const char *
+work_version_arg(const work_t *work, failure_side_t side, const char *method,
+    const char *query)
+{
+    if (work->version.len == 0) {
+        return NULL;
+    }
+
+    if (side == FAILURE_SIDE_MAIN) {
+        return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0
+               ? "versionId=" : NULL;
+    }
+
+    /* MinIO has another way for it */
+    if (work->follower->provider != CHORUS_PROVIDER_CEPH
+        || !work->follower->keeps_version_ids
+        || chorus_str_eq(work->version, chorus_str("null")))
+    {
+        return NULL;
+    }
+
+    if (query == NULL) {
+        return strcmp(method, "PUT") == 0 || strcmp(method, "DELETE") == 0
+               ? "rgwx-version-id=" : NULL;
+    }
+
+    return strcmp(method, "POST") == 0
+           && strncmp(query, "uploadId=", sizeof("uploadId=") - 1) == 0
+           ? "rgwx-version-id=" : NULL;
+}
+
+
+/* Out of memory the key would be another one's: a request that fails. */
+
+static const char *
+work_query(const work_t *work, failure_side_t side, const char *method,
+    const char *query)
+{
+    const char    *arg;
+    chorus_buf_t   buf;
+
+    arg = work_version_arg(work, side, method, query);
+
+    if (arg == NULL) {
+        return query;
+    }
+
+    buf = chorus_buf(work->mem, 128);
+
+    if (query != NULL) {
+        chorus_buf_text(&buf, query);
+        chorus_buf_char(&buf, '&');
+    }
+
+    chorus_buf_text(&buf, arg);
+    chorus_uri_encode(&buf, work->version, false);
+    chorus_buf_char(&buf, '\0');
+
+    return buf.failed ? "versionId=out-of-memory" : buf.data;
+}
+
+
 s3_request_t
 work_request(const work_t *work, failure_side_t side, const char *method,
     const char *query)
 {
     s3_request_t  request;
 
-    request = work_bucket_request(work, side, method, query);
+    request = work_bucket_request(work, side, method,
+                                  work_query(work, side, method, query));
     request.key = work->task->key;
 
     return request;
+}
+
+
+const char *
+work_sub_resource(const work_t *work, const char *name,
+    const s3_request_t *subject)
+{
+    chorus_buf_t  buf;
+
+    if (subject->query == NULL) {
+        return name;
+    }
+
+    buf = chorus_buf(work->mem, 128);
+    chorus_buf_text(&buf, name);
+    chorus_buf_char(&buf, '&');
+    chorus_buf_text(&buf, subject->query);
+    chorus_buf_char(&buf, '\0');
+
+    return buf.failed ? "versionId=out-of-memory" : buf.data;
+}
+
+
+void
+work_note_version(work_t *work, const s3_response_t *answer)
+{
+    work->made_version =
+        chorus_str_dup(work->mem,
+                       s3_response_header(answer, "x-amz-version-id"));
 }
 
 

@@ -47,10 +47,20 @@ typedef struct {
     /* learned in one attempt for the next on the same task */
     unsigned                    sent_along; /* OPTIONAL_* */
     unsigned                    left_out;   /* OPTIONAL_* */
+    bool                        without_versions;   /* the follower */
     bool                        is_acl_apart;   /* not on a PUT of content */
     bool                        has_seen_md5;
     unsigned char               seen_md5[CHORUS_MD5_LEN];
     chorus_str_t                seen_etag;
+
+    /* while one version of the key is copied: its id on main; null: what is
+     * current.  The follower's version that has its content, or null.  What the
+     * follower called the copy, and whether that is to get its ACL yet. */
+    chorus_str_t                version;
+    chorus_str_t                copy_source;
+    chorus_str_t                made_version;
+    bool                        is_acl_left;
+    bool                        has_long_history;
 } work_t;
 
 typedef enum {
@@ -66,12 +76,22 @@ work_rc_t work_resolve(work_t *work);
 /* All requests end when the task is no longer ours. */
 void work_watch(work_t *work);
 
-/* The request for the task's key (or bucket) on one side. */
+/* The request for the task's key (or bucket) on one side.  While a version is
+ * copied, reads from main are of that version, and writes to a follower that
+ * can keep ids name it. */
 s3_request_t work_request(const work_t *work, failure_side_t side,
     const char *method, const char *query);
 /* The same for the bucket, whatever the key is. */
 s3_request_t work_bucket_request(const work_t *work, failure_side_t side,
     const char *method, const char *query);
+
+/* "acl&versionId=..." for the subject's "versionId=...". */
+const char *work_sub_resource(const work_t *work, const char *name,
+    const s3_request_t *subject);
+
+/* Notes in made_version how the follower calls what it has written; Ceph 16
+ * does not name the null version. */
+void work_note_version(work_t *work, const s3_response_t *answer);
 
 /* Notes what the response means; returns WORK_FAILED. */
 work_rc_t work_fail(work_t *work, failure_side_t side, const char *what,

@@ -20,6 +20,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))), "e2e"))
 
+import versions                                             # noqa: E402
 from fault import FaultServer                               # noqa: E402
 from guard import guarded                                   # noqa: E402
 from history import History, story                          # noqa: E402
@@ -31,6 +32,7 @@ from writers import Keys, Writer                            # noqa: E402
 
 BUCKETS = {"r-chaos-1": "alice", "r-chaos-2": "alice", "r-chaos-3": "alice",
            "c-for-all-chaos": "bob"}
+VERSIONED = {"r-chaos-versions": "alice"}
 PASSING = ["r-passing-1", "r-passing-2"]
 REPEATS = (2, 5)            # of chorus_repeat
 RECHECKS = [2, 5]           # of the workers
@@ -134,16 +136,19 @@ class Run:
         self.look_around()
 
     def make_buckets(self):
-        for bucket, user in BUCKETS.items():
+        for bucket, user in {**BUCKETS, **VERSIONED}.items():
             answer = self.stack.wire(user).call("PUT", f"/{bucket}")
             assert answer.status == 200, answer
+        for bucket in VERSIONED:
+            versions.set_state(self.stack.s3, bucket, versions.ENABLED)
 
     def credentials(self, bucket):
         return self.stack.keys[BUCKETS.get(bucket, "alice")]
 
     def load(self):
         keys = Keys({b: self.credentials(b) for b in BUCKETS}, PASSING,
-                    self.options.seed)
+                    self.options.seed,
+                    versioned={b: self.credentials(b) for b in VERSIONED})
         self.writers = [
             Writer(n, self.options.seed, self.stack.nginx.url[7:], keys,
                    self.credentials, self.history, self.options.think)
@@ -193,11 +198,11 @@ class Run:
     def judge(self):
         """What differs has a while to be found and mended; for ever is
         another matter."""
-        buckets = {**BUCKETS, **dict.fromkeys(PASSING, "alice")}
-        first = self.verdict.compare(buckets)
+        buckets = {**BUCKETS, **VERSIONED, **dict.fromkeys(PASSING, "alice")}
+        first = self.verdict.compare(buckets, VERSIONED)
         if first:
             time.sleep(15)
-            self.verdict.compare(buckets)
+            self.verdict.compare(buckets, VERSIONED)
             healed = first.keys() - self.verdict.found.keys()
             if healed:
                 self.problems.append(f"{len(healed)} keys became equal only "
@@ -212,13 +217,25 @@ class Run:
         """Planted differences have to be found, and only these."""
         bucket = next(iter(BUCKETS))
         keys = sorted(k for b, k in self.verdict.on_main if b == bucket)
-        planted = plant(self.stack.follower, bucket, keys)
+        planted = plant(self.stack.follower, bucket, keys) \
+            | set(map(self.plant_in_history, VERSIONED))
         judge = Verdict(self.stack.main, self.stack.follower)
-        found = set(judge.compare({bucket: BUCKETS[bucket]}))
+        found = set(judge.compare({bucket: BUCKETS[bucket]}, VERSIONED))
         self.planted = len(planted & found)
         if found != planted:
             self.problems.append(f"the checker found {sorted(found)} of "
                                  f"{sorted(planted)}")
+
+    def plant_in_history(self, bucket):
+        """An old version less, whatever is current."""
+        follower = self.stack.follower
+        for key in sorted(versions.keys_of(follower, bucket)):
+            there = versions.raw(follower, bucket, key)
+            if len(there) > 1:
+                follower.s3.delete_object(Bucket=bucket, Key=key,
+                                          VersionId=there[-1][0])
+                return bucket, key
+        raise AssertionError("no key has two versions")
 
     def look_around(self):
         self.problems += self.stack.redis.check()
@@ -243,8 +260,10 @@ class Run:
         say("faults: " + ", ".join(f"{name} {n}" for name, n
                                    in sorted(h.faults.items())))
         say(f"drained in {self.drained:.1f} s; {self.verdict.compared} keys "
-            f"compared, {self.promises} confirmed writes found on main, "
-            f"{getattr(self, 'planted', 0)} planted differences found")
+            f"compared, and {self.verdict.versions} versions of "
+            f"{self.verdict.histories} keys; {self.promises} confirmed writes "
+            f"found on main, {getattr(self, 'planted', 0)} planted "
+            f"differences found")
         if self.verdict.mislisted:
             say(f"{self.verdict.mislisted} keys equal when read, which only "
                 f"one of the stores lists")

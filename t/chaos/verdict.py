@@ -6,6 +6,7 @@ Asks both stores and reads the history; knows nothing of Chorus.
 from concurrent.futures import ThreadPoolExecutor
 
 import compare
+import versions
 from store import boto
 from wire import path_of
 from writes import GONE
@@ -19,16 +20,40 @@ class Verdict:
         self.main = main
         self.follower = follower
         self.compared = 0
+        self.histories = 0
+        self.versions = 0
         self.found = {}         # {(bucket, key): lines}; a bucket itself: ""
         self.mislisted = 0      # keys that a store lists otherwise than reads
         self.on_main = {}       # {(bucket, key): SHA-256}
 
-    def compare(self, buckets):
-        """{bucket: its user}: all keys, all that the stores say of them."""
+    def compare(self, buckets, versioned=()):
+        """{bucket: its user}: all keys, all that the stores say of them; of
+        those of alice that are versioned all versions."""
         self.found, self.compared, self.mislisted = {}, 0, 0
+        self.histories = self.versions = 0
         for bucket, user in buckets.items():
             self.compare_bucket(bucket, user)
+        for bucket in versioned:
+            self.compare_histories(bucket)
         return self.found
+
+    def compare_histories(self, bucket):
+        stores = self.main, self.follower
+        keys = sorted(set().union(*(versions.keys_of(s, bucket)
+                                    for s in stores)))
+        with ThreadPoolExecutor(THREADS) as pool:
+            for key, (lines, n) in zip(keys, pool.map(
+                    lambda key: self.compare_history(bucket, key), keys)):
+                self.histories += 1
+                self.versions += n
+                for line in lines:
+                    self.say(bucket, key, line)
+
+    def compare_history(self, bucket, key):
+        """What differs, and how many versions main has."""
+        found = versions.differences(self.main, self.follower, bucket, [key],
+                                     acls=True)
+        return found, len(versions.raw(self.main, bucket, key))
 
     def say(self, bucket, key, line):
         self.found.setdefault((bucket, key), []).append(line)
@@ -97,7 +122,10 @@ class Verdict:
               for e, is_there in zip((x, y), there)))], there[0]
 
     def evidence(self, wire, bucket, key):
-        return compare.evidence(wire, bucket, key)
+        """Of what is current; its id is each store's own."""
+        said = compare.evidence(wire, bucket, key)
+        said.pop("x-amz-version-id", None)
+        return said
 
     def broken_promises(self, history):
         """Keys whose last write was alone and confirmed, and which main does

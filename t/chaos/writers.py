@@ -17,8 +17,12 @@ class Keys:
     is left alone and another takes its place: so the end of the run finds
     keys whose last write was at any moment of it."""
 
-    def __init__(self, buckets, passing, seed, size=300, writes=5):
-        self.buckets = buckets      # {name: credentials of its user}
+    def __init__(self, buckets, passing, seed, size=300, writes=5,
+                 versioned=None):
+        # {name: credentials of its user}; few of those that keep versions,
+        # which are all read in the end
+        self.buckets = {**buckets, **(versioned or {})}
+        self.plain, self.versioned = list(buckets), list(versioned or {})
         self.passing = passing      # names of buckets that come and go
         self.rng = random.Random(f"{seed}/keys")
         self.writes = writes
@@ -28,7 +32,9 @@ class Keys:
 
     def another(self, slot):
         self.made += 1
-        bucket = list(self.buckets)[slot % len(self.buckets)]
+        of = self.versioned if self.versioned and slot % 10 == 0 \
+            else self.plain
+        bucket = of[slot % len(of)]
         return [bucket, f"{self.made:06d}{self.rng.choice(ODD)}",
                 self.rng.randint(1, 2 * self.writes - 1)]
 

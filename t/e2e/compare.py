@@ -49,10 +49,10 @@ def tags_of(wire, path):
                   for t in tags)
 
 
-def acl_of(wire, path):
+def acl_of(wire, path, arg=None):
     """Owner and grants by the names of users, which the stores of a test have
     in common, unlike their ids; what else, if there is none."""
-    answer = wire.call("GET", path, query="acl")
+    answer = wire.call("GET", path, query=f"acl&{arg}" if arg else "acl")
     if answer.status != 200:
         return answer.code
 

@@ -12,6 +12,7 @@
 #include "chorus_policy.h"
 #include "chorus_replication.h"
 #include "chorus_s3_xml.h"
+#include "chorus_versions.h"
 #include "chorus_auth.h"
 #include "config_host.h"
 #include "post_form.h"
@@ -380,6 +381,41 @@ scarce_delete(chorus_mem_t *pool)
 }
 
 
+static chorus_version_verdict_t
+scarce_look(void *data, const chorus_version_t *ours,
+    const chorus_version_t *theirs)
+{
+    (void) data;
+    (void) ours;
+    (void) theirs;
+
+    return CHORUS_VERSION_SAME;
+}
+
+
+static chorus_rc_t
+scarce_versions(chorus_mem_t *pool)
+{
+    chorus_rc_t            rc;
+    chorus_error_t         error;
+    chorus_history_edit_t  edit;
+    chorus_version_page_t  page;
+
+    rc = chorus_version_page_parse(pool,
+             chorus_str("<ListVersionsResult><EncodingType>url</EncodingType>"
+                        "<Prefix>&#x01;</Prefix>"
+                        "<IsTruncated>false</IsTruncated><Version><Key>%20k"
+                        "</Key><VersionId>v</VersionId><LastModified>"
+                        "2026-11-22T20:23:14.915Z</LastModified><Size>1"
+                        "</Size><ETag>e</ETag></Version>"
+                        "</ListVersionsResult>"), 10, &page, &error);
+
+    return rc != CHORUS_OK ? rc
+           : chorus_history_compare(pool, &page.history, &page.history,
+                                    scarce_look, NULL, &edit);
+}
+
+
 static chorus_rc_t
 scarce_acl(chorus_mem_t *pool)
 {
@@ -678,6 +714,7 @@ each_allocation_fails_once(void **state)
         { "delete objects", scarce_delete },
         { "acl", scarce_acl },
         { "tagging", scarce_tagging },
+        { "versions", scarce_versions },
         { "elements", scarce_xml },
         { "replication", scarce_replication },
         { "pattern", scarce_pattern },
