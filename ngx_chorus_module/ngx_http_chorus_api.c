@@ -31,6 +31,15 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/status"), 0,
       ngx_http_chorus_status },
 
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/limits"), 0,
+      ngx_http_chorus_limits },
+
+    { NGX_HTTP_PUT, ngx_string("/api/v1/limits/*"), 1,
+      ngx_http_chorus_limits_change },
+
+    { NGX_HTTP_DELETE, ngx_string("/api/v1/limits/*"), 0,
+      ngx_http_chorus_limits_change },
+
     { 0, ngx_null_string, 0, NULL }
 };
 

@@ -20,7 +20,6 @@
 
 #define NGX_HTTP_CHORUS_API_PARTS  2
 #define NGX_HTTP_CHORUS_API_BODY   (64 * 1024)  /* bytes, at most */
-#define NGX_HTTP_CHORUS_API_ARGS   16           /* of a call to Redis */
 
 
 typedef struct ngx_http_chorus_api_s       ngx_http_chorus_api_t;
@@ -78,6 +77,10 @@ ngx_int_t ngx_http_chorus_api_relay(ngx_http_chorus_api_t *api,
 
 /* status.c */
 ngx_int_t ngx_http_chorus_status(ngx_http_chorus_api_t *api);
+
+/* limits.c */
+ngx_int_t ngx_http_chorus_limits(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_limits_change(ngx_http_chorus_api_t *api);
 
 
 #endif /* _NGX_HTTP_CHORUS_API_H_INCLUDED_ */

@@ -149,6 +149,11 @@ ngx_http_chorus_api_collect(ngx_http_chorus_api_t *api)
         b = in->buf;
         size = ngx_buf_size(b);
 
+        if (size == 0) {
+            /* only says that it was the last */
+            continue;
+        }
+
         if (size > api->request->headers_in.content_length_n
                    - (p - api->body.data))
         {
@@ -303,12 +308,17 @@ ngx_http_chorus_api_call(ngx_http_chorus_api_wait_t *wait, const char *fcall,
     const char *name, ngx_uint_t nkeys, const ngx_str_t *args,
     ngx_uint_t nargs)
 {
-    u_char       digits[NGX_INT_T_LEN + 1];
-    size_t       lens[3 + NGX_HTTP_CHORUS_API_ARGS];
-    ngx_uint_t   i;
-    const char  *argv[3 + NGX_HTTP_CHORUS_API_ARGS];
+    u_char        digits[NGX_INT_T_LEN + 1];
+    size_t       *lens;
+    ngx_uint_t    i;
+    ngx_pool_t   *pool;
+    const char  **argv;
 
-    if (nargs > NGX_HTTP_CHORUS_API_ARGS) {
+    pool = wait->api->request->pool;
+    argv = ngx_palloc(pool, (3 + nargs) * sizeof(char *));
+    lens = ngx_palloc(pool, (3 + nargs) * sizeof(size_t));
+
+    if (argv == NULL || lens == NULL) {
         return NGX_DECLINED;
     }
 
