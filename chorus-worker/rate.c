@@ -24,7 +24,12 @@
 #define RATE_SHARE        2
 /* bytes are taken in pieces of that time, so that all in line get some */
 #define RATE_PIECES       50        /* a second */
-#define RATE_GUESS_MAX    (64 * 1024)
+/* What of an answer may be on its way in sockets: so little that all slots
+ * together do not matter, so much that distance does not slow down. */
+#define RATE_WINDOW_MIN   (64 * 1024)
+#define RATE_WINDOW_MAX   (1024 * 1024)
+#define RATE_WINDOW_PART  160       /* of the limit */
+#define RATE_BUFFER       (64 * 1024)       /* and in libcurl */
 
 
 typedef struct {
@@ -43,7 +48,8 @@ typedef struct {
     char     name[RATE_NAME_SIZE];
     size_t   name_len;
     rate_t   of[CHORUS_NLIMITS];
-    int64_t  guess;
+    int64_t  guess;             /* how long an answer is */
+    bool     has_answered;
 } rate_storage_t;
 
 static rate_storage_t   rate_table[RATE_STORAGES];
@@ -85,6 +91,7 @@ rate_add(chorus_str_t name)
     storage = &rate_table[rate_n++];
     memcpy(storage->name, name.data, name.len);
     storage->name_len = name.len;
+    storage->guess = RATE_WINDOW_MIN + RATE_BUFFER;
 
     return storage;
 }
@@ -340,7 +347,7 @@ rate_take_locked(rate_storage_t *storage, rate_t *rate, rate_wait_t *wait,
             return n > 0 ? n : 0;
         }
 
-        rate_line_put(rate, wait, was_late);
+        rate_line_put(rate, wait, was_late || wait->in_front);
     }
 
     rate_help_out(storage, rate, now_us);
@@ -402,32 +409,68 @@ rate_leave(rate_wait_t *wait)
 }
 
 
+static int64_t
+rate_window_of(const rate_storage_t *storage)
+{
+    int64_t  window;
+
+    if (storage == NULL || storage->of[CHORUS_LIMIT_BYTES].limit == 0) {
+        return 0;
+    }
+
+    window = storage->of[CHORUS_LIMIT_BYTES].limit / RATE_WINDOW_PART;
+    window = window > RATE_WINDOW_MIN ? window : RATE_WINDOW_MIN;
+
+    return window < RATE_WINDOW_MAX ? window : RATE_WINDOW_MAX;
+}
+
+
+int64_t
+rate_window(chorus_str_t name)
+{
+    int64_t  window;
+
+    (void) pthread_mutex_lock(&rate_mutex);
+    window = rate_window_of(rate_find(name));
+    (void) pthread_mutex_unlock(&rate_mutex);
+
+    return window;
+}
+
+
 int64_t
 rate_guess(chorus_str_t name)
 {
-    int64_t          guess;
+    int64_t          guess, most;
     rate_storage_t  *storage;
 
     (void) pthread_mutex_lock(&rate_mutex);
     storage = rate_find(name);
-    guess = storage == NULL || storage->of[CHORUS_LIMIT_BYTES].limit == 0
-            ? 0 : storage->guess;
+    most = rate_window_of(storage);
+    most += most != 0 ? RATE_BUFFER : 0;
+    guess = storage == NULL ? 0 : storage->guess;
     (void) pthread_mutex_unlock(&rate_mutex);
 
-    return guess < RATE_GUESS_MAX ? guess : RATE_GUESS_MAX;
+    return guess < most ? guess : most;
 }
 
 
 void
 rate_learn(chorus_str_t name, int64_t bytes)
 {
+    int64_t          most;
     rate_storage_t  *storage;
+
+    most = 2 * (RATE_WINDOW_MAX + RATE_BUFFER);
 
     (void) pthread_mutex_lock(&rate_mutex);
     storage = rate_find(name);
     if (storage != NULL) {
-        bytes = bytes < 2 * RATE_GUESS_MAX ? bytes : 2 * RATE_GUESS_MAX;
-        storage->guess += (bytes - storage->guess) / 8;
+        bytes = bytes < most ? bytes : most;
+        storage->guess = storage->has_answered
+                         ? storage->guess + (bytes - storage->guess) / 8
+                         : bytes;
+        storage->has_answered = true;
     }
     (void) pthread_mutex_unlock(&rate_mutex);
 }

@@ -26,6 +26,7 @@ struct rate_wait_s {
     rate_wait_t    *next;
     void           *rate;       /* waits there, or has got units of it */
     bool            is_queued;
+    bool            in_front;   /* goes on before others begin */
     int64_t         wanted;
     int64_t         granted;
     int64_t         from_us;
@@ -65,6 +66,8 @@ void rate_leave(rate_wait_t *wait);
 /* How much an answer of the storage has, about: what is taken before asking
  * for one whose length is not known yet.  0 without a limit. */
 int64_t rate_guess(chorus_str_t storage);
+/* The receive buffer of a connection to it; 0: the system's. */
+int64_t rate_window(chorus_str_t storage);
 void rate_learn(chorus_str_t storage, int64_t bytes);
 
 /* For the dispatcher: clock_ms() of the next call of rate_asks(). */

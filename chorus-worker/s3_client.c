@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "clock.h"
 #include "doubt.h"
@@ -14,6 +15,7 @@
 #include "region.h"
 #include "s3_client.h"
 #include "chorus_sigv4.h"
+#include "s3_learn.h"
 #include "s3_pace.h"
 #include "s3_sign.h"
 
@@ -23,8 +25,6 @@
 #define S3_BUFFER_SIZE         (64 * 1024)
 /* S3 ends idle connections: rather open one than run into its end */
 #define S3_CONNECTION_AGE_S    20
-/* a second or two of network and rounding do not matter */
-#define S3_SKEW_SLACK_S        60
 
 
 typedef struct {
@@ -168,6 +168,25 @@ s3_client_on_read(char *out, size_t size, size_t n, void *data)
     s3_pace_sent(&lane->pace, given);
 
     return given;
+}
+
+
+/* What a connection may hold of an answer that the limits let nobody take. */
+
+static int
+s3_client_on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
+{
+    int               size;
+    s3_lane_state_t  *lane = data;
+
+    /* the system doubles it, for what it needs itself */
+    size = (int) rate_window(lane->storage.name) / 2;
+
+    if (size != 0 && purpose == CURLSOCKTYPE_IPCXN) {
+        (void) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    }
+
+    return CURL_SOCKOPT_OK;
 }
 
 
@@ -339,6 +358,8 @@ s3_client_set_common(s3_lane_state_t *lane)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, lane);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, s3_client_on_request);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, lane);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, s3_client_on_socket);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, lane);
 }
 
 
@@ -406,62 +427,6 @@ s3_client_finish(s3_lane_state_t *lane, CURLcode result)
     lane->response.result = result;
     s3_response_end(&lane->response);
     lane->client->doubts |= doubt_left(&lane->doubt, &lane->response);
-}
-
-
-/* The bucket is in another region: the same request, signed for that one, is
- * for the next attempt. */
-
-static void
-s3_client_learn_region(s3_lane_state_t *lane)
-{
-    chorus_str_t  region;
-
-    region = region_of_answer(&lane->response);
-
-    if (region.len != 0
-        && region_learn(&lane->request, &lane->storage, region))
-    {
-        lane->response.code = chorus_str("OtherRegion");
-    }
-}
-
-
-/* The storage says our clock is wrong: date requests by its own.  A HEAD has
- * no body to say why it is refused, but the two dates tell. */
-
-static void
-s3_client_learn_clock(s3_lane_state_t *lane)
-{
-    bool             is_head, is_skewed;
-    int64_t          theirs, skew, known;
-    s3_response_t   *response;
-
-    response = &lane->response;
-    is_skewed = s3_response_has_code(response, "RequestTimeTooSkewed");
-    is_head = s3_response_is(response, 403)
-              && strcmp(lane->request.method, "HEAD") == 0;
-
-    if ((!is_skewed && !is_head)
-        || !chorus_time_parse_http(s3_response_header(response, "Date"),
-                                   &theirs))
-    {
-        return;
-    }
-
-    known = lane->skew;
-    skew = theirs - clock_wall();
-
-    if (llabs(skew - known) < CHORUS_SKEW_SECONDS - S3_SKEW_SLACK_S) {
-        return;
-    }
-
-    if (is_head) {
-        response->code = chorus_str("RequestTimeTooSkewed");
-    }
-
-    health_skew_set(lane->request.storage->name,
-                    llabs(skew) < S3_SKEW_SLACK_S ? 0 : skew);
 }
 
 
@@ -584,8 +549,8 @@ s3_client_reap(s3_client_t *client)
 
         if (lane->response.status != 0) {
             health_progress(lane->request.storage->name);
-            s3_client_learn_clock(lane);
-            s3_client_learn_region(lane);
+            s3_learn_clock(&lane->request, &lane->response, lane->skew);
+            s3_learn_region(&lane->request, &lane->storage, &lane->response);
         }
     }
 }

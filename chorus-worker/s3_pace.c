@@ -32,9 +32,6 @@ s3_pace_end(s3_pace_t *pace)
     rate_leave(&pace->wait);
     pace->is_waiting = false;
 
-    if (pace->taken != 0) {
-        rate_learn(pace->storage, (int64_t) pace->taken);
-    }
 }
 
 
@@ -70,13 +67,53 @@ s3_pace_pay(s3_pace_t *pace, uint64_t target)
 }
 
 
+/* What an answer has, about.  While that is waited for, another answer may say
+ * that less will do. */
+
+static bool
+s3_pace_pay_ahead(s3_pace_t *pace)
+{
+    int64_t   n;
+    uint64_t  guess;
+
+    for ( ;; ) {
+        guess = (uint64_t) rate_guess(pace->storage);
+        pace->ahead = guess < pace->ahead ? guess : pace->ahead;
+
+        if (pace->paid >= pace->ahead) {
+            return true;
+        }
+
+        /* whoever has begun goes on, so that the first answer comes soon */
+        pace->wait.in_front = pace->paid != 0;
+        n = s3_pace_take(pace, CHORUS_LIMIT_BYTES, pace->ahead - pace->paid);
+
+        if (n == 0) {
+            return false;
+        }
+
+        pace->paid += (uint64_t) n;
+    }
+}
+
+
 /* The request last: its moment passes while bytes are waited for. */
 
 bool
 s3_pace_may_start(s3_pace_t *pace)
 {
-    return s3_pace_pay(pace, pace->ahead)
-           && s3_pace_take(pace, CHORUS_LIMIT_REQUESTS, 1) != 0;
+    if (!pace->is_for_request) {
+        if (!s3_pace_pay_ahead(pace)) {
+            return false;
+        }
+
+        /* the line for bytes, in case they are not needed any more */
+        rate_leave(&pace->wait);
+        pace->wait.in_front = false;
+        pace->is_for_request = true;
+    }
+
+    return s3_pace_take(pace, CHORUS_LIMIT_REQUESTS, 1) != 0;
 }
 
 
@@ -87,6 +124,12 @@ s3_pace_may_take(s3_pace_t *pace, size_t len, uint64_t total)
 
     if (!pace->has_answer) {
         return true;
+    }
+
+    if (pace->taken == 0 && !pace->has_told) {
+        rate_learn(pace->storage,
+                   (int64_t) (total != UINT64_MAX ? total : len));
+        pace->has_told = true;
     }
 
     target = pace->taken + len + pace->ahead;

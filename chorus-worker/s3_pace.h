@@ -24,6 +24,8 @@ typedef struct {
     chorus_str_t   storage;
     bool           has_answer;      /* whose bytes count */
     bool           is_waiting;
+    bool           is_for_request;  /* what it waits for, if not for bytes */
+    bool           has_told;        /* how long the answer is */
     uint64_t       ahead;           /* bytes paid before they are seen */
     uint64_t       paid;
     uint64_t       taken;
