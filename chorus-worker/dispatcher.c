@@ -112,6 +112,7 @@ dispatcher_open(dispatcher_t *d, const dispatcher_options_t *options)
     d->channel = options->channel;
     d->concurrency = options->concurrency;
     d->is_backlogged = true;
+    health_ceiling(d->concurrency);
 
     d->held = calloc(d->concurrency, sizeof(task_t *));
     d->finished = calloc(d->concurrency, sizeof(task_t *));

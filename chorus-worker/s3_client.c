@@ -546,6 +546,7 @@ s3_client_reap(s3_client_t *client)
         (void) curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
                                  (char **) &lane);
         s3_client_finish(lane, message->data.result);
+        s3_learn_load(&lane->request, &lane->response, lane->easy);
 
         if (lane->response.status != 0) {
             health_progress(lane->request.storage->name);

@@ -10,6 +10,9 @@
 /* a second or two of network and rounding do not matter */
 #define S3_SKEW_SLACK_S  60
 
+/* of a longer body it is the sending that takes time */
+#define S3_LATENCY_BODY_MAX  (64 * 1024)
+
 
 void
 s3_learn_region(const s3_request_t *request, const chorus_storage_t *storage,
@@ -55,4 +58,53 @@ s3_learn_clock(const s3_request_t *request, s3_response_t *response,
 
     health_skew_set(request->storage->name,
                     llabs(seen) < S3_SKEW_SLACK_S ? 0 : seen);
+}
+
+
+static bool
+s3_learn_is_overload(const s3_response_t *response)
+{
+    switch (response->status) {
+
+    case 0:
+        /* what ended by itself: a transfer that we gave up says nothing */
+        return response->result != CURLE_ABORTED_BY_CALLBACK
+               && response->result != CURLE_WRITE_ERROR;
+
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+        return true;
+
+    default:
+        return false;
+    }
+}
+
+
+void
+s3_learn_load(const s3_request_t *request, const s3_response_t *response,
+    CURL *easy)
+{
+    curl_off_t  sent_us = 0, answered_us = 0, upload = 0;
+
+    if (response->status == 0 && !s3_learn_is_overload(response)) {
+        return;
+    }
+
+    if (curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us)
+        != CURLE_OK
+        || curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T,
+                             &answered_us) != CURLE_OK
+        || curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &upload)
+           != CURLE_OK
+        || answered_us < sent_us || upload > S3_LATENCY_BODY_MAX)
+    {
+        answered_us = sent_us - 1;
+    }
+
+    health_sample(request->storage->name, s3_learn_is_overload(response),
+                  answered_us - sent_us);
 }

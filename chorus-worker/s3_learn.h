@@ -17,5 +17,9 @@ void s3_learn_region(const s3_request_t *request,
 void s3_learn_clock(const s3_request_t *request, s3_response_t *response,
     int64_t skew);
 
+/* How busy the storage is: whether it answered, and how soon. */
+void s3_learn_load(const s3_request_t *request, const s3_response_t *response,
+    CURL *easy);
+
 
 #endif

@@ -102,13 +102,7 @@ changes_that_are_refused(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(changes_that_are_understood),
-        cmocka_unit_test(changes_that_are_refused),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(changes_that_are_understood),
+    test_row(changes_that_are_refused)
+)
