@@ -17,7 +17,7 @@ pace_round_up(double x)
 double
 chorus_pace_step_us(int64_t limit)
 {
-    return (1000000.0 + CHORUS_PACE_LATE_US) / (double) limit;
+    return (1000000.0 + CHORUS_PACE_SLACK_US) / (double) limit;
 }
 
 

@@ -11,8 +11,10 @@
 #include <stdint.h>
 
 #define CHORUS_PACE_GRANTS   16
-/* chorus_rates: a unit is used at most so late, and given out so far ahead */
-#define CHORUS_PACE_LATE_US   80000
+/* chorus_rates: a unit arrives at most so late, and is given out so far ahead */
+#define CHORUS_PACE_SLACK_US  80000
+/* how late one may be used: the rest is for its way */
+#define CHORUS_PACE_LATE_US   50000
 #define CHORUS_PACE_AHEAD_US  200000
 
 
