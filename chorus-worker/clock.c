@@ -10,7 +10,7 @@
 
 
 int64_t
-clock_ms(void)
+clock_us(void)
 {
     struct timespec  ts;
 
@@ -18,7 +18,14 @@ clock_ms(void)
         (void) clock_gettime(CLOCK_MONOTONIC, &ts);
     }
 
-    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
+int64_t
+clock_ms(void)
+{
+    return clock_us() / 1000;
 }
 
 

@@ -11,6 +11,7 @@
 /* Milliseconds that never jump and also count while the process or the
  * machine sleeps: leases are measured with it. */
 int64_t clock_ms(void);
+int64_t clock_us(void);     /* the same clock */
 
 /* Seconds since the epoch, as this machine believes. */
 int64_t clock_wall(void);

@@ -16,6 +16,7 @@
 #include "health.h"
 #include "live_config.h"
 #include "log.h"
+#include "rate.h"
 #include "work.h"
 
 #define DISPATCHER_IDLE_POLL_MS   1000
@@ -74,9 +75,10 @@ dispatcher_limits(unsigned concurrency, const chorus_config_t *config)
 }
 
 
-static void
+static bool
 dispatcher_configure(dispatcher_t *d)
 {
+    bool                           is_good;
     live_config_t                 *live;
     const chorus_worker_config_t  *worker;
 
@@ -87,6 +89,7 @@ dispatcher_configure(dispatcher_t *d)
     d->lease_ms = (int64_t) worker->lease_seconds * 1000;
     d->grace_ms = (int64_t) worker->grace_seconds * 1000;
     queue_configure(d->queue, worker);
+    is_good = rate_configure(live_config(live));
 
     if (worker->concurrency != d->concurrency) {
         log_write(LOG_WARN, "worker.concurrency is %u from the next start "
@@ -94,6 +97,8 @@ dispatcher_configure(dispatcher_t *d)
     }
 
     live_config_put(live);
+
+    return is_good;
 }
 
 
@@ -107,14 +112,13 @@ dispatcher_open(dispatcher_t *d, const dispatcher_options_t *options)
     d->channel = options->channel;
     d->concurrency = options->concurrency;
     d->is_backlogged = true;
+    health_ceiling(d->concurrency);
 
     d->held = calloc(d->concurrency, sizeof(task_t *));
     d->finished = calloc(d->concurrency, sizeof(task_t *));
     d->is_told = calloc(d->concurrency, sizeof(bool));
 
-    dispatcher_configure(d);
-
-    return d->held != NULL && d->finished != NULL && d->is_told != NULL;
+    return dispatcher_configure(d) && d->held != NULL && d->finished != NULL && d->is_told != NULL;
 }
 
 
@@ -286,6 +290,15 @@ dispatcher_renew(dispatcher_t *d)
 }
 
 
+static void
+dispatcher_rates(dispatcher_t *d)
+{
+    if (clock_ms() >= rate_due_ms()) {
+        (void) queue_rates(d->queue);
+    }
+}
+
+
 /* How many keys may be claimed now: slots that are free, fewer when main does
  * not answer. */
 
@@ -437,7 +450,7 @@ dispatcher_reload(dispatcher_t *d)
     log_write(LOG_INFO, "read %s again (a change of redis or "
               "worker.concurrency takes a restart)",
               d->options->config_path);
-    dispatcher_configure(d);
+    (void) dispatcher_configure(d);
     d->is_backlogged = true;
 }
 
@@ -533,6 +546,8 @@ dispatcher_timeout(dispatcher_t *d, bool is_ready)
         return until > now ? (int) (until - now) : 0;
     }
 
+    until = dispatcher_earlier(until, rate_due_ms());
+
     if (d->nheld != 0) {
         until = dispatcher_earlier(until, d->renew_at_ms);
     }
@@ -548,14 +563,19 @@ dispatcher_timeout(dispatcher_t *d, bool is_ready)
 static void
 dispatcher_wait(dispatcher_t *d, bool is_ready)
 {
-    struct pollfd  fds[3] = {
+    struct pollfd  fds[4] = {
         { .fd = d->options->signal_fd, .events = POLLIN },
         { .fd = d->channel->eventfd, .events = POLLIN },
         { .fd = queue_wake_fd(d->queue), .events = POLLIN },
+        { .fd = is_ready ? rate_fd() : -1, .events = POLLIN },
     };
 
-    if (poll(fds, 3, dispatcher_timeout(d, is_ready)) <= 0) {
+    if (poll(fds, 4, dispatcher_timeout(d, is_ready)) <= 0) {
         return;
+    }
+
+    if (fds[3].revents != 0) {
+        rate_drain();
     }
 
     if (fds[2].revents != 0 && queue_wake_fd(d->queue) != -1) {
@@ -584,6 +604,10 @@ dispatcher_run(const dispatcher_options_t *options)
         is_ready = queue_ready(d.queue);
         if (is_ready) {
             dispatcher_flush(&d);
+        }
+
+        if (queue_ready(d.queue)) {
+            dispatcher_rates(&d);
         }
 
         if (queue_ready(d.queue)) {

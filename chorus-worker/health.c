@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "chorus_adaptive.h"
 #include "clock.h"
 #include "health.h"
 #include "log.h"
@@ -25,12 +26,16 @@ typedef struct {
     uint32_t  failures;             /* in a row */
     int64_t   probe_at_ms;          /* of a sick one */
     int64_t   probe_delay_ms;
-    uint32_t  in_flight;
+    uint32_t  in_flight;            /* of a follower */
+    uint32_t  main_in_flight;       /* of main */
     int64_t   progress_ms;          /* the last sign of life */
+
+    chorus_adaptive_t  adaptive;
 } health_t;
 
 static health_t         health_table[HEALTH_STORAGES];
 static size_t           health_n;
+static uint32_t         health_slots = 1;
 static pthread_mutex_t  health_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 
@@ -59,8 +64,58 @@ health_find(chorus_str_t storage)
     memset(h, 0, sizeof(health_t));
     memcpy(h->name, storage.data, storage.len);
     h->name_len = storage.len;
+    chorus_adaptive_init(&h->adaptive, health_slots);
 
     return h;
+}
+
+
+void
+health_ceiling(uint32_t slots)
+{
+    (void) pthread_mutex_lock(&health_mutex);
+    health_slots = slots;
+    (void) pthread_mutex_unlock(&health_mutex);
+}
+
+
+static void
+health_tell(const health_t *h, chorus_adaptive_change_t change,
+    bool is_overloaded)
+{
+    if (change == CHORUS_ADAPTIVE_SHRANK) {
+        log_write(LOG_WARN, "storage=%.*s %s, working with %u of %u slots and "
+                  "fewer until that is over", (int) h->name_len, h->name,
+                  is_overloaded ? "is overloaded" : "became slow",
+                  chorus_adaptive_window(&h->adaptive), health_slots);
+
+    } else if (change == CHORUS_ADAPTIVE_RECOVERED) {
+        log_write(LOG_INFO, "storage=%.*s keeps up again, working with %u of "
+                  "%u slots", (int) h->name_len, h->name,
+                  chorus_adaptive_window(&h->adaptive), health_slots);
+    }
+}
+
+
+void
+health_sample(chorus_str_t storage, bool is_overloaded, int64_t latency_us)
+{
+    health_t                  *h;
+    chorus_adaptive_sample_t   sample;
+
+    (void) pthread_mutex_lock(&health_mutex);
+
+    h = health_find(storage);
+
+    if (h != NULL) {
+        sample.is_overloaded = is_overloaded;
+        sample.latency_us = latency_us;
+        sample.in_flight = h->in_flight + h->main_in_flight;
+        health_tell(h, chorus_adaptive_add(&h->adaptive, &sample),
+                    is_overloaded);
+    }
+
+    (void) pthread_mutex_unlock(&health_mutex);
 }
 
 
@@ -195,6 +250,8 @@ health_left(uint32_t limit, uint32_t in_flight)
 static uint32_t
 health_room_of(const health_t *h, const health_limits_t *limits, int64_t now)
 {
+    uint32_t  window;
+
     if (h->failures >= HEALTH_SICK_AFTER) {
         return now < h->probe_at_ms
                ? 0 : health_left(limits->few, h->in_flight);
@@ -204,7 +261,10 @@ health_room_of(const health_t *h, const health_limits_t *limits, int64_t now)
         return health_left(limits->few, h->in_flight);
     }
 
-    return health_left(limits->most, h->in_flight);
+    window = chorus_adaptive_window(&h->adaptive);
+
+    return health_left(limits->most < window ? limits->most : window,
+                       h->in_flight);
 }
 
 
@@ -235,8 +295,15 @@ health_room_main(chorus_str_t storage, uint32_t few, uint32_t in_flight)
     h = health_find(storage);
     room = HEALTH_ROOM_ANY;
 
-    if (h != NULL && h->failures >= HEALTH_SICK_AFTER) {
+    if (h == NULL) {
+        /* no limit */
+
+    } else if (h->failures >= HEALTH_SICK_AFTER) {
         room = clock_ms() < h->probe_at_ms ? 0 : health_left(few, in_flight);
+
+    } else {
+        h->main_in_flight = in_flight;
+        room = health_left(chorus_adaptive_window(&h->adaptive), in_flight);
     }
 
     (void) pthread_mutex_unlock(&health_mutex);

@@ -26,6 +26,13 @@ void health_skew_set(chorus_str_t storage, int64_t seconds);
  * own, or it could not be reached, timed out or answered 5xx. */
 void health_report(chorus_str_t storage, bool has_answered);
 
+/* How much may be done at once for a storage that is well: at the start. */
+void health_ceiling(uint32_t slots);
+
+/* An answer to one request, or none: shrinks or grows what is done at once. */
+void health_sample(chorus_str_t storage, bool is_overloaded,
+    int64_t latency_us);
+
 /* Keys being synced to that follower; kept by the dispatcher. */
 void health_in_flight(chorus_str_t storage, int change);
 
@@ -40,13 +47,14 @@ typedef struct {
 /*
  * How many more keys may be worked on for the follower.  One that is well has
  * `most` of the slots, so that it cannot take all of them down when it falls
- * silent.  One that is silent while it has more than a few gets no more.  A
+ * silent, and fewer while it is overloaded or slow (chorus_adaptive.h).  One
+ * that is silent while it has more than a few gets no more.  A
  * sick one gets `few` at a time, and none at all until the time of its next
  * probe, so that its keys do not wander through claim and retry for nothing.
  */
 uint32_t health_room(chorus_str_t storage, const health_limits_t *limits);
 
-/* The same for main, on which all keys depend: no limit unless it is sick. */
+/* The same for main, on which all keys depend: it may have all slots. */
 uint32_t health_room_main(chorus_str_t storage, uint32_t few,
     uint32_t in_flight);
 

@@ -49,6 +49,9 @@ bool queue_heal(queue_t *queue);
 bool queue_claim(queue_t *queue, int64_t lease_ms, size_t max,
     const chorus_str_t *excluded, size_t nexcluded, task_t **list);
 
+/* Asks for what rate.h wants to know and hands it the answer. */
+bool queue_rates(queue_t *queue);
+
 /* Tasks that are held on get a later deadline, the others are stopped. */
 bool queue_renew(queue_t *queue, int64_t lease_ms, task_t **tasks,
     size_t ntasks);

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "clock.h"
 #include "doubt.h"
@@ -14,6 +15,8 @@
 #include "region.h"
 #include "s3_client.h"
 #include "chorus_sigv4.h"
+#include "s3_learn.h"
+#include "s3_pace.h"
 #include "s3_sign.h"
 
 #define S3_CONNECT_TIMEOUT_S   5
@@ -22,8 +25,6 @@
 #define S3_BUFFER_SIZE         (64 * 1024)
 /* S3 ends idle connections: rather open one than run into its end */
 #define S3_CONNECTION_AGE_S    20
-/* a second or two of network and rounding do not matter */
-#define S3_SKEW_SLACK_S        60
 
 
 typedef struct {
@@ -38,7 +39,9 @@ typedef struct {
     int64_t             skew;           /* with which it was dated */
     uint64_t            body_given;     /* to curl */
     doubt_t             doubt;
+    s3_pace_t           pace;
     bool                is_active;
+    bool                is_sent;        /* curl has it */
 } s3_lane_state_t;
 
 struct s3_client_s {
@@ -73,12 +76,22 @@ static size_t
 s3_client_on_body(char *bytes, size_t size, size_t n, void *data)
 {
     size_t            len, taken;
+    uint64_t          total;
     s3_lane_state_t  *lane = data;
 
     len = size * n;
 
+    if (!s3_response_length(&lane->response, &total)) {
+        total = UINT64_MAX;
+    }
+
+    if (!s3_pace_may_take(&lane->pace, len, total)) {
+        return CURL_WRITEFUNC_PAUSE;
+    }
+
     if (lane->request.write == NULL || lane->response.status / 100 != 2) {
         s3_response_body(&lane->response, (chorus_str_t) { bytes, len });
+        s3_pace_took(&lane->pace, len);
         return len;
     }
 
@@ -87,6 +100,8 @@ s3_client_on_body(char *bytes, size_t size, size_t n, void *data)
     if (taken == S3_PAUSE) {
         return CURL_WRITEFUNC_PAUSE;
     }
+
+    s3_pace_took(&lane->pace, len);
 
     return taken == len ? len : CURL_WRITEFUNC_ERROR;
 }
@@ -129,12 +144,17 @@ s3_client_note_given(s3_lane_state_t *lane, size_t n)
 static size_t
 s3_client_on_read(char *out, size_t size, size_t n, void *data)
 {
-    size_t            given;
+    size_t            given, room;
     s3_lane_state_t  *lane = data;
 
+    room = s3_pace_may_send(&lane->pace, size * n);
+    if (room == 0) {
+        return CURL_READFUNC_PAUSE;
+    }
+
     given = lane->request.read == NULL
-            ? s3_client_read_memory(lane, out, size * n)
-            : lane->request.read(lane->request.data, out, size * n);
+            ? s3_client_read_memory(lane, out, room)
+            : lane->request.read(lane->request.data, out, room);
 
     if (given == S3_PAUSE) {
         return CURL_READFUNC_PAUSE;
@@ -145,8 +165,28 @@ s3_client_on_read(char *out, size_t size, size_t n, void *data)
     }
 
     s3_client_note_given(lane, given);
+    s3_pace_sent(&lane->pace, given);
 
     return given;
+}
+
+
+/* What a connection may hold of an answer that the limits let nobody take. */
+
+static int
+s3_client_on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
+{
+    int               size;
+    s3_lane_state_t  *lane = data;
+
+    /* the system doubles it, for what it needs itself */
+    size = (int) rate_window(lane->storage.name) / 2;
+
+    if (size != 0 && purpose == CURLSOCKTYPE_IPCXN) {
+        (void) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+    }
+
+    return CURL_SOCKOPT_OK;
 }
 
 
@@ -318,6 +358,8 @@ s3_client_set_common(s3_lane_state_t *lane)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, lane);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, s3_client_on_request);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, lane);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, s3_client_on_socket);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, lane);
 }
 
 
@@ -380,66 +422,11 @@ s3_client_finish(s3_lane_state_t *lane, CURLcode result)
     curl_slist_free_all(lane->headers);
     lane->headers = NULL;
     lane->is_active = false;
+    s3_pace_end(&lane->pace);
 
     lane->response.result = result;
     s3_response_end(&lane->response);
     lane->client->doubts |= doubt_left(&lane->doubt, &lane->response);
-}
-
-
-/* The bucket is in another region: the same request, signed for that one, is
- * for the next attempt. */
-
-static void
-s3_client_learn_region(s3_lane_state_t *lane)
-{
-    chorus_str_t  region;
-
-    region = region_of_answer(&lane->response);
-
-    if (region.len != 0
-        && region_learn(&lane->request, &lane->storage, region))
-    {
-        lane->response.code = chorus_str("OtherRegion");
-    }
-}
-
-
-/* The storage says our clock is wrong: date requests by its own.  A HEAD has
- * no body to say why it is refused, but the two dates tell. */
-
-static void
-s3_client_learn_clock(s3_lane_state_t *lane)
-{
-    bool             is_head, is_skewed;
-    int64_t          theirs, skew, known;
-    s3_response_t   *response;
-
-    response = &lane->response;
-    is_skewed = s3_response_has_code(response, "RequestTimeTooSkewed");
-    is_head = s3_response_is(response, 403)
-              && strcmp(lane->request.method, "HEAD") == 0;
-
-    if ((!is_skewed && !is_head)
-        || !chorus_time_parse_http(s3_response_header(response, "Date"),
-                                   &theirs))
-    {
-        return;
-    }
-
-    known = lane->skew;
-    skew = theirs - clock_wall();
-
-    if (llabs(skew - known) < CHORUS_SKEW_SECONDS - S3_SKEW_SLACK_S) {
-        return;
-    }
-
-    if (is_head) {
-        response->code = chorus_str("RequestTimeTooSkewed");
-    }
-
-    health_skew_set(lane->request.storage->name,
-                    llabs(skew) < S3_SKEW_SLACK_S ? 0 : skew);
 }
 
 
@@ -469,6 +456,23 @@ s3_client_send(s3_client_t *client, s3_lane_state_t *lane)
 }
 
 
+/* As soon as the limits of the storage allow it; dated then. */
+
+static void
+s3_client_try(s3_client_t *client, s3_lane_state_t *lane)
+{
+    if (!s3_pace_may_start(&lane->pace)) {
+        return;
+    }
+
+    lane->is_sent = true;
+
+    if (!s3_client_send(client, lane)) {
+        s3_client_finish(lane, CURLE_OUT_OF_MEMORY);
+    }
+}
+
+
 const s3_response_t *
 s3_client_start(s3_client_t *client, s3_lane_t which,
     const s3_request_t *request)
@@ -486,11 +490,12 @@ s3_client_start(s3_client_t *client, s3_lane_t which,
     lane->request.storage = &lane->storage;
     lane->body_given = 0;
     lane->is_active = true;
+    lane->is_sent = false;
     doubt_begin(&lane->doubt, request);
+    s3_pace_begin(&lane->pace, client->multi, lane->storage.name,
+                  strcmp(request->method, "GET") == 0);
 
-    if (!s3_client_send(client, lane)) {
-        s3_client_finish(lane, CURLE_OUT_OF_MEMORY);
-    }
+    s3_client_try(client, lane);
 
     return &lane->response;
 }
@@ -541,11 +546,12 @@ s3_client_reap(s3_client_t *client)
         (void) curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE,
                                  (char **) &lane);
         s3_client_finish(lane, message->data.result);
+        s3_learn_load(&lane->request, &lane->response, lane->easy);
 
         if (lane->response.status != 0) {
             health_progress(lane->request.storage->name);
-            s3_client_learn_clock(lane);
-            s3_client_learn_region(lane);
+            s3_learn_clock(&lane->request, &lane->response, lane->skew);
+            s3_learn_region(&lane->request, &lane->storage, &lane->response);
         }
     }
 }
@@ -558,6 +564,58 @@ s3_client_is_alive(s3_client_t *client)
 }
 
 
+/* Milliseconds until a lane may go on that the limits hold. */
+
+static int
+s3_client_wait_ms(s3_client_t *client)
+{
+    size_t   i;
+    int64_t  at_us, next_us, now_us;
+
+    next_us = RATE_NEVER;
+
+    for (i = 0; i < S3_NLANES; i++) {
+        at_us = s3_pace_next_us(&client->lanes[i].pace);
+        next_us = at_us < next_us ? at_us : next_us;
+    }
+
+    now_us = clock_us();
+
+    if (next_us <= now_us) {
+        return 0;
+    }
+
+    return next_us - now_us >= S3_POLL_MS * 1000
+           ? S3_POLL_MS : (int) ((next_us - now_us + 999) / 1000);
+}
+
+
+static void
+s3_client_go_on(s3_client_t *client)
+{
+    size_t            i;
+    s3_lane_state_t  *lane;
+
+    for (i = 0; i < S3_NLANES; i++) {
+        lane = &client->lanes[i];
+
+        if (!lane->is_active
+            || s3_pace_next_us(&lane->pace) > clock_us())
+        {
+            continue;
+        }
+
+        if (lane->is_sent) {
+            lane->pace.is_waiting = false;
+            (void) curl_easy_pause(lane->easy, CURLPAUSE_CONT);
+
+        } else {
+            s3_client_try(client, lane);
+        }
+    }
+}
+
+
 void
 s3_client_step(s3_client_t *client)
 {
@@ -565,11 +623,18 @@ s3_client_step(s3_client_t *client)
 
     /* both before and after the wait, in which the machine may sleep */
     if (!s3_client_is_alive(client)
-        || curl_multi_poll(client->multi, NULL, 0, S3_POLL_MS, NULL)
+        || curl_multi_poll(client->multi, NULL, 0, s3_client_wait_ms(client),
+                           NULL)
            != CURLM_OK
-        || !s3_client_is_alive(client)
-        || curl_multi_perform(client->multi, &running) != CURLM_OK)
+        || !s3_client_is_alive(client))
     {
+        s3_client_end_all(client);
+        return;
+    }
+
+    s3_client_go_on(client);
+
+    if (curl_multi_perform(client->multi, &running) != CURLM_OK) {
         s3_client_end_all(client);
         return;
     }

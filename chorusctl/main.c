@@ -13,6 +13,7 @@
 #include "api.h"
 #include "chorus_config.h"
 #include "chorus_redis_tls.h"
+#include "limits.h"
 #include "status.h"
 
 
@@ -36,6 +37,17 @@ static const command_t  commands[] = {
 
     { "status", NULL, 0, status_run,
       "status               replications: state, lag, what waits" },
+
+    { "limits", "show", 0, limits_show,
+      "limits show          what workers may ask of each storage a second" },
+
+    { "limits", "set", 3, limits_set,
+      "limits set STORAGE requests|bytes N\n"
+      "                       all workers together: 500, 200MiB, none; for all\n"
+      "                       of them within a second" },
+
+    { "limits", "unset", 1, limits_unset,
+      "limits unset STORAGE back to worker.limits of chorus.json" },
 
     { "config", "check", 1, config_check,
       "config check FILE    is this chorus.json right?" },

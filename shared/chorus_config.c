@@ -28,7 +28,7 @@ static const char  *const root_keys[] = {
 
 static const char  *const worker_keys[] = {
     "concurrency", "lease_seconds", "max_attempts", "retry_max_seconds",
-    "grace_seconds", "recheck_seconds", NULL
+    "grace_seconds", "recheck_seconds", "limits", NULL
 };
 
 static const unsigned  worker_rechecks[] = { 10, 60, 600 };
@@ -161,8 +161,14 @@ config_worker(const chorus_config_reader_t *reader,
     }
 
     member = chorus_config_member(node, "recheck_seconds");
+    rc = config_rechecks(reader, &member, worker);
 
-    return config_rechecks(reader, &member, worker);
+    if (rc == CHORUS_OK) {
+        member = chorus_config_member(node, "limits");
+        rc = chorus_config_limits(reader, &member, config);
+    }
+
+    return rc;
 }
 
 

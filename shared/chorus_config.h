@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "chorus_error.h"
+#include "chorus_limit.h"
 #include "chorus_mem.h"
 #include "chorus_provider.h"
 #include "chorus_s3_xml.h"
@@ -60,6 +61,7 @@ typedef struct {
     size_t              nusers;
     chorus_class_rule_t *classes;       /* of chorus_class_rule_t */
     size_t              nclasses;
+    chorus_limits_t     limits;         /* "worker.limits", of all workers */
 } chorus_storage_t;
 
 typedef struct {

@@ -171,4 +171,11 @@ chorus_rc_t chorus_config_routes(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_config_t *config);
 
 
+/* ---- chorus_config_limits.c ---- */
+
+/* "worker.limits": sets the limits of the storages of `config`. */
+chorus_rc_t chorus_config_limits(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, const chorus_config_t *config);
+
+
 #endif

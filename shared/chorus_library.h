@@ -17,6 +17,9 @@
 #define CHORUS_REDIS_OWED          "chorus:owed"
 #define CHORUS_REDIS_ALIVE         "chorus:alive"
 #define CHORUS_REDIS_HEAL          "chorus:heal"
+#define CHORUS_REDIS_LIMITS        "chorus:limits"
+#define CHORUS_REDIS_RATES         "chorus:rates"
+#define CHORUS_REDIS_RATE_WORKERS  "chorus:rates:workers"
 
 extern const char    chorus_library_text[];
 extern const size_t  chorus_library_len;

@@ -2057,8 +2057,198 @@ end
 
 
 ----------------------------------------------------------------------------
+-- Functions: rates.  What all workers together may ask of a storage: each
+-- unit, a request or a byte, has a moment of its own on one time line, and
+-- moments are so far apart that one second and what a worker may be late by
+-- hold no more of them than the limit.  A worker takes the next ones ahead.
+----------------------------------------------------------------------------
+
+-- In a function of its own: one has 200 locals at most, and the chunk is one.
+local RATES = {}
+
+local function rates_define()
+
+local STORAGE_LEN_MAX = 256
+local RATE_LATE_US = 80000      -- how late a unit may be used
+local RATE_AHEAD_US = 200000    -- how far ahead units are given out
+local RATE_STEP_MAX_US = 1000000 + RATE_LATE_US     -- that of one a second
+local RATE_MAX = 1099511627776  -- a second: 2^40
+local RATE_WORKER_MS = 5000     -- a worker that was silent for so long is gone
+
+local RATE_KINDS = { 'requests', 'bytes' }
+
+
+local function rate_field(kind, storage)
+    return kind .. ':' .. storage
+end
+
+
+-- a limit set at run time comes before that of chorus.json; 0: none
+local function rate_limit(limits, field, configured)
+    return tonumber(call('HGET', limits, field) or configured)
+end
+
+
+-- When the next unit may be used.  Of a time line that is lost, or that the
+-- clock has left behind, a worker may still hold units.
+local function rate_next(rates, field)
+    local next_us = tonumber(call('HGET', rates, field) or nil)
+
+    if not next_us
+       or next_us > clock.us + RATE_AHEAD_US + RATE_STEP_MAX_US
+    then
+        return clock.us + RATE_AHEAD_US
+    end
+
+    return math.max(clock.us, next_us)
+end
+
+
+-- { limit, units, us from now to the first }; they are 1 / limit apart, and
+-- a little more
+local function rate_take(keys, field, configured, wanted)
+    local limit = rate_limit(keys[1], field, configured)
+
+    if limit == 0 or wanted == 0 then
+        return { limit, 0, 0 }
+    end
+
+    local step = RATE_STEP_MAX_US / limit
+    local first = rate_next(keys[2], field)
+    local room = clock.us + RATE_AHEAD_US - first
+
+    if room < 0 then
+        return { limit, 0, 0 }
+    end
+
+    local n = math.min(wanted, math.floor(room / step) + 1)
+
+    call('HSET', keys[2], field, string.format('%.3f', first + n * step))
+
+    return { limit, n, math.ceil(first - clock.us) }
+end
+
+
+local function rate_workers(zset, worker)
+    call('ZADD', zset, digits(clock.ms), worker)
+    call('ZREMRANGEBYSCORE', zset, '-inf',
+         digits(clock.ms - RATE_WORKER_MS))
+    return call('ZCARD', zset)
+end
+
+
+function RATES.rates_read(a)
+    a.worker = args_string(a, 'worker_id', 1, WORKER_LEN_MAX)
+    a.asks = args_groups(a, function()
+        return { storage = args_string(a, 'storage', 1, STORAGE_LEN_MAX),
+                 kind = args_one_of(a, 'kind', RATE_KINDS),
+                 configured = args_integer(a, 'configured', 0, RATE_MAX),
+                 wanted = args_integer(a, 'wanted', 0, RATE_MAX) }
+    end)
+end
+
+
+function RATES.rates(keys, a)
+    local replies = { rate_workers(keys[3], a.worker) }
+
+    for _, ask in ipairs(a.asks) do
+        replies[#replies + 1] = rate_take(keys, rate_field(ask.kind,
+                                          ask.storage), ask.configured,
+                                          ask.wanted)
+    end
+
+    return replies
+end
+
+
+local function rate_number(n)
+    n = tonumber(n or nil)
+    return n and n > 0 and digits(n) or 'null'
+end
+
+
+-- "override" is null without one, and 0 when it takes the limit away
+local function rate_json(limits, kind, storage, configured)
+    local override = call('HGET', limits, rate_field(kind, storage))
+
+    return json_object({
+        'limit', rate_number(override or configured),
+        'configured', rate_number(configured),
+        'override', override or 'null',
+    })
+end
+
+
+local function limits_row(limits, s)
+    return json_object({
+        'storage', json_string(s.storage),
+        'requests_per_second',
+        rate_json(limits, 'requests', s.storage, s.requests),
+        'bytes_per_second', rate_json(limits, 'bytes', s.storage, s.bytes),
+    })
+end
+
+
+local function limits_read_storage(a)
+    return { storage = args_string(a, 'storage', 1, STORAGE_LEN_MAX),
+             requests = args_integer(a, 'requests', 0, RATE_MAX),
+             bytes = args_integer(a, 'bytes', 0, RATE_MAX) }
+end
+
+
+function RATES.limits_read(a)
+    a.storages = args_groups(a, limits_read_storage)
+end
+
+
+function RATES.limits(keys, a)
+    local rows = {}
+
+    for i, s in ipairs(a.storages) do
+        rows[i] = limits_row(keys[1], s)
+    end
+
+    return json_object({ 'limits', json_array(rows) })
+end
+
+
+function RATES.limits_set_read(a)
+    a.storage = limits_read_storage(a)
+    a.changes = args_groups(a, function()
+        return { kind = args_one_of(a, 'kind', RATE_KINDS),
+                 limit = args_integer(a, 'limit', -1, RATE_MAX) }
+    end)
+end
+
+
+-- -1: as chorus.json has it
+function RATES.limits_set(keys, a)
+    for _, change in ipairs(a.changes) do
+        local field = rate_field(change.kind, a.storage.storage)
+
+        if change.limit < 0 then
+            call('HDEL', keys[1], field)
+        else
+            call('HSET', keys[1], field, digits(change.limit))
+        end
+    end
+
+    return limits_row(keys[1], a.storage)
+end
+
+
+end
+
+rates_define()
+
+
+----------------------------------------------------------------------------
 -- Functions: check the invariants (tests, debugging; reads everything)
 ----------------------------------------------------------------------------
+
+local check
+
+do                              -- the locals of a chunk are counted
 
 local function check_members(key)
     local kind = call('TYPE', key).ok
@@ -2156,7 +2346,7 @@ local function check_schedule(found, r)
 end
 
 
-local function check(r, a)
+function check(r, a)
     local found = {}
 
     check_places(found, r)
@@ -2177,6 +2367,9 @@ local function check(r, a)
 end
 
 
+end
+
+
 ----------------------------------------------------------------------------
 -- Registration
 ----------------------------------------------------------------------------
@@ -2194,124 +2387,5 @@ local KEYS_OF = {
     replications = { 1, 1, 'chorus:replications' },
     owed = { 1, 1, 'chorus:owed' },
     heal = { 3, 3, 'chorus:heal chorus:schedule chorus:replications' },
-    generation = { 2, 3, 'chorus:generation chorus:owed chorus:alive' },
-    one = { 1, 1, 'chorus:{R}' },
-    change = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
-    look = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
-}
-
-
--- the replication KEYS[1] names, or nil and why not
-local function keys_replication(keys)
-    local name = keys[1]:match('^chorus:{(.*)}$')
-
-    if not name or not replication_parts(name) then
-        return nil, 'KEYS[1] must be chorus:{user:bucket:follower'
-                    .. '[:target-bucket]} with percent-encoded parts, got "'
-                    .. printable(keys[1]) .. '"'
-    end
-
-    return replication_open(name, keys[2])
-end
-
-
-local function serve(f, keys, argv)
-    local need = KEYS_OF[f.keys]
-    local a = { argv = argv, next = 1, set = keys[3] }
-
-    if #keys < need[1] or #keys > need[2] then
-        return reject(f.name, string.format('needs %d KEYS (%s), got %d',
-                                            need[2], need[3], #keys))
-    end
-
-    local r, why
-
-    if f.keys == 'one' or f.keys == 'change' or f.keys == 'look' then
-        r, why = keys_replication(keys)
-        if not r then
-            return reject(f.name, why)
-        end
-    end
-
-    if f.read then
-        f.read(a)
-    end
-    args_end(a)
-
-    if a.error then
-        return reject(f.name, a.error)
-    end
-
-    clock_read()
-
-    if f.keys == 'change' then
-        return replication_change(r, function() return f.run(r, a) end)
-    end
-
-    return f.run(r or keys, a)
-end
-
-
--- allow-oom: with maxmemory reached marks are refused (and wait in the
--- journals of the proxies), but the queue must still be able to drain.
--- no-cluster: chorus:schedule is not in the hash slot of the replications.
-local READS = { 'no-writes', 'no-cluster' }
-local WRITES = { 'no-cluster' }
-local DRAINS = { 'allow-oom', 'no-cluster' }
-
-local FUNCTIONS = {
-    { name = 'version', keys = 'none', flags = READS,
-      run = function() return VERSION end },
-    { name = 'generation', keys = 'generation', flags = DRAINS,
-      read = generation.read, run = generation.run },
-    { name = 'mark', keys = 'change', flags = WRITES, read = mark_read,
-      run = mark },
-    { name = 'owe', keys = 'change', flags = DRAINS, read = debt_read,
-      run = owe },
-    { name = 'paid', keys = 'change', flags = DRAINS, read = paid_read,
-      run = paid },
-    { name = 'owe_all', keys = 'owed', flags = DRAINS, read = debt_read,
-      run = owe_all },
-    { name = 'paid_all', keys = 'owed', flags = DRAINS, read = paid_read,
-      run = paid_all },
-    { name = 'limit', keys = 'change', flags = DRAINS, read = limit_read,
-      run = limit },
-    { name = 'claim', keys = 'schedule', flags = DRAINS, read = claim_read,
-      run = claim },
-    { name = 'renew', keys = 'schedule_or_none', flags = DRAINS,
-      read = renew_read, run = renew },
-    { name = 'done', keys = 'change', flags = DRAINS, read = done_read,
-      run = done },
-    { name = 'fail', keys = 'change', flags = DRAINS, read = fail_read,
-      run = fail },
-    { name = 'release', keys = 'change', flags = DRAINS,
-      read = release_read, run = release },
-    { name = 'reap', keys = 'change', flags = DRAINS, read = reap_read,
-      run = reap },
-    { name = 'doubt', keys = 'change', flags = DRAINS, read = doubt_read,
-      run = doubt },
-    { name = 'heal', keys = 'heal', flags = DRAINS, read = heal_read,
-      run = heal },
-    { name = 'retry', keys = 'change', flags = DRAINS, read = retry_read,
-      run = retry },
-    { name = 'pause', keys = 'change', flags = DRAINS, run = pause },
-    { name = 'resume', keys = 'change', flags = DRAINS, run = resume },
-    { name = 'stats', keys = 'one', flags = READS, run = stats },
-    { name = 'status', keys = 'replications', flags = READS,
-      read = status_read, run = status },
-    { name = 'failed', keys = 'one', flags = READS, read = failed_read,
-      run = failed },
-    { name = 'check', keys = 'look', flags = READS, run = check },
-}
-
-
--- no ipairs while the library is being loaded either
-for i = 1, #FUNCTIONS do
-    local f = FUNCTIONS[i]
-
-    redis.register_function({
-        function_name = 'chorus_' .. f.name,
-        callback = function(keys, argv) return serve(f, keys, argv) end,
-        flags = f.flags,
-    })
-end
+    limits = { 1, 1, 'chorus:limits' },
+    rates = { 3, 3, 'chorus:limits chorus:rates chorus:rates:workers' },

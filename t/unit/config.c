@@ -85,7 +85,10 @@ read_everything(void **state)
         " 'routes': [{'user': 'bob', 'bucket': '~^logs-', 'storage': 'logs'}],"
         " 'worker': {'concurrency': 8, 'lease_seconds': 10,"
         "            'max_attempts': 5, 'retry_max_seconds': 60,"
-        "            'grace_seconds': 0, 'recheck_seconds': [2, 86400]},"
+        "            'grace_seconds': 0, 'recheck_seconds': [2, 86400],"
+        "            'limits': {'main': {'requests_per_second': 500,"
+        "                                'bytes_per_second': '200MiB'},"
+        "                       'logs': {'bytes_per_second': 16384}}},"
         " 'api': {'token_file': '/run/token'}}";
 
     (void) state;
@@ -169,6 +172,13 @@ read_everything(void **state)
     check_int("rechecks", (int64_t) config.worker.nrechecks, 2);
     check_int("first recheck", config.worker.recheck_seconds[0], 2);
     check_int("second recheck", config.worker.recheck_seconds[1], 86400);
+    check_int("limit", config.main->limits.of[CHORUS_LIMIT_REQUESTS], 500);
+    check_int("limit in MiB", config.main->limits.of[CHORUS_LIMIT_BYTES],
+              200 * 1048576);
+    check_int("no limit", config.storages[1].limits.of[CHORUS_LIMIT_BYTES],
+              0);
+    check_int("limit in bytes",
+              config.storages[2].limits.of[CHORUS_LIMIT_BYTES], 16384);
     check_str("token", config.api_token_file, "/run/token");
 
     chorus_config_close(&config);
@@ -542,7 +552,7 @@ static const struct {
     { WITH("'redis': {'url': 'redis://h', 'db': 1}"),
       "redis: unknown key \"db\"" },
     { WITH("'redis': {}"), "redis.url: missing" },
-    { WITH("'worker': {'limits': {}}"), "worker: unknown key \"limits\"" },
+    { WITH("'worker': {'speed': {}}"), "worker: unknown key \"speed\"" },
     { WITH("'api': {'token': 'S3CR3T'}"), "api: unknown key \"token\"" },
     { WITH("'api': {}"), "api.token_file: missing" },
     { RULE("'user': 'alice', 'bucket': 'b', 'from': 'x'"),
@@ -921,6 +931,54 @@ static const struct {
       "worker.recheck_seconds[1]: must be a whole number from 11 to 86400" },
     { WITH("'worker': {'recheck_seconds': [10, 86401]}"),
       "worker.recheck_seconds[1]: must be a whole number from 11 to 86400" },
+    { WITH("'worker': {'limits': []}"),
+      "worker.limits: must be an object" },
+    { WITH("'worker': {'limits': {'nobody': {}}}"),
+      "worker.limits.nobody: no storage \"nobody\"" },
+    { WITH("'worker': {'limits': {'main': 5}}"),
+      "worker.limits.main: must be an object" },
+    { WITH("'worker': {'limits': {'main': {'per_day': 5}}}"),
+      "worker.limits.main: unknown key \"per_day\"" },
+    { WITH("'worker': {'limits': {'main': {'requests_per_second': 0}}}"),
+      "worker.limits.main.requests_per_second: must be a whole number from 1 to "
+      "1000000" },
+    { WITH("'worker': {'limits': {'main': {'requests_per_second': 1000001}}}"),
+      "worker.limits.main.requests_per_second: must be a whole number from 1 to "
+      "1000000" },
+    { WITH("'worker': {'limits': {'main': {'requests_per_second': '5'}}}"),
+      "worker.limits.main.requests_per_second: must be a whole number from 1 to "
+      "1000000" },
+    { WITH("'worker': {'limits': {'main': {'requests_per_second': 1.5}}}"),
+      "worker.limits.main.requests_per_second: must be a whole number from 1 to "
+      "1000000" },
+    { WITH("'worker': {'limits': {'main': {'bytes_per_second': 16383}}}"),
+      "worker.limits.main.bytes_per_second: must be a number of bytes from "
+      "16384 to 2^40, or a string such as \"200MiB\" (KiB, MiB, GiB, TiB)" },
+    { WITH("'worker': {'limits': {'main': {'bytes_per_second': '15KiB'}}}"),
+      "worker.limits.main.bytes_per_second: must be a number of bytes from "
+      "16384 to 2^40, or a string such as \"200MiB\" (KiB, MiB, GiB, TiB)" },
+    { WITH("'worker': {'limits': {'main': {'bytes_per_second': 'MiB'}}}"),
+      "worker.limits.main.bytes_per_second: must be a number of bytes from "
+      "16384 to 2^40, or a string such as \"200MiB\" (KiB, MiB, GiB, TiB)" },
+    { WITH("'worker': {'limits': {'main': {'bytes_per_second': '1MB'}}}"),
+      "worker.limits.main.bytes_per_second: must be a number of bytes from "
+      "16384 to 2^40, or a string such as \"200MiB\" (KiB, MiB, GiB, TiB)" },
+    { WITH("'worker': {'limits': {'main': {'bytes_per_second': '2TiB'}}}"),
+      "worker.limits.main.bytes_per_second: must be a number of bytes from "
+      "16384 to 2^40, or a string such as \"200MiB\" (KiB, MiB, GiB, TiB)" },
+    { WITH("'worker': {'limits': {'main': {'bytes_per_second': '-1MiB'}}}"),
+      "worker.limits.main.bytes_per_second: must be a number of bytes from "
+      "16384 to 2^40, or a string such as \"200MiB\" (KiB, MiB, GiB, TiB)" },
+    { WITH("'worker': {'limits': {"
+           "'main': {'bytes_per_second': '99999999999999999999GiB'}}}"),
+      "worker.limits.main.bytes_per_second: must be a number of bytes from "
+      "16384 to 2^40, or a string such as \"200MiB\" (KiB, MiB, GiB, TiB)" },
+    { WITH("'worker': {'limits': {'main': {'bytes_per_second': 1.5}}}"),
+      "worker.limits.main.bytes_per_second: must be a number of bytes from "
+      "16384 to 2^40, or a string such as \"200MiB\" (KiB, MiB, GiB, TiB)" },
+    { WITH("'worker': {'limits': {'main': {'bytes_per_second': null}}}"),
+      "worker.limits.main.bytes_per_second: must be a number of bytes from "
+      "16384 to 2^40, or a string such as \"200MiB\" (KiB, MiB, GiB, TiB)" },
 };
 
 
