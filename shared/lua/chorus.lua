@@ -12,6 +12,7 @@
 --     busy               a worker holds its lease  hash  key -> lease record
 --     retry              waits for its next try    zset  key -> next try
 --     failed             parked, with a reason     zset  key -> when parked
+--                        (those in blocked, too, need a person)
 --
 -- and besides, only if it applies:
 --
@@ -72,6 +73,11 @@ local DOUBT_BOTH = 3
 local COUNTERS = { 'claimed', 'synced', 'deleted', 'equal', 'bytes',
                    'failed_attempts', 'expired', 'dropped' }
 
+-- Two sections below that others ask; tables, because a chunk of Lua has room
+-- for 200 locals.
+local blocked = {}
+local trace = {}
+
 -- redis.call does not exist yet while the library is being loaded
 local function call(...)
     return redis.call(...)
@@ -86,6 +92,7 @@ local function clock_read()
     local t = call('TIME')
     clock.us = t[1] * 1000000 + t[2]
     clock.ms = math.floor(clock.us / 1000)
+    trace.max = nil
 end
 
 
@@ -156,6 +163,7 @@ local function replication_open(name, schedule)
         again = hash .. ':again',
         retry = hash .. ':retry',
         failed = hash .. ':failed',
+        blocked = hash .. ':blocked',
         since = hash .. ':since',
         bulksince = hash .. ':bulksince',
         facets = hash .. ':facets',
@@ -531,11 +539,18 @@ end
 
 
 local function trouble_write(r, key, t)
-    call('HSET', r.trouble, key, json_object({
+    local fields = {
         'attempts', digits(t.attempts), 'code', json_string(t.code),
         'reason', json_string(t.reason), 'first_ms', digits(t.first_ms),
         'last_ms', digits(t.last_ms),
-    }))
+    }
+
+    if t.blocked then
+        fields[#fields + 1] = 'blocked'
+        fields[#fields + 1] = 'true'
+    end
+
+    call('HSET', r.trouble, key, json_object(fields))
 end
 
 
@@ -546,7 +561,7 @@ end
 
 
 -- Code and reason may be a storage's own words: cut, not refused.
-local function trouble_add(r, key, code, reason)
+local function trouble_add(r, key, code, reason, is_blocked)
     local old = trouble_read(r, key)
 
     trouble_write(r, key, {
@@ -555,6 +570,7 @@ local function trouble_add(r, key, code, reason)
         reason = reason:sub(1, REASON_LEN_MAX),
         first_ms = old and old.first_ms or clock.ms,
         last_ms = clock.ms,
+        blocked = is_blocked,
     })
 end
 
@@ -711,7 +727,8 @@ local function queue_rescue(r, key)
     call('HDEL', r.facets, key)
     origin_drop(r, key)
 
-    for _, name in ipairs({ 'leases', 'again', 'retry', 'failed' }) do
+    for _, name in ipairs({ 'leases', 'again', 'retry', 'failed',
+                            'blocked' }) do
         call('ZREM', r[name], key)
     end
 end
@@ -801,6 +818,7 @@ function MARK_IN.failed(r, key, m)
     trouble_forgive(r, key)
     queue_return(r, key)
     call('ZREM', r.failed, key)
+    call('ZREM', r.blocked, key)
     return 1
 end
 
@@ -899,6 +917,8 @@ local function lease_begin(r, key, source, ms, token, c)
         call('HDEL', r.facets, key)
     end
 
+    trace.add('claim', r, key, digits(token), c.worker)
+
     return { r.name, key, token, facets, trouble_attempts(r, key),
              age_of(ms), source }
 end
@@ -923,7 +943,7 @@ end
 -- place and returns the name of that, or nil when it is done; facets are
 -- those of the lease.  A mark that came meanwhile is made now: waiting in
 -- again is the same as arriving a moment after the end.
-local function lease_end(r, key, settle)
+local function lease_end(r, key, settle, how)
     local lease = lease_read(r, key)
     local again = call('ZSCORE', r.again, key)
     local pending = again and { source = 'event', ms = tonumber(again),
@@ -942,17 +962,20 @@ local function lease_end(r, key, settle)
         origin_drop(r, key)
         call('HDEL', r.trouble, key)
     end
+
+    trace.add('end', r, key, lease and lease.token or '', how)
 end
 
 
 -- 1 if the token still holds, else 0 and a suspicion
-local function lease_finish(r, key, token, settle)
+local function lease_finish(r, key, token, settle, how)
     if not lease_is_held(r, key, token) then
         key_suspect(r, key)
+        trace.add('late', r, key, token, how)
         return 0
     end
 
-    lease_end(r, key, settle)
+    lease_end(r, key, settle, how)
     return 1
 end
 
@@ -973,7 +996,7 @@ local function leases_reap(r, limit, stages)
 
     for _, key in ipairs(keys) do
         doubt_add(r, key, DOUBT_BOTH, stages)
-        lease_end(r, key, settle_back)
+        lease_end(r, key, settle_back, 'expired')
     end
 
     if #keys > 0 then
@@ -1034,11 +1057,18 @@ end
 local function schedule_due(r)
     if not replication_is_active(r) then
         return nil
+    end
+
+    local probe, is_held = blocked.due(r)
+
+    if is_held then
+        return probe or least_first_score(r.leases)
     elseif replication_has_work(r) then
         return schedule_now()
     end
 
-    return least_first_score(r.retry, r.leases, r.recheck)
+    return blocked.sooner(probe,
+                          least_first_score(r.retry, r.leases, r.recheck))
 end
 
 
@@ -1218,7 +1248,7 @@ end
 local function claim_share(r, n, c)
     local dirty = call('ZCARD', r.dirty)
     local bulk = call('ZCARD', r.bulk)
-    n = math.min(n, dirty + bulk)
+    n = math.min(n, dirty + bulk, blocked.share(r))
 
     if n == 0 then
         return false
@@ -1299,6 +1329,7 @@ local function claim_open(list, c)
             retries_reap(r, REAP_PER_VISIT)
             leases_reap(r, REAP_PER_VISIT, c.stages)
             rechecks_reap(r, REAP_PER_VISIT)
+            blocked.visit(r)
             open[#open + 1] = r
         end
         c.visited[#c.visited + 1] = r
@@ -1385,7 +1416,7 @@ end
 
 -- settle_of(group) returns the function that settles its key.  A Redis that
 -- lost its data may not know r any more; a suspicion needs it.
-local function leases_finish(r, a, settle_of)
+local function leases_finish(r, a, settle_of, how)
     local replies = {}
 
     replication_create(r, a.set)
@@ -1393,7 +1424,7 @@ local function leases_finish(r, a, settle_of)
     for i, group in ipairs(a.groups) do
         doubt_add(r, group.key, group.doubt, a.stages)
         replies[i] = lease_finish(r, group.key, group.token,
-                                  settle_of(group))
+                                  settle_of(group), how or group.outcome)
     end
 
     return replies
@@ -1413,9 +1444,10 @@ end
 
 
 local function done_settle(group)
-    return function(r)
+    return function(r, key)
         call('HINCRBY', r.hash, group.outcome, 1)
         call('HINCRBY', r.hash, 'bytes', digits(group.bytes))
+        blocked.well(r, key)
     end
 end
 
@@ -1453,7 +1485,7 @@ end
 
 
 local function fail(r, a)
-    return leases_finish(r, a, fail_settle)
+    return leases_finish(r, a, fail_settle, 'failed')
 end
 
 
@@ -1467,7 +1499,8 @@ end
 
 
 local function release(r, a)
-    return leases_finish(r, a, function() return settle_back end)
+    return leases_finish(r, a, function() return settle_back end,
+                         'released')
 end
 
 
@@ -1506,13 +1539,17 @@ end
 -- transition; all workers share the work and claim when it is done.
 ----------------------------------------------------------------------------
 
+local heal_read, heal
+
+do
+
 -- Where a key may be that is not whole.  One that is only in dirty is, but
 -- for its facets.
 local HEAL_PHASES = {
     { 'HSCAN', 'facets' }, { 'HSCAN', 'busy' }, { 'ZSCAN', 'leases' },
     { 'ZSCAN', 'again' }, { 'ZSCAN', 'retry' }, { 'ZSCAN', 'failed' },
     { 'ZSCAN', 'since' }, { 'ZSCAN', 'bulksince' }, { 'HSCAN', 'trouble' },
-    { 'ZSCAN', 'bulk' },
+    { 'ZSCAN', 'bulk' }, { 'ZSCAN', 'blocked' },
 }
 
 
@@ -1520,7 +1557,7 @@ local function heal_look(r, key)
     local k = { lease = lease_read(r, key), places = 0 }
 
     for _, name in ipairs({ 'dirty', 'bulk', 'retry', 'failed', 'leases',
-                            'again', 'since', 'bulksince' }) do
+                            'again', 'since', 'bulksince', 'blocked' }) do
         k[name] = call('ZSCORE', r[name], key)
     end
     for _, name in ipairs({ 'busy', 'trouble' }) do
@@ -1556,6 +1593,8 @@ local function heal_fault(k)
         return 'no trouble'
     elseif k.trouble and k.places == 0 then
         return 'stray trouble'
+    elseif k.blocked and not k.failed then
+        return 'stray blocked'
     end
 end
 
@@ -1574,7 +1613,7 @@ local function heal_busy(r, key, k)
     end
 
     for _, name in ipairs({ 'bulksince', 'dirty', 'bulk', 'retry',
-                            'failed' }) do
+                            'failed', 'blocked' }) do
         call('ZREM', r[name], key)
     end
 end
@@ -1597,10 +1636,17 @@ local function heal_key(r, key, stages)
 
     if not fault then
         heal_facets(r, key, k)
+        if k.blocked then
+            call('HSETNX', r.hash, 'probe_ms', digits(clock.ms))
+        end
+
+    elseif fault == 'stray blocked' then
+        call('ZREM', r.blocked, key)
 
     elseif fault == 'stray trouble' then
         call('HDEL', r.trouble, key)
         call('HDEL', r.facets, key)
+        call('ZREM', r.blocked, key)
 
     elseif k.lease and k.leases then
         heal_busy(r, key, k)
@@ -1670,13 +1716,13 @@ local function heal_next(h)
 end
 
 
-local function heal_read(a)
+function heal_read(a)
     a.run = args_string(a, 'run', 1, RUN_LEN_MAX)
     a.stages = args_stages(a)
 end
 
 
-local function heal(keys, a)
+function heal(keys, a)
     local h = { hash = keys[1], schedule = keys[2], set = keys[3],
                 todo = keys[1] .. ':todo', stages = a.stages, found = {} }
     local work = 0
@@ -1696,6 +1742,8 @@ local function heal(keys, a)
     end
 
     return { 0, h.found }
+end
+
 end
 
 
@@ -1734,12 +1782,15 @@ local function retry_one(r, key)
     queue_return(r, key)
     call('ZREM', r.failed, key)
     call('ZREM', r.retry, key)
+    call('ZREM', r.blocked, key)
     return 1
 end
 
 
 local function retry(r, a)
     local moved = 0
+
+    blocked.forgive(r)
 
     for _, key in ipairs(#a.keys > 0 and a.keys or retry_candidates(r)) do
         moved = moved + retry_one(r, key)
@@ -1803,6 +1854,7 @@ local function stats_collect(r)
         again = call('ZCARD', r.again),
         retry = call('ZCARD', r.retry),
         failed = call('ZCARD', r.failed),
+        blocked = call('ZCARD', r.blocked),
         recheck = call('ZCARD', r.recheck),
         lag_ms = math.max(lag_of(r.dirty, r.since, r.again),
                           debt and age_of(debt.since) or 0),
@@ -1812,7 +1864,7 @@ end
 
 
 local STATS = { 'dirty', 'bulk', 'busy', 'again', 'retry', 'failed',
-                'recheck', 'owed', 'lag_ms', 'bulk_lag_ms' }
+                'blocked', 'recheck', 'owed', 'lag_ms', 'bulk_lag_ms' }
 
 
 -- null, or what is owed; the id is what chorus_paid asks for
@@ -1869,6 +1921,10 @@ local function stats_json(r, stats)
 
     fields[#fields + 1] = 'debt'
     fields[#fields + 1] = debt_json(stats.debt)
+    fields[#fields + 1] = 'held'
+    fields[#fields + 1] = blocked.json(r)
+    fields[#fields + 1] = 'parked_for'
+    fields[#fields + 1] = blocked.reason_json(r)
     fields[#fields + 1] = 'counters'
     fields[#fields + 1] = counters_json(r)
 
@@ -1936,12 +1992,12 @@ local function failed_read(a)
 end
 
 
-local function failed_row(r, key, state, score)
+-- row: the fields that come first
+local function failed_row(r, key, state, score, row)
     local t = trouble_read(r, key) or { attempts = 0, code = '',
                                         reason = '', first_ms = 0,
                                         last_ms = 0 }
     local source, since = origin_get(r, key)
-    local row = json_key_fields(key)
     local fields = {
         'state', json_string(state), 'source', json_string(source),
         'attempts', digits(t.attempts), 'code', json_string(t.code),
@@ -1955,8 +2011,10 @@ local function failed_row(r, key, state, score)
         fields[#fields + 1] = digits(math.max(0, score - clock.ms))
     end
 
-    for _, text in ipairs(fields) do
-        row[#row + 1] = text
+    for _, list in ipairs({ json_key_fields(key), fields }) do
+        for _, text in ipairs(list) do
+            row[#row + 1] = text
+        end
     end
 
     return json_object(row)
@@ -1973,7 +2031,7 @@ local function failed_rows(r, zset, state, offset, count, rows)
 
     for i = 1, #page, 2 do
         rows[#rows + 1] = failed_row(r, page[i], state,
-                                     tonumber(page[i + 1]))
+                                     tonumber(page[i + 1]), {})
     end
 end
 
@@ -1993,8 +2051,429 @@ end
 
 
 ----------------------------------------------------------------------------
+-- Blocked: what only a person can mend (credentials, rights, quota).  Such a
+-- key is parked, and in the zset blocked besides.  One of them is tried now
+-- and then, further and further apart; when it is done, all come back.  When
+-- it is not the key alone (the storage knows no such credentials, or ROW
+-- failures without a success in between) the replication is held: its queue
+-- stays as it is, and only a probe is given out.
+--
+-- Of the replication: held_code, held_reason, held_first, held_last,
+-- held_count while it is held; probe_ms, when one is tried next; probe_pause;
+-- probe_out, while one is; blocked_row, failures in a row; freed, while those
+-- that are parked come back.
+----------------------------------------------------------------------------
+
+blocked.ROW = 8
+
+
+-- When the next one is tried, or nil, and whether the replication is held.
+function blocked.due(r)
+    local h = call('HMGET', r.hash, 'probe_ms', 'held_first', 'freed')
+
+    if not h[1] then
+        return nil, false
+    end
+
+    local is_any = call('EXISTS', r.blocked) == 1
+
+    if h[2] then
+        is_any = is_any or call('EXISTS', r.dirty, r.bulk, r.retry,
+                                r.recheck) > 0
+        return blocked.sooner(is_any and tonumber(h[1]) or nil,
+                              least_first_score(r.leases)), true
+    end
+
+    return is_any and (h[3] and schedule_now() or tonumber(h[1])) or nil,
+           false
+end
+
+
+function blocked.sooner(a, b)
+    return a and b and math.min(a, b) or a or b
+end
+
+
+-- How many keys may be claimed now.
+function blocked.share(r)
+    local share = r.share or BATCH_MAX
+
+    if r.share then
+        r.share = 0
+    end
+
+    return share
+end
+
+
+-- Back to their queues: those tried longest ago.
+function blocked.take(r, limit)
+    for _, key in ipairs(call('ZRANGE', r.blocked, 0, limit - 1)) do
+        if call('ZSCORE', r.failed, key) then
+            queue_return(r, key)
+        end
+        call('ZREM', r.failed, key)
+        call('ZREM', r.blocked, key)
+    end
+end
+
+
+function blocked.forget(r)
+    call('HDEL', r.hash, 'held_code', 'held_reason', 'held_first',
+         'held_last', 'held_count', 'probe_ms', 'probe_pause', 'probe_out',
+         'blocked_row', 'freed')
+end
+
+
+-- What a claim does that comes by.  r.share: how many it may have.
+function blocked.visit(r)
+    local h = call('HMGET', r.hash, 'probe_ms', 'held_first', 'freed',
+                   'probe_pause')
+    local is_due = h[1] and tonumber(h[1]) <= clock.ms
+
+    if not h[1] then
+        return
+    end
+
+    if h[3] then
+        blocked.take(r, REAP_PER_VISIT)
+    elseif is_due then
+        blocked.take(r, 1)
+        call('HSET', r.hash, 'probe_out', '1', 'probe_ms',
+             digits(clock.ms + tonumber(h[4] or 0)))
+    end
+
+    if h[2] then
+        r.share = is_due and 1 or 0
+    elseif call('EXISTS', r.blocked) == 0
+           and (h[3] or not is_due and not call('HGET', r.hash, 'probe_out'))
+    then
+        blocked.forget(r)
+    end
+end
+
+
+function blocked.hold(r, group)
+    local old = call('HGET', r.hash, 'held_first')
+
+    call('HSET', r.hash, 'held_code', group.code:sub(1, CODE_LEN_MAX),
+         'held_reason', group.reason:sub(1, REASON_LEN_MAX),
+         'held_first', old or digits(clock.ms), 'held_last',
+         digits(clock.ms))
+    call('HINCRBY', r.hash, 'held_count', 1)
+end
+
+
+-- One more was refused.  Those that began before the pause say nothing new.
+function blocked.note(r, group, a)
+    local row = call('HINCRBY', r.hash, 'blocked_row', 1)
+    local h = call('HMGET', r.hash, 'probe_ms', 'probe_out', 'probe_pause',
+                   'held_first')
+
+    call('HDEL', r.hash, 'freed')
+
+    if not h[1] or h[2] then
+        local pause = h[3] and math.min(tonumber(h[3]) * 2, a.pause_max_ms)
+                      or a.pause_ms
+        call('HSET', r.hash, 'probe_ms', digits(clock.ms + pause),
+             'probe_pause', digits(pause))
+        call('HDEL', r.hash, 'probe_out')
+    end
+
+    if h[4] or group.scope == 'all' or row >= blocked.ROW then
+        blocked.hold(r, group)
+    end
+end
+
+
+function blocked.settle(group, a)
+    return function(r, key, facets)
+        blocked.note(r, group, a)
+        trouble_add(r, key, group.code, group.reason, true)
+        call('ZADD', r.failed, digits(clock.ms), key)
+        call('ZADD', r.blocked, string.format('%.3f', schedule_now()), key)
+        facets_set(r, key, facets)
+        call('HINCRBY', r.hash, 'failed_attempts', 1)
+
+        return 'failed'
+    end
+end
+
+
+function blocked.read(a)
+    a.stages = args_stages(a)
+    a.pause_ms = args_integer(a, 'pause_ms', 1, DELAY_MAX)
+    a.pause_max_ms = args_integer(a, 'pause_max_ms', 1, DELAY_MAX)
+    a.groups = args_groups(a, function()
+        return { key = args_key(a), token = args_token(a),
+                 scope = args_one_of(a, 'scope', { 'key', 'all' }),
+                 code = args_string(a, 'code', 0, MS_MAX),
+                 reason = args_string(a, 'reason', 0, MS_MAX),
+                 doubt = args_doubt(a) }
+    end)
+end
+
+
+function blocked.run(r, a)
+    return leases_finish(r, a, function(group)
+        return blocked.settle(group, a)
+    end, 'blocked')
+end
+
+
+-- A hold ends, and what it kept is there to be claimed.
+function blocked.lift(r)
+    local was_held = call('HDEL', r.hash, 'held_code', 'held_reason',
+                          'held_first', 'held_last', 'held_count') > 0
+
+    call('HDEL', r.hash, 'blocked_row', 'probe_out')
+
+    if was_held and replication_is_active(r) then
+        call('PUBLISH', WAKE, r.name)
+    end
+end
+
+
+-- A key was done.  If that shows that somebody has mended it, all come back.
+function blocked.well(r, key)
+    local h = call('HMGET', r.hash, 'probe_ms', 'held_first')
+
+    if not h[1] then
+        return
+    end
+
+    local t = trouble_read(r, key)
+
+    if h[2] or t and t.blocked then
+        call('HSET', r.hash, 'freed', '1')
+        blocked.lift(r)
+    else
+        call('HDEL', r.hash, 'blocked_row')
+    end
+end
+
+
+-- The operator says that it is mended: one is tried at once.
+function blocked.forgive(r)
+    if call('HEXISTS', r.hash, 'probe_ms') == 0 then
+        return
+    end
+
+    blocked.lift(r)
+    call('HSET', r.hash, 'probe_ms', digits(clock.ms))
+    call('HDEL', r.hash, 'probe_pause')
+end
+
+
+-- null, or why nothing is claimed
+function blocked.json(r)
+    local h = call('HMGET', r.hash, 'held_code', 'held_reason', 'held_first',
+                   'held_last', 'held_count', 'probe_ms')
+
+    return not h[3] and 'null' or json_object({
+        'code', json_string(h[1] or ''), 'reason', json_string(h[2] or ''),
+        'first_ms', h[3], 'last_ms', h[4] or h[3], 'count', h[5] or '0',
+        'probe_in_ms', digits(math.max(0, tonumber(h[6] or 0) - clock.ms)),
+    })
+end
+
+
+-- The code most of the parked keys have, null without any.  Of many only
+-- those are looked at that were parked first and last.
+function blocked.reason_json(r)
+    local counts, top = {}, nil
+    local seen = {}
+
+    for _, order in ipairs({ 'ZRANGE', 'ZREVRANGE' }) do
+        for _, key in ipairs(call(order, r.failed, 0, 15)) do
+            local t = not seen[key] and trouble_read(r, key)
+            seen[key] = true
+            if t then
+                counts[t.code] = (counts[t.code] or 0) + 1
+            end
+        end
+    end
+
+    for code, n in pairs(counts) do
+        if not top or n > counts[top] or n == counts[top] and code < top
+        then
+            top = code
+        end
+    end
+
+    return top and json_string(top) or 'null'
+end
+
+
+----------------------------------------------------------------------------
+-- Parked keys of all replications, page by page, to look at and to retry
+----------------------------------------------------------------------------
+
+local parked = {}
+
+parked.NAMES = 100              -- replications a call looks at, about
+
+
+-- A cursor names a page of chorus:replications, a replication in it, in the
+-- order of names, and a page of its parked keys.
+function parked.read(a)
+    local cursor = args_string(a, 'cursor', 1, MS_MAX)
+
+    a.page, a.keys, a.name = (cursor or ''):match('^(%d+):(%d+):(.*)$')
+
+    if cursor == '0' then
+        a.page, a.keys, a.name = '0', '0', ''
+    elseif not a.page or #a.page > 20 or #a.keys > 20 then
+        a.next = a.next - 1
+        args_reject(a, 'cursor', 'must be 0 or of an earlier reply', cursor)
+    end
+
+    a.count = args_integer(a, 'count', 1, BATCH_MAX)
+    a.code = args_string(a, 'code', 0, CODE_LEN_MAX)
+
+    if args_more(a) then
+        a.only = args_replication(a)
+    end
+end
+
+
+-- The names of the page, those before the cursor's left out, and the cursor
+-- of the page behind.
+function parked.names(set, a)
+    if a.only then
+        return { a.only }, '0'
+    end
+
+    local page, names = call('SSCAN', set, a.page, 'COUNT', parked.NAMES), {}
+
+    for _, name in ipairs(page[2]) do
+        if name >= a.name then
+            names[#names + 1] = name
+        end
+    end
+
+    table.sort(names)
+
+    return names, page[1] ~= '0' and page[1] .. ':0:' or '0'
+end
+
+
+-- Calls visit(r, key, score) until about a.count keys were looked at;
+-- returns the cursor of what is left, "0" at the end.
+function parked.walk(schedule, set, a, change, visit)
+    local names, behind = parked.names(set, a)
+    local looked = 0
+
+    for i, name in ipairs(names) do
+        local r = replication_open(name, schedule)
+        local at = name == a.name and a.keys or '0'
+
+        repeat
+            local page = change(r, function()
+                local found = call('ZSCAN', r.failed, at, 'COUNT', a.count)
+                for n = 1, #found[2], 2 do
+                    visit(r, found[2][n], tonumber(found[2][n + 1]))
+                end
+                return found
+            end)
+            at, looked = page[1], looked + #page[2] / 2
+        until at == '0' or looked >= a.count
+
+        if at ~= '0' then
+            return a.page .. ':' .. at .. ':' .. name
+        elseif looked >= a.count and names[i + 1] then
+            return a.page .. ':0:' .. names[i + 1]
+        end
+    end
+
+    return behind
+end
+
+
+function parked.list(keys, a)
+    local rows, reasons, fields = {}, {}, {}
+
+    local cursor = parked.walk(nil, keys[1], a, function(_, look)
+        return look()
+    end, function(r, key, score)
+        local t = trouble_read(r, key)
+        local code = t and t.code or ''
+
+        reasons[code] = (reasons[code] or 0) + 1
+        if a.code == '' or a.code == code then
+            rows[#rows + 1] = failed_row(
+                r, key, call('ZSCORE', r.blocked, key) and 'blocked'
+                or 'parked', score, { 'replication', json_string(r.name) })
+        end
+    end)
+
+    for code, n in pairs(reasons) do
+        fields[#fields + 1] = json_string(code) .. ':' .. n
+    end
+    table.sort(fields)
+
+    return json_object({
+        'cursor', json_string(cursor),
+        'reasons', '{' .. table.concat(fields, ',') .. '}',
+        'keys', json_array(rows),
+    })
+end
+
+
+function parked.retry(keys, a)
+    local moved = 0
+
+    local cursor = parked.walk(keys[1], keys[2], a, function(r, look)
+        return replication_change(r, function()
+            local code = call('HGET', r.hash, 'held_code')
+            if a.code == '' or a.code == code then
+                blocked.forgive(r)
+            end
+            return look()
+        end)
+    end, function(r, key)
+        local t = a.code ~= '' and trouble_read(r, key)
+        if a.code == '' or t and t.code == a.code then
+            moved = moved + retry_one(r, key)
+        end
+    end)
+
+    return { cursor, moved }
+end
+
+
+----------------------------------------------------------------------------
+-- The trace: who held which key when.  Off unless chorus:trace:max says how
+-- many entries are kept; a stream, for tests and for the curious.
+----------------------------------------------------------------------------
+
+trace.MAX = 10000000
+
+
+-- A trace is never a reason to fail: hence pcall.
+function trace.add(event, r, key, token, what)
+    if not trace.max then
+        local max = redis.pcall('GET', 'chorus:trace:max')
+        trace.max = type(max) == 'string' and tonumber(max) or 0
+        trace.max = math.min(math.max(0, trace.max), trace.MAX)
+    end
+
+    if trace.max > 0 then
+        redis.pcall('XADD', 'chorus:trace', 'MAXLEN', '~', digits(trace.max),
+                    '*', 'event', event, 'replication', r.name, 'key', key,
+                    'token', token, 'what', what, 'us', digits(clock.us))
+    end
+end
+
+
+----------------------------------------------------------------------------
 -- Functions: check the invariants (tests, debugging; reads everything)
 ----------------------------------------------------------------------------
+
+-- in a block of its own: see above, 200 locals
+local check
+
+do
 
 local function check_members(key)
     local kind = call('TYPE', key).ok
@@ -2064,6 +2543,7 @@ local function check_places(found, r)
     check_subset(found, origin, away, 'stray origin')
     check_subset(found, m.retry, m.trouble, 'retry without trouble')
     check_subset(found, m.failed, m.trouble, 'failed without trouble')
+    check_subset(found, m.blocked, m.failed, 'blocked but not parked')
     check_subset(found, m.trouble, placed, 'stray trouble')
     check_subset(found, m.facets,
                  check_union(m.dirty, m.bulk, m.again, m.retry, m.failed),
@@ -2092,7 +2572,7 @@ local function check_schedule(found, r)
 end
 
 
-local function check(r, a)
+function check(r, a)
     local found = {}
 
     check_places(found, r)
@@ -2110,6 +2590,8 @@ local function check(r, a)
     end
 
     return found
+end
+
 end
 
 
@@ -2131,6 +2613,7 @@ local KEYS_OF = {
     owed = { 1, 1, 'chorus:owed' },
     heal = { 3, 3, 'chorus:heal chorus:schedule chorus:replications' },
     generation = { 2, 2, 'chorus:generation chorus:owed' },
+    both = { 2, 2, 'chorus:schedule chorus:replications' },
     one = { 1, 1, 'chorus:{R}' },
     change = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
     look = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
@@ -2237,6 +2720,12 @@ local FUNCTIONS = {
       read = status_read, run = status },
     { name = 'failed', keys = 'one', flags = READS, read = failed_read,
       run = failed },
+    { name = 'block', keys = 'change', flags = DRAINS, read = blocked.read,
+      run = blocked.run },
+    { name = 'parked', keys = 'replications', flags = READS,
+      read = parked.read, run = parked.list },
+    { name = 'retry_parked', keys = 'both', flags = DRAINS,
+      read = parked.read, run = parked.retry },
     { name = 'check', keys = 'look', flags = READS, run = check },
 }
 
