@@ -31,6 +31,11 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/status"), 0,
       ngx_http_chorus_status },
 
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/failed"), 0,
+      ngx_http_chorus_failed },
+    { NGX_HTTP_POST, ngx_string("/api/v1/retry"), 0,
+      ngx_http_chorus_retry },
+
     { 0, ngx_null_string, 0, NULL }
 };
 

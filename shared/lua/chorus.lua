@@ -2337,6 +2337,16 @@ function parked.read(a)
 end
 
 
+-- besides, a single key of the replication
+function parked.retry_read(a)
+    parked.read(a)
+
+    if args_more(a) then
+        a.key = args_key(a)
+    end
+end
+
+
 -- The names of the page, those before the cursor's left out, and the cursor
 -- of the page behind.
 function parked.names(set, a)
@@ -2420,7 +2430,17 @@ function parked.list(keys, a)
 end
 
 
-function parked.retry(keys, a)
+function parked.retry_key(keys, a)
+    local r = replication_open(a.only, keys[1])
+
+    return replication_change(r, function()
+        blocked.forgive(r)
+        return retry_one(r, a.key)
+    end)
+end
+
+
+function parked.retry_page(keys, a)
     local moved = 0
 
     local cursor = parked.walk(keys[1], keys[2], a, function(r, look)
@@ -2438,7 +2458,21 @@ function parked.retry(keys, a)
         end
     end)
 
-    return { cursor, moved }
+    return cursor, moved
+end
+
+
+function parked.retry(keys, a)
+    local cursor, moved = '0', nil
+
+    if a.key then
+        moved = parked.retry_key(keys, a)
+    else
+        cursor, moved = parked.retry_page(keys, a)
+    end
+
+    return json_object({ 'cursor', json_string(cursor),
+                         'moved', digits(moved) })
 end
 
 
@@ -2725,7 +2759,7 @@ local FUNCTIONS = {
     { name = 'parked', keys = 'replications', flags = READS,
       read = parked.read, run = parked.list },
     { name = 'retry_parked', keys = 'both', flags = DRAINS,
-      read = parked.read, run = parked.retry },
+      read = parked.retry_read, run = parked.retry },
     { name = 'check', keys = 'look', flags = READS, run = check },
 }
 

@@ -2,6 +2,7 @@
 it, and that the follower is equal afterwards."""
 
 import email.utils
+import json
 import os
 import re
 import time
@@ -362,3 +363,134 @@ def test_a_connection_that_is_reset(stack, bucket, side):
     stack.wait_equal(bucket)
     stack.wait_idle(bucket)
     assert f.hits == 2 and 0 < stack.failed_attempts(bucket) <= 2
+
+
+ODD = {"100%": "100%25", "a b": "a%20b", "ü/ö": "%C3%BC/%C3%B6",
+       "line\nfeed": "line%0Afeed", "-x": "-x", "plain/k": "plain/k"}
+
+
+@pytest.fixture
+def parked(stack, bucket):
+    """Keys that the follower refuses: those of ODD for ever, others until
+    somebody mends it.  The name of the replication."""
+    stack.wait_idle(bucket)
+    stack.stop_workers()
+    wire = stack.wire()
+    for key in (*ODD, "denied/1", "denied/2"):
+        wire.put(bucket, key, b"x")
+    stack.faulty_follower.inject(
+        when=lambda method, target: method == "PUT" and bucket in target,
+        answer=lambda method, target: error("AccessDenied", 403)
+        if "/denied/" in target else error("EntityTooLarge", 400))
+    stack.use_worker(follower=stack.faulty_follower.url,
+                     retry_max_seconds=300)
+    wait_until(lambda: stack.stats(bucket)["failed"] == len(ODD) + 2, 20,
+               "all are parked")
+    return f"alice:{bucket}:follower"
+
+
+def ctl(stack, *args):
+    done = stack.chorusctl("-t", stack.token_file, *args)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_parked_keys_are_listed(stack, bucket, parked):
+    code, out, err = ctl(stack, "failed", parked)
+    assert (code, err) == (0, "")
+    for shown in ODD.values():
+        assert f"{parked} {shown}\n    parked EntityTooLarge, 1 attempt, " \
+            in out
+    assert f"{parked} denied/1\n    blocked AccessDenied, " in out
+    assert "PUT object on follower: HTTP 400 EntityTooLarge" in out
+    assert out.endswith(f"{len(ODD) + 2} parked:\n         2 AccessDenied\n"
+                        f"         {len(ODD)} EntityTooLarge\n")
+
+    code, out, _ = ctl(stack, "failed", "--reason", "AccessDenied", parked)
+    assert code == 0 and "denied/2" in out and "plain/k" not in out
+    code, out, _ = ctl(stack, "failed", "-s")
+    assert code == 0 and parked not in out and "EntityTooLarge" in out
+
+    code, out, _ = ctl(stack, "-o", "json", "failed", parked)
+    page, = [json.loads(line) for line in out.splitlines()]
+    assert page["reasons"] == {"AccessDenied": 2, "EntityTooLarge": len(ODD)}
+    assert {row["key"] for row in page["keys"]} == \
+        {"denied/1", "denied/2", *ODD}
+    for row in page["keys"]:
+        assert row["attempts"] >= 1 and row["first_ms"] <= row["last_ms"]
+
+    code, out, _ = ctl(stack, "status")
+    line = out[out.index(parked[:40]):].splitlines()[1]
+    assert line == f"    parked: {len(ODD) + 2}, mostly EntityTooLarge; " \
+                   "2 need a person (chorusctl failed)"
+
+
+def test_parked_keys_are_retried(stack, bucket, parked):
+    theirs = stack.follower.wire()
+    stack.faulty_follower.clear()
+    for n, (key, shown) in enumerate(ODD.items()):
+        if n == 4:
+            break
+        code, out, _ = ctl(stack, "retry", parked, shown)
+        assert (code, out) == (0, "tried again: 1\n")
+        wait_until(lambda: theirs.get(bucket, key).status == 200, 20,
+                   f"{key!r} is there")
+    assert theirs.get(bucket, "plain/k").status == 404
+    code, out, _ = ctl(stack, "-o", "json", "retry", "--reason",
+                       "EntityTooLarge", parked)
+    assert (code, json.loads(out)) == (0, {"moved": len(ODD) - 4})
+    code, out, _ = ctl(stack, "retry", parked, "unknown")
+    assert (code, out) == (0, "tried again: 0\n")
+    code, out, _ = ctl(stack, "retry", "--all")
+    assert code == 0
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert ctl(stack, "failed", parked)[1] == "0 parked\n"
+
+
+def test_a_key_that_is_no_text(stack):
+    """Which Ceph would not take, but others do."""
+    stack.stop_workers()
+    name = "alice:r-no-text:follower"
+    keys = (3, f"chorus:{{{name}}}", "chorus:schedule", "chorus:replications")
+
+    def claim():
+        (_, key, token, *_), = [
+            row for row in stack.redis.call("claim", 1, keys[2], "w", 60000,
+                                            1000, "") if row[0].decode()
+            == name]
+        return key, token
+
+    stack.redis.call("mark", *keys, "event", 0, 0, b"\xff\0%")
+    stack.redis.call("fail", *keys, "", *claim(), -1, "No\x1b[1m", "why", 0)
+    _, out, _ = ctl(stack, "failed", name)
+    assert out.startswith(f"{name} %FF%00%25\n    parked No?[1m, 1 attempt")
+    assert ctl(stack, "retry", name, "%ff%00%25")[1] == "tried again: 1\n"
+    stack.redis.call("done", *keys, "", *claim(), "equal", 0, 0)
+    assert stack.redis.stats(name)["failed"] == 0
+
+
+@pytest.mark.parametrize("args,code", [
+    (["failed", "--help"], 0), (["retry", "--help"], 0),
+    (["retry"], 2), (["retry", "--all", "a:b:c"], 2), (["failed", "-x"], 2),
+    (["failed", "a", "b"], 2), (["retry", "a:b:c", "100%"], 1),
+    (["retry", "a:b:c", "x" * 4000], 1), (["failed", "no name"], 1),
+    (["retry", "no name"], 1), (["failed", "no:such:one"], 0)])
+def test_chorusctl_failed_and_retry_say_how(stack, args, code):
+    got, out, err = ctl(stack, *args)
+    assert got == code
+    assert "NAME" in (out if code == 0 else err) or code == 1 and err \
+        or out == "0 parked\n"
+
+
+@pytest.mark.parametrize("method,query,status", [
+    ("GET", "failed?cursor=x", 400), ("GET", "failed?cursor=", 400),
+    ("GET", "failed?replication=x", 400), ("POST", "failed", 405),
+    ("GET", "failed?reason=" + "x" * 65, 400), ("GET", "retry", 405),
+    ("POST", "retry?key=k", 400), ("POST", "retry?replication=x", 400),
+    ("GET", "failed?replication=no:such:one", 200),
+    ("POST", "retry?replication=no:such:one&key=", 200)])
+def test_the_api_says_what_is_wrong(stack, method, query, status):
+    assert stack.api(f"/api/v1/{query}", method=method)[0] == 401
+    got, _, body = stack.api(f"/api/v1/{query}", stack.token, method)
+    assert got == status, body
+    assert ("error" in json.loads(body)) == (status != 200)

@@ -128,14 +128,15 @@ class Queue:
             cursor, pages = page['cursor'], pages + 1
         return rows, reasons, pages
 
-    def retry_parked(self, code='', r=None, count=1000):
+    def retry_parked(self, code='', r=None, *key, count=1000):
         """All pages: how many were moved."""
-        moved, cursor = 0, b'0'
+        moved, cursor = 0, '0'
         while True:
-            cursor, n = self.fcall('retry_parked', 2, SCHEDULE, REPLICATIONS,
-                                   cursor, count, code, *([r] if r else []))
-            moved += n
-            if cursor == b'0':
+            page = strict_json(self.fcall(
+                'retry_parked', 2, SCHEDULE, REPLICATIONS, cursor, count,
+                code, *([r] if r else []), *key))
+            moved, cursor = moved + page['moved'], page['cursor']
+            if cursor == '0':
                 return moved
 
     def release(self, *claimed, doubt=0, stages=STAGES):

@@ -269,6 +269,15 @@ def test_the_list_is_filtered_by_replication_and_reason(q):
     assert q.parked(code='Other')[0] == []
 
 
+def test_retry_of_a_single_key(q):
+    block(q, 'a', '', b'\xff')
+    assert q.retry_parked('', R1, b'\xff') == 1
+    assert q.retry_parked('', R1, '') == 1
+    assert q.retry_parked('', R1, 'unknown') == 0
+    assert q.places() == {b'a': 'failed', b'\xff': 'dirty', b'': 'dirty'}
+    assert q.retry_parked('', 'no:such:one', 'k') == 0
+
+
 def test_retry_by_reason_and_replication(q):
     many(q)
     parked = q.parked()[1]
