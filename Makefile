@@ -66,7 +66,7 @@ worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
 .PHONY: all module worker ctl unit bench bench-build fuzz fuzz-run chaos \
-        install uninstall demo demo-stop check lint clean help
+        install uninstall demo demo-stop check nightly lint clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -112,6 +112,10 @@ uninstall:                  ## but /etc/chorus and /var/lib/chorus stay
 check:                      ## install, build, run all tests
 	@tools/install-packages check
 	@t/run
+
+nightly:                    ## the long ones: 5 GiB, 50,000 racing operations, chaos, fuzz, ASan
+	@tools/install-packages check
+	@t/run build full full_chaos full_fuzz asan asan_e2e full_asan
 
 fuzz: fuzz-build            ## each fuzz target for SECONDS (default 20)
 	@for target in $(fuzz_names); do t/fuzz/run $$target $(SECONDS) || exit 1; \

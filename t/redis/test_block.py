@@ -240,7 +240,7 @@ def test_heal_takes_what_is_left_of_a_half_transition(q, client):
 def many(q):
     for n in range(12):
         r = 'u%d:b:f' % n
-        q.mark(*['k%d' % i for i in range(1 + 300 * (n % 3))], r=r)
+        q.mark(*['k%d' % i for i in range(1 + 80 * (n % 3))], r=r)
         claimed = q.claim(1000)
         q.fail(*claimed, delay=-1, code='Code%d' % (n % 2))
 
@@ -249,20 +249,20 @@ def test_all_parked_keys_are_listed_once(q):
     many(q)
     q.mark(b'\xff\x00', r='u0:b:f')
     q.fail(q.claim_one(), delay=-1, code='Code0')
-    rows, reasons, pages = q.parked(count=50)
+    rows, reasons, pages = q.parked(count=20)
     assert pages > 10
-    assert reasons == {'Code0': 2 + 301 * 2 + 601 * 2 + 1,
-                       'Code1': 2 + 301 * 2 + 601 * 2}
+    assert reasons == {'Code0': 2 + 81 * 2 + 161 * 2 + 1,
+                       'Code1': 2 + 81 * 2 + 161 * 2}
     names = [(row['replication'], row.get('key_base16', row['key']))
              for row in rows]
-    assert len(names) == len(set(names)) == 12 + 300 * 4 + 600 * 4 + 1
+    assert len(names) == len(set(names)) == 12 + 80 * 4 + 160 * 4 + 1
     assert ('u0:b:f', 'ff00') in names
 
 
 def test_the_list_is_filtered_by_replication_and_reason(q):
     many(q)
     rows, reasons, _ = q.parked(r='u1:b:f')
-    assert len(rows) == 301 and reasons == {'Code1': 301}
+    assert len(rows) == 81 and reasons == {"Code1": 81}
     rows, reasons, _ = q.parked(code='Code1', count=100)
     assert {row['code'] for row in rows} == {'Code1'}
     assert len(rows) == reasons['Code1'] < sum(reasons.values())
@@ -282,10 +282,10 @@ def test_retry_by_reason_and_replication(q):
     many(q)
     parked = q.parked()[1]
     assert q.retry_parked('Code0', r='u1:b:f') == 0
-    assert q.retry_parked('Code1', r='u1:b:f', count=100) == 301
-    assert q.stats('u1:b:f')['dirty'] == 301
+    assert q.retry_parked('Code1', r='u1:b:f', count=100) == 81
+    assert q.stats('u1:b:f')["dirty"] == 81
     assert q.retry_parked('Code0', count=100) == parked['Code0']
-    assert q.retry_parked(count=100) == parked['Code1'] - 301
+    assert q.retry_parked(count=100) == parked["Code1"] - 81
     assert q.parked()[0] == []
 
 
