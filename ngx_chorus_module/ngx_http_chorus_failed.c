@@ -8,7 +8,7 @@
 #include "chorus_library.h"
 
 
-#define NGX_HTTP_CHORUS_FAILED_PAGE  "1000"     /* keys looked at, about */
+#define NGX_HTTP_CHORUS_FAILED_PAGE  "500"      /* keys looked at, about */
 
 
 static ngx_int_t ngx_http_chorus_failed_arg(ngx_http_chorus_api_t *api,

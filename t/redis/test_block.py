@@ -262,7 +262,7 @@ def test_all_parked_keys_are_listed_once(q):
 def test_the_list_is_filtered_by_replication_and_reason(q):
     many(q)
     rows, reasons, _ = q.parked(r='u1:b:f')
-    assert len(rows) == 81 and reasons == {"Code1": 81}
+    assert len(rows) == 81 and reasons == {'Code1': 81}
     rows, reasons, _ = q.parked(code='Code1', count=100)
     assert {row['code'] for row in rows} == {'Code1'}
     assert len(rows) == reasons['Code1'] < sum(reasons.values())
@@ -283,9 +283,9 @@ def test_retry_by_reason_and_replication(q):
     parked = q.parked()[1]
     assert q.retry_parked('Code0', r='u1:b:f') == 0
     assert q.retry_parked('Code1', r='u1:b:f', count=100) == 81
-    assert q.stats('u1:b:f')["dirty"] == 81
+    assert q.stats('u1:b:f')['dirty'] == 81
     assert q.retry_parked('Code0', count=100) == parked['Code0']
-    assert q.retry_parked(count=100) == parked["Code1"] - 81
+    assert q.retry_parked(count=100) == parked['Code1'] - 81
     assert q.parked()[0] == []
 
 
