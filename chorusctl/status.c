@@ -176,8 +176,11 @@ status_print_parked(const json_t *row)
     if (parked != 0) {
         printf("    parked: %lld, mostly ", (long long) parked);
         status_print_text(row, "parked_for", 0);
-        printf(blocked != 0 ? "; %lld need a person" : "",
-               (long long) blocked);
+
+        if (blocked != 0) {
+            printf("; %lld need a person", (long long) blocked);
+        }
+
         printf(" (chorusctl failed)\n");
     }
 
