@@ -51,6 +51,8 @@ cflags  = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes \
 ldflags = -pthread $(sanitize) $(LDFLAGS)
 libs    = $(hiredis_libs) $(shell pkg-config --libs $(libraries))
 
+# chorus.lua is the first: the others use what is local in it
+library    := $(sort $(wildcard shared/lua/*.lua))
 shared_src := $(addprefix shared/,$(shell sed -e '/^\#/d' shared/SOURCES))
 shared_obj := $(shared_src:%.c=$(BUILD)/obj/%.o) \
               $(BUILD)/obj/chorus_library.o
@@ -66,7 +68,7 @@ worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
 .PHONY: all module worker ctl unit bench bench-build fuzz fuzz-run chaos \
-        install uninstall demo demo-stop check lint clean help
+        install uninstall demo demo-stop check nightly lint clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -113,6 +115,10 @@ check:                      ## install, build, run all tests
 	@tools/install-packages check
 	@t/run
 
+nightly:                    ## the long ones: 5 GiB, 50,000 racing operations, chaos, fuzz, ASan
+	@tools/install-packages check
+	@t/run build full full_chaos full_fuzz asan asan_e2e full_asan
+
 fuzz: fuzz-build            ## each fuzz target for SECONDS (default 20)
 	@for target in $(fuzz_names); do t/fuzz/run $$target $(SECONDS) || exit 1; \
 	done
@@ -154,9 +160,9 @@ $(BUILD)/libchorus.a: $(shared_obj)
 	$(say) "  AR    $@"
 	$(q)ar rcs $@ $^
 
-$(BUILD)/chorus_library.c: shared/lua/chorus.lua tools/embed
+$(BUILD)/chorus_library.c: $(library) tools/embed
 	@mkdir -p $(@D)
-	$(q)tools/embed $< > $@
+	$(q)tools/embed $(library) > $@
 
 $(BUILD)/obj/chorus_library.o: $(BUILD)/chorus_library.c
 	@mkdir -p $(@D)
@@ -201,7 +207,7 @@ $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(BUILD)/libchorus.a
 
 nginx_tree   := $(BUILD)/nginx
 module_deps  := config tools/embed tools/hiredis shared/SOURCES \
-                shared/lua/chorus.lua
+                $(library)
 module_files := $(wildcard ngx_chorus_module/*.[ch] shared/*.[ch])
 
 $(nginx_tree)/objs/Makefile: $(module_deps)

@@ -107,7 +107,7 @@ acl_read(work_t *work, const s3_request_t *subject)
     {
         acl->is_known = false;
 
-        if (work->failure.kind != FAILURE_SLOW) {
+        if (!failure_is_lasting(&work->failure)) {
             return WORK_FAILED;
         }
 

@@ -342,7 +342,7 @@ bucket_settings(work_t *work)
             has_failed = true;
         }
 
-        if (work->failure.kind != FAILURE_SLOW) {
+        if (!failure_is_lasting(&work->failure)) {
             break;
         }
     }

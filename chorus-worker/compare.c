@@ -128,7 +128,7 @@ static work_rc_t
 compare_fix_lock(work_t *work, const object_lock_t *ours,
     const object_lock_t *theirs, task_outcome_t *outcome)
 {
-    if (lock_same(ours, theirs)) {
+    if (!work->follower->has_object_lock || lock_same(ours, theirs)) {
         return WORK_DONE;
     }
 
@@ -158,25 +158,47 @@ compare_fix_acl(work_t *work, task_outcome_t *outcome)
 }
 
 
-/* The content is equal, and so are the headers by now. */
+static void
+compare_keep_first(const work_t *work, work_rc_t rc, failure_t *first)
+{
+    if (rc != WORK_DONE && first->kind == FAILURE_NONE) {
+        *first = work->failure;
+    }
+}
+
+
+/* The content is equal, and so are the headers by now.  One that is refused
+ * keeps the others from nothing: an ACL that was narrowed on main must not wait
+ * for a tag. */
 
 static work_rc_t
 compare_fix_rest(work_t *work, const object_t *object, const object_t *theirs,
     const chorus_tagging_t *tags, bool is_copied, task_outcome_t *outcome)
 {
-    if ((tags->ntags != 0 || theirs->ntags != 0)
-        && compare_fix_tags(work, tags, outcome) != WORK_DONE)
-    {
-        return WORK_FAILED;
+    failure_t  first;
+
+    memset(&first, 0, sizeof(failure_t));
+
+    compare_keep_first(work, is_copied ? acl_finish(work)
+                                       : compare_fix_acl(work, outcome),
+                       &first);
+
+    if (tags->ntags != 0 || theirs->ntags != 0) {
+        compare_keep_first(work, compare_fix_tags(work, tags, outcome),
+                           &first);
     }
 
-    if (compare_fix_lock(work, &object->lock, &theirs->lock, outcome)
-        != WORK_DONE)
-    {
-        return WORK_FAILED;
+    compare_keep_first(work, compare_fix_lock(work, &object->lock,
+                                              &theirs->lock, outcome),
+                       &first);
+
+    if (first.kind == FAILURE_NONE) {
+        return WORK_DONE;
     }
 
-    return is_copied ? acl_finish(work) : compare_fix_acl(work, outcome);
+    work->failure = first;
+
+    return WORK_FAILED;
 }
 
 

@@ -15,12 +15,24 @@
 #define FAILURE_RETRY_AFTER_MAX   3600
 
 
+/* of a row */
+#define FAILURE_TROUBLE  1      /* the storage as a whole is in trouble */
+#define FAILURE_WIDE     2      /* it is not this key alone */
+
+
 typedef struct {
     const char      *code;
     failure_kind_t   on_main;
     failure_kind_t   on_follower;
-    bool             is_transport;
+    unsigned         flags;
 } failure_row_t;
+
+typedef struct {
+    unsigned         status;
+    failure_kind_t   on_main;
+    failure_kind_t   on_follower;
+    unsigned         flags;
+} failure_status_row_t;
 
 typedef struct {
     CURLcode         result;
@@ -30,68 +42,126 @@ typedef struct {
 
 
 /*
- * S3 error codes.  Parked is only what the follower will refuse for ever
- * because of the key itself; whatever an operator may mend (credentials,
- * quotas, policies) is retried slowly and never dropped.
+ * S3 error codes; docs/reliability.md has the same table for people.  PARK is
+ * only what the follower will refuse for ever because of the key itself.  What
+ * may be about one key (a policy, a path that is signed in another way) is not
+ * WIDE: many in a row are taken for that by the queue.
  */
 
 static const failure_row_t  failure_rows[] = {
 
     /* the storage is in trouble */
-    { "SlowDown",                       FAILURE_SOON, FAILURE_SOON, true },
-    { "ServiceUnavailable",             FAILURE_SOON, FAILURE_SOON, true },
-    { "InternalError",                  FAILURE_SOON, FAILURE_SOON, true },
-    { "RequestTimeout",                 FAILURE_SOON, FAILURE_SOON, true },
-    { "Busy",                           FAILURE_SOON, FAILURE_SOON, true },
+    { "SlowDown",             FAILURE_SOON, FAILURE_SOON, FAILURE_TROUBLE },
+    { "SlowDownRead",         FAILURE_SOON, FAILURE_SOON, FAILURE_TROUBLE },
+    { "SlowDownWrite",        FAILURE_SOON, FAILURE_SOON, FAILURE_TROUBLE },
+    { "TooManyRequests",      FAILURE_SOON, FAILURE_SOON, FAILURE_TROUBLE },
+    { "ServiceUnavailable",   FAILURE_SOON, FAILURE_SOON, FAILURE_TROUBLE },
+    { "InternalError",        FAILURE_SOON, FAILURE_SOON, FAILURE_TROUBLE },
+    { "RequestTimeout",       FAILURE_SOON, FAILURE_SOON, FAILURE_TROUBLE },
+    { "Busy",                 FAILURE_SOON, FAILURE_SOON, FAILURE_TROUBLE },
 
     /* the clock has been corrected */
-    { "RequestTimeTooSkewed",           FAILURE_AGAIN, FAILURE_AGAIN, false },
+    { "RequestTimeTooSkewed",           FAILURE_AGAIN, FAILURE_AGAIN, 0 },
 
     /* ours: the region of the bucket has been learned */
-    { "OtherRegion",                    FAILURE_AGAIN, FAILURE_AGAIN, false },
+    { "OtherRegion",                    FAILURE_AGAIN, FAILURE_AGAIN, 0 },
 
     /* something moved under our feet */
-    { "PreconditionFailed",             FAILURE_AGAIN, FAILURE_SOON, false },
-    { "OperationAborted",               FAILURE_SOON, FAILURE_SOON, false },
-    { "ConditionalRequestConflict",     FAILURE_SOON, FAILURE_SOON, false },
-    { "BadDigest",                      FAILURE_SOON, FAILURE_SOON, false },
-    { "IncompleteBody",                 FAILURE_SOON, FAILURE_SOON, false },
-    { "BucketNotEmpty",                 FAILURE_SOON, FAILURE_SOON, false },
-    { "NoSuchUpload",                   FAILURE_SOON, FAILURE_SOON, false },
-    { "InvalidPart",                    FAILURE_SOON, FAILURE_SOON, false },
-    { "InvalidPartOrder",               FAILURE_SOON, FAILURE_SOON, false },
+    { "PreconditionFailed",             FAILURE_AGAIN, FAILURE_SOON, 0 },
+    { "OperationAborted",               FAILURE_SOON, FAILURE_SOON, 0 },
+    { "ConditionalRequestConflict",     FAILURE_SOON, FAILURE_SOON, 0 },
+    { "BadDigest",                      FAILURE_SOON, FAILURE_SOON, 0 },
+    { "XAmzContentSHA256Mismatch",      FAILURE_SOON, FAILURE_SOON, 0 },
+    { "IncompleteBody",                 FAILURE_SOON, FAILURE_SOON, 0 },
+    { "BucketNotEmpty",                 FAILURE_SOON, FAILURE_SOON, 0 },
+    { "NoSuchUpload",                   FAILURE_SOON, FAILURE_SOON, 0 },
+    { "InvalidPart",                    FAILURE_SOON, FAILURE_SOON, 0 },
+    { "InvalidPartOrder",               FAILURE_SOON, FAILURE_SOON, 0 },
 
-    /* an operator can mend it */
-    { "AccessDenied",                   FAILURE_SLOW, FAILURE_SLOW, false },
-    { "AllAccessDisabled",              FAILURE_SLOW, FAILURE_SLOW, false },
-    { "AccountProblem",                 FAILURE_SLOW, FAILURE_SLOW, false },
-    { "InvalidAccessKeyId",             FAILURE_SLOW, FAILURE_SLOW, false },
-    { "SignatureDoesNotMatch",          FAILURE_SLOW, FAILURE_SLOW, false },
-    { "AuthorizationHeaderMalformed",   FAILURE_SLOW, FAILURE_SLOW, false },
-    { "InvalidToken",                   FAILURE_SLOW, FAILURE_SLOW, false },
-    { "ExpiredToken",                   FAILURE_SLOW, FAILURE_SLOW, false },
-    { "QuotaExceeded",                  FAILURE_SLOW, FAILURE_SLOW, false },
-    { "XMinioStorageFull",              FAILURE_SLOW, FAILURE_SLOW, false },
-    { "TooManyBuckets",                 FAILURE_SLOW, FAILURE_SLOW, false },
-    { "BucketAlreadyExists",            FAILURE_SLOW, FAILURE_SLOW, false },
-    { "PermanentRedirect",              FAILURE_SLOW, FAILURE_SLOW, false },
-    { "TemporaryRedirect",              FAILURE_SLOW, FAILURE_SLOW, false },
-    { "InvalidObjectState",             FAILURE_SLOW, FAILURE_SLOW, false },
-    { "MethodNotAllowed",               FAILURE_SLOW, FAILURE_SLOW, false },
-    { "NotImplemented",                 FAILURE_SLOW, FAILURE_SLOW, false },
+    /* takes hours, or another release of the storage */
+    { "InvalidObjectState",             FAILURE_SLOW, FAILURE_SLOW, 0 },
+    { "MethodNotAllowed",               FAILURE_SLOW, FAILURE_SLOW, 0 },
+    { "NotImplemented",                 FAILURE_SLOW, FAILURE_SLOW, 0 },
+
+    /* a person can mend it, for this key and perhaps for many */
+    { "AccessDenied",                   FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { "SignatureDoesNotMatch",          FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { "QuotaExceeded",                  FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { "XMinioAdminBucketQuotaExceeded", FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { "XMinioStorageFull",              FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { "KMS.DisabledException",          FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { "KMS.NotFoundException",          FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+
+    /* for the bucket, the user or the storage */
+    { "InvalidAccessKeyId",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "InvalidToken",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "ExpiredToken",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "AuthorizationHeaderMalformed",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "InvalidSecurity",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "AllAccessDisabled",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "AccountProblem",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "NotSignedUp",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "UserSuspended",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "TooManyBuckets",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "BucketAlreadyExists",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "InvalidBucketName",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "InvalidLocationConstraint",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "IllegalLocationConstraintException",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "PermanentRedirect",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
+    { "TemporaryRedirect",
+      FAILURE_BLOCKED, FAILURE_BLOCKED, FAILURE_WIDE },
 
     /* the follower cannot hold such a key */
-    { "KeyTooLong",                     FAILURE_SLOW, FAILURE_PARK, false },
-    { "KeyTooLongError",                FAILURE_SLOW, FAILURE_PARK, false },
-    { "InvalidArgument",                FAILURE_SLOW, FAILURE_PARK, false },
-    { "InvalidURI",                     FAILURE_SLOW, FAILURE_PARK, false },
-    { "InvalidObjectName",              FAILURE_SLOW, FAILURE_PARK, false },
-    { "XMinioInvalidObjectName",        FAILURE_SLOW, FAILURE_PARK, false },
-    { "XMinioInvalidResourceName",      FAILURE_SLOW, FAILURE_PARK, false },
-    { "InvalidBucketName",              FAILURE_SLOW, FAILURE_PARK, false },
-    { "EntityTooLarge",                 FAILURE_SLOW, FAILURE_PARK, false },
-    { "MetadataTooLarge",               FAILURE_SLOW, FAILURE_PARK, false },
-    { "InvalidTag",                     FAILURE_SLOW, FAILURE_PARK, false },
+    { "KeyTooLong",                     FAILURE_SLOW, FAILURE_PARK, 0 },
+    { "KeyTooLongError",                FAILURE_SLOW, FAILURE_PARK, 0 },
+    { "InvalidArgument",                FAILURE_SLOW, FAILURE_PARK, 0 },
+    { "InvalidURI",                     FAILURE_SLOW, FAILURE_PARK, 0 },
+    { "InvalidObjectName",              FAILURE_SLOW, FAILURE_PARK, 0 },
+    { "XMinioInvalidObjectName",        FAILURE_SLOW, FAILURE_PARK, 0 },
+    { "XMinioInvalidResourceName",      FAILURE_SLOW, FAILURE_PARK, 0 },
+    { "EntityTooLarge",                 FAILURE_SLOW, FAILURE_PARK, 0 },
+    { "EntityTooSmall",                 FAILURE_SLOW, FAILURE_PARK, 0 },
+    { "MetadataTooLarge",               FAILURE_SLOW, FAILURE_PARK, 0 },
+    { "RequestHeaderSectionTooLarge",   FAILURE_SLOW, FAILURE_PARK, 0 },
+    { "InvalidTag",                     FAILURE_SLOW, FAILURE_PARK, 0 },
+};
+
+
+/* Answers without a code of S3's, or with one that is not above; others are
+ * retried soon, and those of 5xx are trouble. */
+
+static const failure_status_row_t  failure_status_rows[] = {
+    { 301, FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { 302, FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { 303, FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { 307, FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { 308, FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { 401, FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { 403, FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
+    { 405, FAILURE_SLOW, FAILURE_SLOW, 0 },
+    { 408, FAILURE_SOON, FAILURE_SOON, FAILURE_TROUBLE },
+    { 412, FAILURE_AGAIN, FAILURE_SOON, 0 },
+    { 413, FAILURE_SLOW, FAILURE_PARK, 0 },
+    { 414, FAILURE_SLOW, FAILURE_PARK, 0 },
+    { 429, FAILURE_SOON, FAILURE_SOON, FAILURE_TROUBLE },
+    { 431, FAILURE_SLOW, FAILURE_PARK, 0 },
+    { 501, FAILURE_SLOW, FAILURE_SLOW, 0 },
+    { 507, FAILURE_BLOCKED, FAILURE_BLOCKED, 0 },
 };
 
 
@@ -105,8 +175,8 @@ static const failure_curl_row_t  failure_curl_rows[] = {
     { CURLE_RECV_ERROR,               "ConnectionLost",  FAILURE_SOON },
     { CURLE_SEND_FAIL_REWIND,         "ConnectionLost",  FAILURE_SOON },
     { CURLE_SSL_CONNECT_ERROR,        "TlsFailed",       FAILURE_SOON },
-    { CURLE_PEER_FAILED_VERIFICATION, "TlsNotTrusted",   FAILURE_SLOW },
-    { CURLE_SSL_CACERT_BADFILE,       "TlsNotTrusted",   FAILURE_SLOW },
+    { CURLE_PEER_FAILED_VERIFICATION, "TlsNotTrusted",   FAILURE_BLOCKED },
+    { CURLE_SSL_CACERT_BADFILE,       "TlsNotTrusted",   FAILURE_BLOCKED },
 };
 
 
@@ -150,11 +220,12 @@ failure_from_curl(failure_t *failure, failure_side_t side, const char *what,
                 "%s on %s: %s", what, failure_side_name(side), text);
     failure->is_transport = true;
 
-    for (i = 0; i < sizeof(failure_curl_rows) / sizeof(failure_curl_row_t);
+    for (i = 0; i < sizeof(failure_curl_rows) / sizeof(failure_curl_rows[0]);
          i++)
     {
         if (failure_curl_rows[i].result == response->result) {
             failure->kind = failure_curl_rows[i].kind;
+            failure->is_wide = failure->kind == FAILURE_BLOCKED;
             (void) snprintf(failure->code, sizeof(failure->code), "%s",
                             failure_curl_rows[i].code);
         }
@@ -162,22 +233,34 @@ failure_from_curl(failure_t *failure, failure_side_t side, const char *what,
 }
 
 
-/* an answer without an S3 error code, or with one we do not know */
+static void
+failure_classify(failure_t *failure, failure_kind_t on_main,
+    failure_kind_t on_follower, unsigned flags)
+{
+    failure->kind = failure->side == FAILURE_SIDE_MAIN ? on_main
+                                                       : on_follower;
+    failure->is_transport = (flags & FAILURE_TROUBLE) != 0;
+    failure->is_wide = (flags & FAILURE_WIDE) != 0;
+}
+
 
 static void
 failure_from_status(failure_t *failure, unsigned status)
 {
-    if (status >= 500 || status == 429 || status == 408) {
-        failure->kind = FAILURE_SOON;
-        failure->is_transport = status != 501;
+    size_t                       i;
+    const failure_status_row_t  *row;
 
-    } else if (status == 412 && failure->side == FAILURE_SIDE_MAIN) {
-        failure->kind = FAILURE_AGAIN;
+    failure->is_transport = status >= 500;
 
-    } else if (status / 100 == 3 || status == 401 || status == 403
-               || status == 405)
+    for (i = 0; i < sizeof(failure_status_rows)
+                    / sizeof(failure_status_rows[0]); i++)
     {
-        failure->kind = FAILURE_SLOW;
+        row = &failure_status_rows[i];
+
+        if (row->status == status) {
+            failure_classify(failure, row->on_main, row->on_follower,
+                             row->flags);
+        }
     }
 }
 
@@ -188,13 +271,12 @@ failure_from_code(failure_t *failure, chorus_str_t code)
     size_t                i;
     const failure_row_t  *row;
 
-    for (i = 0; i < sizeof(failure_rows) / sizeof(failure_row_t); i++) {
+    for (i = 0; i < sizeof(failure_rows) / sizeof(failure_rows[0]); i++) {
         row = &failure_rows[i];
 
         if (chorus_str_eq(code, chorus_str_from(row->code))) {
-            failure->kind = failure->side == FAILURE_SIDE_MAIN
-                            ? row->on_main : row->on_follower;
-            failure->is_transport = row->is_transport;
+            failure_classify(failure, row->on_main, row->on_follower,
+                             row->flags);
             return;
         }
     }
@@ -280,6 +362,13 @@ failure_from_response(failure_t *failure, failure_side_t side,
     } else {
         failure_from_answer(failure, side, what, response);
     }
+}
+
+
+bool
+failure_is_lasting(const failure_t *failure)
+{
+    return failure->kind == FAILURE_SLOW || failure->kind == FAILURE_BLOCKED;
 }
 
 

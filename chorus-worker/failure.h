@@ -17,8 +17,9 @@ typedef enum {
     FAILURE_NONE = 0,
     FAILURE_AGAIN,      /* nothing wrong: begin this key again at once */
     FAILURE_SOON,       /* exponential back-off */
-    FAILURE_SLOW,       /* needs a person, or hours: retried at the cap */
-    FAILURE_PARK,       /* will never work: kept with its reason */
+    FAILURE_SLOW,       /* takes hours: retried at the cap */
+    FAILURE_BLOCKED,    /* needs a person: parked, and one is probed */
+    FAILURE_PARK,       /* will never work: parked with its reason */
     FAILURE_STOPPED     /* lease lost, or the worker ends */
 } failure_kind_t;
 
@@ -32,6 +33,7 @@ typedef struct {
     failure_kind_t  kind;
     failure_side_t  side;
     bool            is_transport;   /* the storage as a whole is in trouble */
+    bool            is_wide;        /* BLOCKED, and not just this key */
     unsigned        retry_after;    /* seconds, 0: the storage did not say */
     char            code[TASK_CODE_SIZE];
     char            reason[TASK_REASON_SIZE];
@@ -45,6 +47,9 @@ void failure_set(failure_t *failure, failure_kind_t kind,
 /* `what`: the request in words, "PUT object". */
 void failure_from_response(failure_t *failure, failure_side_t side,
     const char *what, const s3_response_t *response);
+
+/* Nothing that passes by itself soon: SLOW or BLOCKED. */
+bool failure_is_lasting(const failure_t *failure);
 
 /* Milliseconds until the next attempt: full jitter below a bound that doubles
  * with each attempt up to the cap. */

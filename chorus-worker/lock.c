@@ -122,7 +122,9 @@ void
 lock_add_headers(work_t *work, headers_t *headers,
     const object_lock_t *lock)
 {
-    if (!lock_is_set(lock) || !optional_send(work, OPTIONAL_LOCK)) {
+    if (!lock_is_set(lock) || !work->follower->has_object_lock
+        || !optional_send(work, OPTIONAL_LOCK))
+    {
         return;
     }
 
@@ -275,7 +277,9 @@ work_rc_t
 lock_put_version(work_t *work, chorus_str_t id, const object_lock_t *lock,
     const object_lock_t *theirs)
 {
-    if (optional_is_left_out(work, OPTIONAL_LOCK)) {
+    if (!work->follower->has_object_lock
+        || optional_is_left_out(work, OPTIONAL_LOCK))
+    {
         return WORK_DONE;
     }
 

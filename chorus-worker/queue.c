@@ -11,6 +11,7 @@
 
 #define QUEUE_CLAIM_FIELDS  7
 #define QUEUE_RENEW_ARGS    3           /* of one key */
+#define QUEUE_PROBE_MS      5000        /* until what is blocked is tried */
 
 
 static chorus_redis_host_t *
@@ -198,6 +199,10 @@ queue_configure(queue_t *queue, const chorus_worker_config_t *worker)
                      worker->recheck_seconds[i]);
         used += (size_t) n;
     }
+
+    queue->probe_max_ms = (int64_t) worker->retry_max_seconds * 1000;
+    queue->probe_ms = queue->probe_max_ms < QUEUE_PROBE_MS
+                      ? queue->probe_max_ms : QUEUE_PROBE_MS;
 }
 
 

@@ -23,6 +23,8 @@ struct queue_s {
     chorus_mem_t         mem;
     const char          *worker_id;
     char                 rechecks[QUEUE_RECHECKS_SIZE]; /* ms, commas */
+    int64_t              probe_ms;      /* of what is blocked: the first */
+    int64_t              probe_max_ms;
 };
 
 

@@ -11,11 +11,12 @@
 typedef enum {
     QUEUE_DONE = 0,
     QUEUE_FAIL,
+    QUEUE_BLOCK,
     QUEUE_RELEASE
 } queue_settlement_t;
 
 static const char *const  queue_settlements[] = {
-    "chorus_done", "chorus_fail", "chorus_release"
+    "chorus_done", "chorus_fail", "chorus_block", "chorus_release"
 };
 
 
@@ -26,6 +27,9 @@ queue_settlement_of(const task_t *task)
 
     case TASK_FAILED:
         return QUEUE_FAIL;
+
+    case TASK_BLOCKED:
+        return QUEUE_BLOCK;
 
     case TASK_RELEASED:
         return QUEUE_RELEASE;
@@ -97,6 +101,12 @@ queue_settle_args(queue_command_t *command, const task_t *task)
         queue_command_text(command, result->reason);
         break;
 
+    case QUEUE_BLOCK:
+        queue_command_text(command, result->is_wide ? "all" : "key");
+        queue_command_text(command, result->code);
+        queue_command_text(command, result->reason);
+        break;
+
     case QUEUE_RELEASE:
         break;
     }
@@ -108,14 +118,21 @@ queue_settle_args(queue_command_t *command, const task_t *task)
 static bool
 queue_settle_append(queue_t *queue, task_t **tasks, size_t ntasks)
 {
-    size_t            i;
-    queue_command_t   command;
+    size_t              i;
+    queue_command_t     command;
+    queue_settlement_t  settlement;
 
-    queue_fcall_replication(queue, &command,
-                            queue_settlements[queue_settlement_of(tasks[0])],
+    settlement = queue_settlement_of(tasks[0]);
+
+    queue_fcall_replication(queue, &command, queue_settlements[settlement],
                             tasks[0]->replication,
-                            1 + ntasks * QUEUE_GROUP_ARGS);
+                            3 + ntasks * QUEUE_GROUP_ARGS);
     queue_command_text(&command, queue->rechecks);
+
+    if (settlement == QUEUE_BLOCK) {
+        queue_command_i64(&command, queue->probe_ms);
+        queue_command_i64(&command, queue->probe_max_ms);
+    }
 
     for (i = 0; i < ntasks; i++) {
         queue_settle_args(&command, tasks[i]);

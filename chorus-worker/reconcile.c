@@ -178,42 +178,70 @@ reconcile_report(const work_t *work, work_rc_t rc)
 
 
 static void
-reconcile_failed(work_t *work)
+reconcile_result(work_t *work, int64_t delay_ms)
 {
-    int64_t              delay;
-    uint64_t             attempts;
-    log_level_t          level;
-    task_result_t       *result;
-    const failure_t     *failure;
+    task_result_t    *result;
+    const failure_t  *failure;
 
     failure = &work->failure;
     result = &work->task->result;
 
+    result->outcome = failure->kind == FAILURE_BLOCKED ? TASK_BLOCKED
+                                                       : TASK_FAILED;
+    result->is_wide = failure->is_wide;
+    result->delay_ms = delay_ms;
+    memcpy(result->code, failure->code, sizeof(result->code));
+    memcpy(result->reason, failure->reason, sizeof(result->reason));
+}
+
+
+/* -1: it is given up until somebody asks for it. */
+
+static int64_t
+reconcile_delay_ms(const work_t *work)
+{
+    uint64_t                       attempts;
+    const chorus_worker_config_t  *worker;
+
+    attempts = work->task->attempts;
+    worker = &work->config->worker;
+
+    if (work->failure.kind == FAILURE_PARK
+        || (worker->max_attempts != 0 && attempts + 1 >= worker->max_attempts))
+    {
+        return -1;
+    }
+
+    return failure_delay_ms(&work->failure, attempts,
+                            worker->retry_max_seconds);
+}
+
+
+static void
+reconcile_failed(work_t *work)
+{
+    int64_t           delay;
+    log_level_t       level;
+    const failure_t  *failure;
+
+    failure = &work->failure;
+
     if (failure->kind == FAILURE_STOPPED) {
-        result->outcome = TASK_RELEASED;
+        work->task->result.outcome = TASK_RELEASED;
         work_log(work, LOG_INFO, "given back: %s", failure->reason);
         return;
     }
 
-    attempts = work->task->attempts;
-    delay = failure_delay_ms(failure, attempts,
-                             work->config->worker.retry_max_seconds);
-
-    if (failure->kind == FAILURE_PARK
-        || (work->config->worker.max_attempts != 0
-            && attempts + 1 >= work->config->worker.max_attempts))
-    {
-        delay = -1;
-    }
-
-    result->outcome = TASK_FAILED;
-    result->delay_ms = delay;
-    memcpy(result->code, failure->code, sizeof(result->code));
-    memcpy(result->reason, failure->reason, sizeof(result->reason));
+    delay = reconcile_delay_ms(work);
+    reconcile_result(work, delay);
 
     level = failure->kind == FAILURE_SOON && delay >= 0 ? LOG_INFO : LOG_WARN;
 
-    if (delay < 0) {
+    if (failure->kind == FAILURE_BLOCKED) {
+        work_log(work, level, "blocked code=%s: %s", failure->code,
+                 failure->reason);
+
+    } else if (delay < 0) {
         work_log(work, level, "parked code=%s: %s", failure->code,
                  failure->reason);
 
@@ -244,32 +272,24 @@ reconcile_succeeded(work_t *work, task_outcome_t outcome)
 }
 
 
-/* Not in the configuration (any more): kept, retried slowly, told once a
- * minute. */
+/* Not in the configuration (any more): told once a minute. */
 
 static void
 reconcile_unresolved(work_t *work)
 {
-    task_result_t    *result;
     const failure_t  *failure;
 
     failure = &work->failure;
-    result = &work->task->result;
 
     if (work->follower == NULL) {
         health_report(work->task->parts.follower, false);
     }
 
-    result->outcome = TASK_FAILED;
-    result->delay_ms = failure_delay_ms(failure, work->task->attempts,
-                                        work->config->worker
-                                            .retry_max_seconds);
-    memcpy(result->code, failure->code, sizeof(result->code));
-    memcpy(result->reason, failure->reason, sizeof(result->reason));
+    reconcile_result(work, 0);
 
     work_log(work, log_once_a_minute(work->task->replication)
                    ? LOG_WARN : LOG_DEBUG,
-             "failed code=%s: %s", failure->code, failure->reason);
+             "blocked code=%s: %s", failure->code, failure->reason);
 }
 
 

@@ -65,7 +65,7 @@ reconcile_bucket_lock(work_t *work, bool *is_locked)
         return WORK_DONE;
     }
 
-    if (work->failure.kind != FAILURE_SLOW) {
+    if (!failure_is_lasting(&work->failure)) {
         return WORK_FAILED;
     }
 
@@ -182,7 +182,7 @@ reconcile_bucket_settings(work_t *work, bool is_wanted_by_an_object)
             continue;
         }
 
-        if (work->failure.kind != FAILURE_SLOW && !is_wanted_by_an_object) {
+        if (!failure_is_lasting(&work->failure) && !is_wanted_by_an_object) {
             return WORK_FAILED;
         }
 

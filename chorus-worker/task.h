@@ -31,6 +31,7 @@ typedef enum {
     TASK_DELETED,
     TASK_EQUAL,
     TASK_FAILED,
+    TASK_BLOCKED,       /* needs a person */
     TASK_RELEASED
 } task_outcome_t;
 
@@ -38,6 +39,7 @@ typedef struct {
     task_outcome_t  outcome;
     uint64_t        bytes;
     int64_t         delay_ms;           /* of FAILED; -1 parks the key */
+    bool            is_wide;            /* BLOCKED: not this key alone */
     char            code[TASK_CODE_SIZE];
     char            reason[TASK_REASON_SIZE];
     unsigned        doubts;             /* DOUBT_*, whatever the outcome */

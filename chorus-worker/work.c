@@ -11,9 +11,10 @@ static work_rc_t
 work_misconfigured(work_t *work, const char *code, const char *what,
     chorus_str_t name)
 {
-    failure_set(&work->failure, FAILURE_SLOW, FAILURE_SIDE_WORKER, code,
+    failure_set(&work->failure, FAILURE_BLOCKED, FAILURE_SIDE_WORKER, code,
                 "%s \"%.*s\"", what, (int) (name.len < 128 ? name.len : 128),
                 name.data);
+    work->failure.is_wide = true;
 
     return WORK_FAILED;
 }

@@ -13,6 +13,7 @@
 #include "api.h"
 #include "chorus_config.h"
 #include "chorus_redis_tls.h"
+#include "failed.h"
 #include "limits.h"
 #include "status.h"
 
@@ -24,7 +25,7 @@
 typedef struct {
     const char  *group;         /* "config check": group and verb */
     const char  *verb;          /* NULL when the group is the command */
-    int          nargs;         /* words behind the command */
+    int          nargs;         /* words behind the command; -1: any */
     int        (*run)(const ctl_options_t *options, char **args);
     const char  *help;
 } command_t;
@@ -48,6 +49,13 @@ static const command_t  commands[] = {
 
     { "limits", "unset", 1, limits_unset,
       "limits unset STORAGE back to worker.limits of chorus.json" },
+
+    { "failed", NULL, -1, failed_run,
+      "failed [REPLICATION] the keys that are parked, and why (failed --help)"
+    },
+
+    { "retry", NULL, -1, retry_run,
+      "retry --all|REPLICATION [KEY]   tries them again (retry --help)" },
 
     { "config", "check", 1, config_check,
       "config check FILE    is this chorus.json right?" },
@@ -171,7 +179,8 @@ command_find(int argc, char **argv, char ***args)
     for (command = commands; command->group; command++) {
         words = command->verb ? 2 : 1;
 
-        if (argc == words + command->nargs
+        if ((argc == words + command->nargs
+             || (command->nargs == -1 && argc >= words))
             && strcmp(argv[0], command->group) == 0
             && (command->verb == NULL || strcmp(argv[1], command->verb) == 0))
         {

@@ -164,6 +164,35 @@ status_print_head(const json_t *root)
 }
 
 
+/* What is parked, and why nothing is tried. */
+
+static void
+status_print_parked(const json_t *row)
+{
+    json_int_t     parked = status_number(row, "failed");
+    json_int_t     blocked = status_number(row, "blocked");
+    const json_t  *held = json_object_get(row, "held");
+
+    if (parked != 0) {
+        printf("    parked: %lld, mostly ", (long long) parked);
+        status_print_text(row, "parked_for", 0);
+
+        if (blocked != 0) {
+            printf("; %lld need a person", (long long) blocked);
+        }
+
+        printf(" (chorusctl failed)\n");
+    }
+
+    if (json_is_object(held)) {
+        printf("    held: ");
+        status_print_text(held, "reason", 0);
+        printf("; the next probe in %lld s (mended? chorusctl retry)\n",
+               (long long) (status_number(held, "probe_in_ms") / 1000));
+    }
+}
+
+
 /* "debt" is null when nothing is owed.  Until a scan has paid it, keys may
  * differ that no queue knows of. */
 
@@ -220,6 +249,7 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
         json_array_foreach(json_object_get(queue, "replications"), i, row) {
             status_print_row(row);
             status_print_debt(row, "    owes");
+            status_print_parked(row);
         }
     }
 

@@ -40,6 +40,11 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
     { NGX_HTTP_DELETE, ngx_string("/api/v1/limits/*"), 0,
       ngx_http_chorus_limits_change },
 
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/failed"), 0,
+      ngx_http_chorus_failed },
+    { NGX_HTTP_POST, ngx_string("/api/v1/retry"), 0,
+      ngx_http_chorus_retry },
+
     { 0, ngx_null_string, 0, NULL }
 };
 

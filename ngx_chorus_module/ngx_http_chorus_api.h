@@ -5,6 +5,7 @@
  *     api_call.c     bodies in, calls to Redis, JSON out
  *     status.c       GET /api/v1/status
  *     limits.c       /api/v1/limits
+ *     failed.c       GET /api/v1/failed, POST /api/v1/retry
  *
  * To add an endpoint: write a handler, declare it here, add a row to the table
  * in api.c.  By then the token is checked, the path is taken apart and the
@@ -81,6 +82,10 @@ ngx_int_t ngx_http_chorus_status(ngx_http_chorus_api_t *api);
 /* limits.c */
 ngx_int_t ngx_http_chorus_limits(ngx_http_chorus_api_t *api);
 ngx_int_t ngx_http_chorus_limits_change(ngx_http_chorus_api_t *api);
+
+/* failed.c */
+ngx_int_t ngx_http_chorus_failed(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_retry(ngx_http_chorus_api_t *api);
 
 
 #endif /* _NGX_HTTP_CHORUS_API_H_INCLUDED_ */

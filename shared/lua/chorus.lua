@@ -12,6 +12,7 @@
 --     busy               a worker holds its lease  hash  key -> lease record
 --     retry              waits for its next try    zset  key -> next try
 --     failed             parked, with a reason     zset  key -> when parked
+--                        (those in blocked, too, need a person)
 --
 -- and besides, only if it applies:
 --
@@ -72,6 +73,11 @@ local DOUBT_BOTH = 3
 local COUNTERS = { 'claimed', 'synced', 'deleted', 'equal', 'bytes',
                    'failed_attempts', 'expired', 'dropped' }
 
+-- Two sections below that others ask; tables, because a chunk of Lua has room
+-- for 200 locals.
+local blocked = {}
+local trace = {}
+
 -- redis.call does not exist yet while the library is being loaded
 local function call(...)
     return redis.call(...)
@@ -86,6 +92,7 @@ local function clock_read()
     local t = call('TIME')
     clock.us = t[1] * 1000000 + t[2]
     clock.ms = math.floor(clock.us / 1000)
+    trace.max = nil
 end
 
 
@@ -156,6 +163,7 @@ local function replication_open(name, schedule)
         again = hash .. ':again',
         retry = hash .. ':retry',
         failed = hash .. ':failed',
+        blocked = hash .. ':blocked',
         since = hash .. ':since',
         bulksince = hash .. ':bulksince',
         facets = hash .. ':facets',
@@ -531,11 +539,18 @@ end
 
 
 local function trouble_write(r, key, t)
-    call('HSET', r.trouble, key, json_object({
+    local fields = {
         'attempts', digits(t.attempts), 'code', json_string(t.code),
         'reason', json_string(t.reason), 'first_ms', digits(t.first_ms),
         'last_ms', digits(t.last_ms),
-    }))
+    }
+
+    if t.blocked then
+        fields[#fields + 1] = 'blocked'
+        fields[#fields + 1] = 'true'
+    end
+
+    call('HSET', r.trouble, key, json_object(fields))
 end
 
 
@@ -546,7 +561,7 @@ end
 
 
 -- Code and reason may be a storage's own words: cut, not refused.
-local function trouble_add(r, key, code, reason)
+local function trouble_add(r, key, code, reason, is_blocked)
     local old = trouble_read(r, key)
 
     trouble_write(r, key, {
@@ -555,6 +570,7 @@ local function trouble_add(r, key, code, reason)
         reason = reason:sub(1, REASON_LEN_MAX),
         first_ms = old and old.first_ms or clock.ms,
         last_ms = clock.ms,
+        blocked = is_blocked,
     })
 end
 
@@ -711,7 +727,8 @@ local function queue_rescue(r, key)
     call('HDEL', r.facets, key)
     origin_drop(r, key)
 
-    for _, name in ipairs({ 'leases', 'again', 'retry', 'failed' }) do
+    for _, name in ipairs({ 'leases', 'again', 'retry', 'failed',
+                            'blocked' }) do
         call('ZREM', r[name], key)
     end
 end
@@ -801,6 +818,7 @@ function MARK_IN.failed(r, key, m)
     trouble_forgive(r, key)
     queue_return(r, key)
     call('ZREM', r.failed, key)
+    call('ZREM', r.blocked, key)
     return 1
 end
 
@@ -899,6 +917,8 @@ local function lease_begin(r, key, source, ms, token, c)
         call('HDEL', r.facets, key)
     end
 
+    trace.add('claim', r, key, digits(token), c.worker)
+
     return { r.name, key, token, facets, trouble_attempts(r, key),
              age_of(ms), source }
 end
@@ -923,7 +943,7 @@ end
 -- place and returns the name of that, or nil when it is done; facets are
 -- those of the lease.  A mark that came meanwhile is made now: waiting in
 -- again is the same as arriving a moment after the end.
-local function lease_end(r, key, settle)
+local function lease_end(r, key, settle, how)
     local lease = lease_read(r, key)
     local again = call('ZSCORE', r.again, key)
     local pending = again and { source = 'event', ms = tonumber(again),
@@ -942,17 +962,20 @@ local function lease_end(r, key, settle)
         origin_drop(r, key)
         call('HDEL', r.trouble, key)
     end
+
+    trace.add('end', r, key, lease and lease.token or '', how)
 end
 
 
 -- 1 if the token still holds, else 0 and a suspicion
-local function lease_finish(r, key, token, settle)
+local function lease_finish(r, key, token, settle, how)
     if not lease_is_held(r, key, token) then
         key_suspect(r, key)
+        trace.add('late', r, key, token, how)
         return 0
     end
 
-    lease_end(r, key, settle)
+    lease_end(r, key, settle, how)
     return 1
 end
 
@@ -973,7 +996,7 @@ local function leases_reap(r, limit, stages)
 
     for _, key in ipairs(keys) do
         doubt_add(r, key, DOUBT_BOTH, stages)
-        lease_end(r, key, settle_back)
+        lease_end(r, key, settle_back, 'expired')
     end
 
     if #keys > 0 then
@@ -1034,11 +1057,18 @@ end
 local function schedule_due(r)
     if not replication_is_active(r) then
         return nil
+    end
+
+    local probe, is_held = blocked.due(r)
+
+    if is_held then
+        return probe or least_first_score(r.leases)
     elseif replication_has_work(r) then
         return schedule_now()
     end
 
-    return least_first_score(r.retry, r.leases, r.recheck)
+    return blocked.sooner(probe,
+                          least_first_score(r.retry, r.leases, r.recheck))
 end
 
 
@@ -1282,7 +1312,7 @@ end
 local function claim_share(r, n, c)
     local dirty = call('ZCARD', r.dirty)
     local bulk = call('ZCARD', r.bulk)
-    n = math.min(n, dirty + bulk)
+    n = math.min(n, dirty + bulk, blocked.share(r))
 
     if n == 0 then
         return false
@@ -1363,6 +1393,7 @@ local function claim_open(list, c)
             retries_reap(r, REAP_PER_VISIT)
             leases_reap(r, REAP_PER_VISIT, c.stages)
             rechecks_reap(r, REAP_PER_VISIT)
+            blocked.visit(r)
             open[#open + 1] = r
         end
         c.visited[#c.visited + 1] = r
@@ -1449,7 +1480,7 @@ end
 
 -- settle_of(group) returns the function that settles its key.  A Redis that
 -- lost its data may not know r any more; a suspicion needs it.
-local function leases_finish(r, a, settle_of)
+local function leases_finish(r, a, settle_of, how)
     local replies = {}
 
     replication_create(r, a.set)
@@ -1457,7 +1488,7 @@ local function leases_finish(r, a, settle_of)
     for i, group in ipairs(a.groups) do
         doubt_add(r, group.key, group.doubt, a.stages)
         replies[i] = lease_finish(r, group.key, group.token,
-                                  settle_of(group))
+                                  settle_of(group), how or group.outcome)
     end
 
     return replies
@@ -1477,9 +1508,10 @@ end
 
 
 local function done_settle(group)
-    return function(r)
+    return function(r, key)
         call('HINCRBY', r.hash, group.outcome, 1)
         call('HINCRBY', r.hash, 'bytes', digits(group.bytes))
+        blocked.well(r, key)
     end
 end
 
@@ -1517,7 +1549,7 @@ end
 
 
 local function fail(r, a)
-    return leases_finish(r, a, fail_settle)
+    return leases_finish(r, a, fail_settle, 'failed')
 end
 
 
@@ -1531,7 +1563,8 @@ end
 
 
 local function release(r, a)
-    return leases_finish(r, a, function() return settle_back end)
+    return leases_finish(r, a, function() return settle_back end,
+                         'released')
 end
 
 
@@ -1570,13 +1603,17 @@ end
 -- transition; all workers share the work and claim when it is done.
 ----------------------------------------------------------------------------
 
+local heal_read, heal
+
+do
+
 -- Where a key may be that is not whole.  One that is only in dirty is, but
 -- for its facets.
 local HEAL_PHASES = {
     { 'HSCAN', 'facets' }, { 'HSCAN', 'busy' }, { 'ZSCAN', 'leases' },
     { 'ZSCAN', 'again' }, { 'ZSCAN', 'retry' }, { 'ZSCAN', 'failed' },
     { 'ZSCAN', 'since' }, { 'ZSCAN', 'bulksince' }, { 'HSCAN', 'trouble' },
-    { 'ZSCAN', 'bulk' },
+    { 'ZSCAN', 'bulk' }, { 'ZSCAN', 'blocked' },
 }
 
 
@@ -1584,7 +1621,7 @@ local function heal_look(r, key)
     local k = { lease = lease_read(r, key), places = 0 }
 
     for _, name in ipairs({ 'dirty', 'bulk', 'retry', 'failed', 'leases',
-                            'again', 'since', 'bulksince' }) do
+                            'again', 'since', 'bulksince', 'blocked' }) do
         k[name] = call('ZSCORE', r[name], key)
     end
     for _, name in ipairs({ 'busy', 'trouble' }) do
@@ -1620,6 +1657,8 @@ local function heal_fault(k)
         return 'no trouble'
     elseif k.trouble and k.places == 0 then
         return 'stray trouble'
+    elseif k.blocked and not k.failed then
+        return 'stray blocked'
     end
 end
 
@@ -1638,7 +1677,7 @@ local function heal_busy(r, key, k)
     end
 
     for _, name in ipairs({ 'bulksince', 'dirty', 'bulk', 'retry',
-                            'failed' }) do
+                            'failed', 'blocked' }) do
         call('ZREM', r[name], key)
     end
 end
@@ -1661,10 +1700,17 @@ local function heal_key(r, key, stages)
 
     if not fault then
         heal_facets(r, key, k)
+        if k.blocked then
+            call('HSETNX', r.hash, 'probe_ms', digits(clock.ms))
+        end
+
+    elseif fault == 'stray blocked' then
+        call('ZREM', r.blocked, key)
 
     elseif fault == 'stray trouble' then
         call('HDEL', r.trouble, key)
         call('HDEL', r.facets, key)
+        call('ZREM', r.blocked, key)
 
     elseif k.lease and k.leases then
         heal_busy(r, key, k)
@@ -1734,13 +1780,13 @@ local function heal_next(h)
 end
 
 
-local function heal_read(a)
+function heal_read(a)
     a.run = args_string(a, 'run', 1, RUN_LEN_MAX)
     a.stages = args_stages(a)
 end
 
 
-local function heal(keys, a)
+function heal(keys, a)
     local h = { hash = keys[1], schedule = keys[2], set = keys[3],
                 todo = keys[1] .. ':todo', stages = a.stages, found = {} }
     local work = 0
@@ -1760,6 +1806,8 @@ local function heal(keys, a)
     end
 
     return { 0, h.found }
+end
+
 end
 
 
@@ -1798,12 +1846,15 @@ local function retry_one(r, key)
     queue_return(r, key)
     call('ZREM', r.failed, key)
     call('ZREM', r.retry, key)
+    call('ZREM', r.blocked, key)
     return 1
 end
 
 
 local function retry(r, a)
     local moved = 0
+
+    blocked.forgive(r)
 
     for _, key in ipairs(#a.keys > 0 and a.keys or retry_candidates(r)) do
         moved = moved + retry_one(r, key)
@@ -1867,6 +1918,7 @@ local function stats_collect(r)
         again = call('ZCARD', r.again),
         retry = call('ZCARD', r.retry),
         failed = call('ZCARD', r.failed),
+        blocked = call('ZCARD', r.blocked),
         recheck = call('ZCARD', r.recheck),
         lag_ms = math.max(lag_of(r.dirty, r.since, r.again),
                           debt and age_of(debt.since) or 0),
@@ -1876,7 +1928,7 @@ end
 
 
 local STATS = { 'dirty', 'bulk', 'busy', 'again', 'retry', 'failed',
-                'recheck', 'owed', 'lag_ms', 'bulk_lag_ms' }
+                'blocked', 'recheck', 'owed', 'lag_ms', 'bulk_lag_ms' }
 
 
 -- null, or what is owed; the id is what chorus_paid asks for
@@ -1933,6 +1985,10 @@ local function stats_json(r, stats)
 
     fields[#fields + 1] = 'debt'
     fields[#fields + 1] = debt_json(stats.debt)
+    fields[#fields + 1] = 'held'
+    fields[#fields + 1] = blocked.json(r)
+    fields[#fields + 1] = 'parked_for'
+    fields[#fields + 1] = blocked.reason_json(r)
     fields[#fields + 1] = 'counters'
     fields[#fields + 1] = counters_json(r)
 
@@ -2000,12 +2056,12 @@ local function failed_read(a)
 end
 
 
-local function failed_row(r, key, state, score)
+-- row: the fields that come first
+local function failed_row(r, key, state, score, row)
     local t = trouble_read(r, key) or { attempts = 0, code = '',
                                         reason = '', first_ms = 0,
                                         last_ms = 0 }
     local source, since = origin_get(r, key)
-    local row = json_key_fields(key)
     local fields = {
         'state', json_string(state), 'source', json_string(source),
         'attempts', digits(t.attempts), 'code', json_string(t.code),
@@ -2019,8 +2075,10 @@ local function failed_row(r, key, state, score)
         fields[#fields + 1] = digits(math.max(0, score - clock.ms))
     end
 
-    for _, text in ipairs(fields) do
-        row[#row + 1] = text
+    for _, list in ipairs({ json_key_fields(key), fields }) do
+        for _, text in ipairs(list) do
+            row[#row + 1] = text
+        end
     end
 
     return json_object(row)
@@ -2037,7 +2095,7 @@ local function failed_rows(r, zset, state, offset, count, rows)
 
     for i = 1, #page, 2 do
         rows[#rows + 1] = failed_row(r, page[i], state,
-                                     tonumber(page[i + 1]))
+                                     tonumber(page[i + 1]), {})
     end
 end
 
@@ -2057,198 +2115,463 @@ end
 
 
 ----------------------------------------------------------------------------
--- Functions: rates.  What all workers together may ask of a storage: each
--- unit, a request or a byte, has a moment of its own on one time line, and
--- moments are so far apart that one second and what a worker may be late by
--- hold no more of them than the limit.  A worker takes the next ones ahead.
+-- Blocked: what only a person can mend (credentials, rights, quota).  Such a
+-- key is parked, and in the zset blocked besides.  One of them is tried now
+-- and then, further and further apart; when it is done, all come back.  When
+-- it is not the key alone (the storage knows no such credentials, or ROW
+-- failures without a success in between) the replication is held: its queue
+-- stays as it is, and only a probe is given out.
+--
+-- Of the replication: held_code, held_reason, held_first, held_last,
+-- held_count while it is held; probe_ms, when one is tried next; probe_pause;
+-- probe_out, while one is; blocked_row, failures in a row; freed, while those
+-- that are parked come back.
 ----------------------------------------------------------------------------
 
--- In a function of its own: one has 200 locals at most, and the chunk is one.
-local RATES = {}
-
-local function rates_define()
-
-local STORAGE_LEN_MAX = 256
-local RATE_LATE_US = 80000      -- how late a unit may be used
-local RATE_AHEAD_US = 200000    -- how far ahead units are given out
-local RATE_STEP_MAX_US = 1000000 + RATE_LATE_US     -- that of one a second
-local RATE_MAX = 1099511627776  -- a second: 2^40
-local RATE_WORKER_MS = 5000     -- a worker that was silent for so long is gone
-
-local RATE_KINDS = { 'requests', 'bytes' }
+blocked.ROW = 8
 
 
-local function rate_field(kind, storage)
-    return kind .. ':' .. storage
+-- When the next one is tried, or nil, and whether the replication is held.
+function blocked.due(r)
+    local h = call('HMGET', r.hash, 'probe_ms', 'held_first', 'freed')
+
+    if not h[1] then
+        return nil, false
+    end
+
+    local is_any = call('EXISTS', r.blocked) == 1
+
+    if h[2] then
+        is_any = is_any or call('EXISTS', r.dirty, r.bulk, r.retry,
+                                r.recheck) > 0
+        return blocked.sooner(is_any and tonumber(h[1]) or nil,
+                              least_first_score(r.leases)), true
+    end
+
+    return is_any and (h[3] and schedule_now() or tonumber(h[1])) or nil,
+           false
 end
 
 
--- a limit set at run time comes before that of chorus.json; 0: none
-local function rate_limit(limits, field, configured)
-    return tonumber(call('HGET', limits, field) or configured)
+function blocked.sooner(a, b)
+    return a and b and math.min(a, b) or a or b
 end
 
 
--- When the next unit may be used.  Of a time line that is lost, or that the
--- clock has left behind, a worker may still hold units.
-local function rate_next(rates, field)
-    local next_us = tonumber(call('HGET', rates, field) or nil)
+-- How many keys may be claimed now.
+function blocked.share(r)
+    local share = r.share or BATCH_MAX
 
-    if not next_us
-       or next_us > clock.us + RATE_AHEAD_US + RATE_STEP_MAX_US
+    if r.share then
+        r.share = 0
+    end
+
+    return share
+end
+
+
+-- Back to their queues: those tried longest ago.
+function blocked.take(r, limit)
+    for _, key in ipairs(call('ZRANGE', r.blocked, 0, limit - 1)) do
+        if call('ZSCORE', r.failed, key) then
+            queue_return(r, key)
+        end
+        call('ZREM', r.failed, key)
+        call('ZREM', r.blocked, key)
+    end
+end
+
+
+function blocked.forget(r)
+    call('HDEL', r.hash, 'held_code', 'held_reason', 'held_first',
+         'held_last', 'held_count', 'probe_ms', 'probe_pause', 'probe_out',
+         'blocked_row', 'freed')
+end
+
+
+-- What a claim does that comes by.  r.share: how many it may have.
+function blocked.visit(r)
+    local h = call('HMGET', r.hash, 'probe_ms', 'held_first', 'freed',
+                   'probe_pause')
+    local is_due = h[1] and tonumber(h[1]) <= clock.ms
+
+    if not h[1] then
+        return
+    end
+
+    if h[3] then
+        blocked.take(r, REAP_PER_VISIT)
+    elseif is_due then
+        blocked.take(r, 1)
+        call('HSET', r.hash, 'probe_out', '1', 'probe_ms',
+             digits(clock.ms + tonumber(h[4] or 0)))
+    end
+
+    if h[2] then
+        r.share = is_due and 1 or 0
+    elseif call('EXISTS', r.blocked) == 0
+           and (h[3] or not is_due and not call('HGET', r.hash, 'probe_out'))
     then
-        return clock.us + RATE_AHEAD_US
+        blocked.forget(r)
     end
-
-    return math.max(clock.us, next_us)
 end
 
 
--- { limit, units, us from now to the first }; they are 1 / limit apart, and
--- a little more
-local function rate_take(keys, field, configured, wanted)
-    local limit = rate_limit(keys[1], field, configured)
+function blocked.hold(r, group)
+    local old = call('HGET', r.hash, 'held_first')
 
-    if limit == 0 or wanted == 0 then
-        return { limit, 0, 0 }
-    end
-
-    local step = RATE_STEP_MAX_US / limit
-    local first = rate_next(keys[2], field)
-    local room = clock.us + RATE_AHEAD_US - first
-
-    if room < 0 then
-        return { limit, 0, 0 }
-    end
-
-    local n = math.min(wanted, math.floor(room / step) + 1)
-
-    call('HSET', keys[2], field, string.format('%.3f', first + n * step))
-
-    return { limit, n, math.ceil(first - clock.us) }
+    call('HSET', r.hash, 'held_code', group.code:sub(1, CODE_LEN_MAX),
+         'held_reason', group.reason:sub(1, REASON_LEN_MAX),
+         'held_first', old or digits(clock.ms), 'held_last',
+         digits(clock.ms))
+    call('HINCRBY', r.hash, 'held_count', 1)
 end
 
 
-local function rate_workers(zset, worker)
-    call('ZADD', zset, digits(clock.ms), worker)
-    call('ZREMRANGEBYSCORE', zset, '-inf',
-         digits(clock.ms - RATE_WORKER_MS))
-    return call('ZCARD', zset)
+-- One more was refused.  Those that began before the pause say nothing new.
+function blocked.note(r, group, a)
+    local row = call('HINCRBY', r.hash, 'blocked_row', 1)
+    local h = call('HMGET', r.hash, 'probe_ms', 'probe_out', 'probe_pause',
+                   'held_first')
+
+    call('HDEL', r.hash, 'freed')
+
+    if not h[1] or h[2] then
+        local pause = h[3] and math.min(tonumber(h[3]) * 2, a.pause_max_ms)
+                      or a.pause_ms
+        call('HSET', r.hash, 'probe_ms', digits(clock.ms + pause),
+             'probe_pause', digits(pause))
+        call('HDEL', r.hash, 'probe_out')
+    end
+
+    if h[4] or group.scope == 'all' or row >= blocked.ROW then
+        blocked.hold(r, group)
+    end
 end
 
 
-function RATES.rates_read(a)
-    a.worker = args_string(a, 'worker_id', 1, WORKER_LEN_MAX)
-    a.asks = args_groups(a, function()
-        return { storage = args_string(a, 'storage', 1, STORAGE_LEN_MAX),
-                 kind = args_one_of(a, 'kind', RATE_KINDS),
-                 configured = args_integer(a, 'configured', 0, RATE_MAX),
-                 wanted = args_integer(a, 'wanted', 0, RATE_MAX) }
+function blocked.settle(group, a)
+    return function(r, key, facets)
+        blocked.note(r, group, a)
+        trouble_add(r, key, group.code, group.reason, true)
+        call('ZADD', r.failed, digits(clock.ms), key)
+        call('ZADD', r.blocked, string.format('%.3f', schedule_now()), key)
+        facets_set(r, key, facets)
+        call('HINCRBY', r.hash, 'failed_attempts', 1)
+
+        return 'failed'
+    end
+end
+
+
+function blocked.read(a)
+    a.stages = args_stages(a)
+    a.pause_ms = args_integer(a, 'pause_ms', 1, DELAY_MAX)
+    a.pause_max_ms = args_integer(a, 'pause_max_ms', 1, DELAY_MAX)
+    a.groups = args_groups(a, function()
+        return { key = args_key(a), token = args_token(a),
+                 scope = args_one_of(a, 'scope', { 'key', 'all' }),
+                 code = args_string(a, 'code', 0, MS_MAX),
+                 reason = args_string(a, 'reason', 0, MS_MAX),
+                 doubt = args_doubt(a) }
     end)
 end
 
 
-function RATES.rates(keys, a)
-    local replies = { rate_workers(keys[3], a.worker) }
+function blocked.run(r, a)
+    return leases_finish(r, a, function(group)
+        return blocked.settle(group, a)
+    end, 'blocked')
+end
 
-    for _, ask in ipairs(a.asks) do
-        replies[#replies + 1] = rate_take(keys, rate_field(ask.kind,
-                                          ask.storage), ask.configured,
-                                          ask.wanted)
+
+-- A hold ends, and what it kept is there to be claimed.
+function blocked.lift(r)
+    local was_held = call('HDEL', r.hash, 'held_code', 'held_reason',
+                          'held_first', 'held_last', 'held_count') > 0
+
+    call('HDEL', r.hash, 'blocked_row', 'probe_out')
+
+    if was_held and replication_is_active(r) then
+        call('PUBLISH', WAKE, r.name)
+    end
+end
+
+
+-- A key was done.  If that shows that somebody has mended it, all come back.
+function blocked.well(r, key)
+    local h = call('HMGET', r.hash, 'probe_ms', 'held_first')
+
+    if not h[1] then
+        return
     end
 
-    return replies
+    local t = trouble_read(r, key)
+
+    if h[2] or t and t.blocked then
+        call('HSET', r.hash, 'freed', '1')
+        blocked.lift(r)
+    else
+        call('HDEL', r.hash, 'blocked_row')
+    end
 end
 
 
-local function rate_number(n)
-    n = tonumber(n or nil)
-    return n and n > 0 and digits(n) or 'null'
+-- The operator says that it is mended: one is tried at once.
+function blocked.forgive(r)
+    if call('HEXISTS', r.hash, 'probe_ms') == 0 then
+        return
+    end
+
+    blocked.lift(r)
+    call('HSET', r.hash, 'probe_ms', digits(clock.ms))
+    call('HDEL', r.hash, 'probe_pause')
 end
 
 
--- "override" is null without one, and 0 when it takes the limit away
-local function rate_json(limits, kind, storage, configured)
-    local override = call('HGET', limits, rate_field(kind, storage))
+-- null, or why nothing is claimed
+function blocked.json(r)
+    local h = call('HMGET', r.hash, 'held_code', 'held_reason', 'held_first',
+                   'held_last', 'held_count', 'probe_ms')
 
-    return json_object({
-        'limit', rate_number(override or configured),
-        'configured', rate_number(configured),
-        'override', override or 'null',
+    return not h[3] and 'null' or json_object({
+        'code', json_string(h[1] or ''), 'reason', json_string(h[2] or ''),
+        'first_ms', h[3], 'last_ms', h[4] or h[3], 'count', h[5] or '0',
+        'probe_in_ms', digits(math.max(0, tonumber(h[6] or 0) - clock.ms)),
     })
 end
 
 
-local function limits_row(limits, s)
-    return json_object({
-        'storage', json_string(s.storage),
-        'requests_per_second',
-        rate_json(limits, 'requests', s.storage, s.requests),
-        'bytes_per_second', rate_json(limits, 'bytes', s.storage, s.bytes),
-    })
-end
+-- The code most of the parked keys have, null without any.  Of many only
+-- those are looked at that were parked first and last.
+function blocked.reason_json(r)
+    local counts, top = {}, nil
+    local seen = {}
 
-
-local function limits_read_storage(a)
-    return { storage = args_string(a, 'storage', 1, STORAGE_LEN_MAX),
-             requests = args_integer(a, 'requests', 0, RATE_MAX),
-             bytes = args_integer(a, 'bytes', 0, RATE_MAX) }
-end
-
-
-function RATES.limits_read(a)
-    a.storages = args_groups(a, limits_read_storage)
-end
-
-
-function RATES.limits(keys, a)
-    local rows = {}
-
-    for i, s in ipairs(a.storages) do
-        rows[i] = limits_row(keys[1], s)
-    end
-
-    return json_object({ 'limits', json_array(rows) })
-end
-
-
-function RATES.limits_set_read(a)
-    a.storage = limits_read_storage(a)
-    a.changes = args_groups(a, function()
-        return { kind = args_one_of(a, 'kind', RATE_KINDS),
-                 limit = args_integer(a, 'limit', -1, RATE_MAX) }
-    end)
-end
-
-
--- -1: as chorus.json has it
-function RATES.limits_set(keys, a)
-    for _, change in ipairs(a.changes) do
-        local field = rate_field(change.kind, a.storage.storage)
-
-        if change.limit < 0 then
-            call('HDEL', keys[1], field)
-        else
-            call('HSET', keys[1], field, digits(change.limit))
+    for _, order in ipairs({ 'ZRANGE', 'ZREVRANGE' }) do
+        for _, key in ipairs(call(order, r.failed, 0, 15)) do
+            local t = not seen[key] and trouble_read(r, key)
+            seen[key] = true
+            if t then
+                counts[t.code] = (counts[t.code] or 0) + 1
+            end
         end
     end
 
-    return limits_row(keys[1], a.storage)
+    for code, n in pairs(counts) do
+        if not top or n > counts[top] or n == counts[top] and code < top
+        then
+            top = code
+        end
+    end
+
+    return top and json_string(top) or 'null'
 end
 
 
+----------------------------------------------------------------------------
+-- Parked keys of all replications, page by page, to look at and to retry
+----------------------------------------------------------------------------
+
+local parked = {}
+
+parked.NAMES = 100              -- replications a call looks at, about
+
+
+-- A cursor names a page of chorus:replications, a replication in it, in the
+-- order of names, and a page of its parked keys.
+function parked.read(a)
+    local cursor = args_string(a, 'cursor', 1, MS_MAX)
+
+    a.page, a.keys, a.name = (cursor or ''):match('^(%d+):(%d+):(.*)$')
+
+    if cursor == '0' then
+        a.page, a.keys, a.name = '0', '0', ''
+    elseif not a.page or #a.page > 20 or #a.keys > 20 then
+        a.next = a.next - 1
+        args_reject(a, 'cursor', 'must be 0 or of an earlier reply', cursor)
+    end
+
+    a.count = args_integer(a, 'count', 1, BATCH_MAX)
+    a.code = args_string(a, 'code', 0, CODE_LEN_MAX)
+
+    if args_more(a) then
+        a.only = args_replication(a)
+    end
 end
 
-rates_define()
+
+-- besides, a single key of the replication
+function parked.retry_read(a)
+    parked.read(a)
+
+    if args_more(a) then
+        a.key = args_key(a)
+    end
+end
+
+
+-- The names of the page, those before the cursor's left out, and the cursor
+-- of the page behind.
+function parked.names(set, a)
+    if a.only then
+        return { a.only }, '0'
+    end
+
+    local page, names = call('SSCAN', set, a.page, 'COUNT', parked.NAMES), {}
+
+    for _, name in ipairs(page[2]) do
+        if name >= a.name then
+            names[#names + 1] = name
+        end
+    end
+
+    table.sort(names)
+
+    return names, page[1] ~= '0' and page[1] .. ':0:' or '0'
+end
+
+
+-- Calls visit(r, key, score) until about a.count keys were looked at;
+-- returns the cursor of what is left, "0" at the end.
+function parked.walk(schedule, set, a, change, visit)
+    local names, behind = parked.names(set, a)
+    local looked = 0
+
+    for i, name in ipairs(names) do
+        local r = replication_open(name, schedule)
+        local at = name == a.name and a.keys or '0'
+
+        repeat
+            local page = change(r, function()
+                local found = call('ZSCAN', r.failed, at, 'COUNT', a.count)
+                for n = 1, #found[2], 2 do
+                    visit(r, found[2][n], tonumber(found[2][n + 1]))
+                end
+                return found
+            end)
+            at, looked = page[1], looked + #page[2] / 2
+        until at == '0' or looked >= a.count
+
+        if at ~= '0' then
+            return a.page .. ':' .. at .. ':' .. name
+        elseif looked >= a.count and names[i + 1] then
+            return a.page .. ':0:' .. names[i + 1]
+        end
+    end
+
+    return behind
+end
+
+
+function parked.list(keys, a)
+    local rows, reasons, fields = {}, {}, {}
+
+    local cursor = parked.walk(nil, keys[1], a, function(_, look)
+        return look()
+    end, function(r, key, score)
+        local t = trouble_read(r, key)
+        local code = t and t.code or ''
+
+        reasons[code] = (reasons[code] or 0) + 1
+        if a.code == '' or a.code == code then
+            rows[#rows + 1] = failed_row(
+                r, key, call('ZSCORE', r.blocked, key) and 'blocked'
+                or 'parked', score, { 'replication', json_string(r.name) })
+        end
+    end)
+
+    for code, n in pairs(reasons) do
+        fields[#fields + 1] = json_string(code) .. ':' .. n
+    end
+    table.sort(fields)
+
+    return json_object({
+        'cursor', json_string(cursor),
+        'reasons', '{' .. table.concat(fields, ',') .. '}',
+        'keys', json_array(rows),
+    })
+end
+
+
+function parked.retry_key(keys, a)
+    local r = replication_open(a.only, keys[1])
+
+    return replication_change(r, function()
+        blocked.forgive(r)
+        return retry_one(r, a.key)
+    end)
+end
+
+
+function parked.retry_page(keys, a)
+    local moved = 0
+
+    local cursor = parked.walk(keys[1], keys[2], a, function(r, look)
+        return replication_change(r, function()
+            local code = call('HGET', r.hash, 'held_code')
+            if a.code == '' or a.code == code then
+                blocked.forgive(r)
+            end
+            return look()
+        end)
+    end, function(r, key)
+        local t = a.code ~= '' and trouble_read(r, key)
+        if a.code == '' or t and t.code == a.code then
+            moved = moved + retry_one(r, key)
+        end
+    end)
+
+    return cursor, moved
+end
+
+
+function parked.retry(keys, a)
+    local cursor, moved = '0', nil
+
+    if a.key then
+        moved = parked.retry_key(keys, a)
+    else
+        cursor, moved = parked.retry_page(keys, a)
+    end
+
+    return json_object({ 'cursor', json_string(cursor),
+                         'moved', digits(moved) })
+end
+
+
+----------------------------------------------------------------------------
+-- The trace: who held which key when.  Off unless chorus:trace:max says how
+-- many entries are kept; a stream, for tests and for the curious.
+----------------------------------------------------------------------------
+
+trace.MAX = 10000000
+
+
+-- A trace is never a reason to fail: hence pcall.
+function trace.add(event, r, key, token, what)
+    if not trace.max then
+        local max = redis.pcall('GET', 'chorus:trace:max')
+        trace.max = type(max) == 'string' and tonumber(max) or 0
+        trace.max = math.min(math.max(0, trace.max), trace.MAX)
+    end
+
+    if trace.max > 0 then
+        redis.pcall('XADD', 'chorus:trace', 'MAXLEN', '~', digits(trace.max),
+                    '*', 'event', event, 'replication', r.name, 'key', key,
+                    'token', token, 'what', what, 'us', digits(clock.us))
+    end
+end
 
 
 ----------------------------------------------------------------------------
 -- Functions: check the invariants (tests, debugging; reads everything)
 ----------------------------------------------------------------------------
 
+-- in a block of its own: see above, 200 locals
 local check
 
-do                              -- the locals of a chunk are counted
+do
 
 local function check_members(key)
     local kind = call('TYPE', key).ok
@@ -2318,6 +2641,7 @@ local function check_places(found, r)
     check_subset(found, origin, away, 'stray origin')
     check_subset(found, m.retry, m.trouble, 'retry without trouble')
     check_subset(found, m.failed, m.trouble, 'failed without trouble')
+    check_subset(found, m.blocked, m.failed, 'blocked but not parked')
     check_subset(found, m.trouble, placed, 'stray trouble')
     check_subset(found, m.facets,
                  check_union(m.dirty, m.bulk, m.again, m.retry, m.failed),
@@ -2366,7 +2690,6 @@ function check(r, a)
     return found
 end
 
-
 end
 
 
@@ -2387,5 +2710,137 @@ local KEYS_OF = {
     replications = { 1, 1, 'chorus:replications' },
     owed = { 1, 1, 'chorus:owed' },
     heal = { 3, 3, 'chorus:heal chorus:schedule chorus:replications' },
-    limits = { 1, 1, 'chorus:limits' },
-    rates = { 3, 3, 'chorus:limits chorus:rates chorus:rates:workers' },
+    generation = { 2, 3, 'chorus:generation chorus:owed chorus:alive' },
+    both = { 2, 2, 'chorus:schedule chorus:replications' },
+    one = { 1, 1, 'chorus:{R}' },
+    change = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
+    look = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
+}
+
+
+-- the replication KEYS[1] names, or nil and why not
+local function keys_replication(keys)
+    local name = keys[1]:match('^chorus:{(.*)}$')
+
+    if not name or not replication_parts(name) then
+        return nil, 'KEYS[1] must be chorus:{user:bucket:follower'
+                    .. '[:target-bucket]} with percent-encoded parts, got "'
+                    .. printable(keys[1]) .. '"'
+    end
+
+    return replication_open(name, keys[2])
+end
+
+
+local function serve(f, keys, argv)
+    local need = KEYS_OF[f.keys]
+    local a = { argv = argv, next = 1, set = keys[3] }
+
+    if #keys < need[1] or #keys > need[2] then
+        return reject(f.name, string.format('needs %d KEYS (%s), got %d',
+                                            need[2], need[3], #keys))
+    end
+
+    local r, why
+
+    if f.keys == 'one' or f.keys == 'change' or f.keys == 'look' then
+        r, why = keys_replication(keys)
+        if not r then
+            return reject(f.name, why)
+        end
+    end
+
+    if f.read then
+        f.read(a)
+    end
+    args_end(a)
+
+    if a.error then
+        return reject(f.name, a.error)
+    end
+
+    clock_read()
+
+    if f.keys == 'change' then
+        return replication_change(r, function() return f.run(r, a) end)
+    end
+
+    return f.run(r or keys, a)
+end
+
+
+-- allow-oom: with maxmemory reached marks are refused (and wait in the
+-- journals of the proxies), but the queue must still be able to drain.
+-- no-cluster: chorus:schedule is not in the hash slot of the replications.
+local READS = { 'no-writes', 'no-cluster' }
+local WRITES = { 'no-cluster' }
+local DRAINS = { 'allow-oom', 'no-cluster' }
+
+local FUNCTIONS = {
+    { name = 'version', keys = 'none', flags = READS,
+      run = function() return VERSION end },
+    { name = 'generation', keys = 'generation', flags = DRAINS,
+      read = generation.read, run = generation.run },
+    { name = 'mark', keys = 'change', flags = WRITES, read = mark_read,
+      run = mark },
+    { name = 'owe', keys = 'change', flags = DRAINS, read = debt_read,
+      run = owe },
+    { name = 'paid', keys = 'change', flags = DRAINS, read = paid_read,
+      run = paid },
+    { name = 'owe_all', keys = 'owed', flags = DRAINS, read = debt_read,
+      run = owe_all },
+    { name = 'paid_all', keys = 'owed', flags = DRAINS, read = paid_read,
+      run = paid_all },
+    { name = 'limit', keys = 'change', flags = DRAINS, read = limit_read,
+      run = limit },
+    { name = 'claim', keys = 'schedule', flags = DRAINS, read = claim_read,
+      run = claim },
+    { name = 'renew', keys = 'schedule_or_none', flags = DRAINS,
+      read = renew_read, run = renew },
+    { name = 'done', keys = 'change', flags = DRAINS, read = done_read,
+      run = done },
+    { name = 'fail', keys = 'change', flags = DRAINS, read = fail_read,
+      run = fail },
+    { name = 'release', keys = 'change', flags = DRAINS,
+      read = release_read, run = release },
+    { name = 'reap', keys = 'change', flags = DRAINS, read = reap_read,
+      run = reap },
+    { name = 'doubt', keys = 'change', flags = DRAINS, read = doubt_read,
+      run = doubt },
+    { name = 'heal', keys = 'heal', flags = DRAINS, read = heal_read,
+      run = heal },
+    { name = 'retry', keys = 'change', flags = DRAINS, read = retry_read,
+      run = retry },
+    { name = 'pause', keys = 'change', flags = DRAINS, run = pause },
+    { name = 'resume', keys = 'change', flags = DRAINS, run = resume },
+    { name = 'stats', keys = 'one', flags = READS, run = stats },
+    { name = 'status', keys = 'replications', flags = READS,
+      read = status_read, run = status },
+    { name = 'failed', keys = 'one', flags = READS, read = failed_read,
+      run = failed },
+    { name = 'block', keys = 'change', flags = DRAINS, read = blocked.read,
+      run = blocked.run },
+    { name = 'parked', keys = 'replications', flags = READS,
+      read = parked.read, run = parked.list },
+    { name = 'retry_parked', keys = 'both', flags = DRAINS,
+      read = parked.retry_read, run = parked.retry },
+    { name = 'check', keys = 'look', flags = READS, run = check },
+}
+
+
+-- also for the files that are joined to this one; no ipairs while the library
+-- is being loaded
+local function register(functions)
+    for i = 1, #functions do
+        local f = functions[i]
+
+        redis.register_function({
+            function_name = 'chorus_' .. f.name,
+            callback = function(keys, argv) return serve(f, keys, argv) end,
+            flags = f.flags,
+        })
+    end
+end
+
+
+register(FUNCTIONS)

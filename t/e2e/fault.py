@@ -9,6 +9,7 @@ import http.client
 import os
 import random
 import socket
+import struct
 import threading
 import time
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class Fault:
     answer: Any = None
     applied: bool = False               # the store gets the request first
     drop: bool = False                  # the connection, without an answer
+    reset: bool = False                 # the same, with a RST
     truncate: Optional[int] = None      # the answer's body after so many bytes
     damage: bool = False                # some bytes of the answer's body
     hang: bool = False                  # no answer until the fault is cleared
@@ -138,6 +140,9 @@ class FaultServer:
         self.got_bytes += length
         fault, cleared = self.choose(method, target, lines)
 
+        if fault and fault.reset:
+            reset(client)
+            return False
         if fault and fault.drop and not (fault.applied or fault.delay):
             shut(client)
             return False
@@ -237,6 +242,12 @@ def shut(s):
         s.shutdown(socket.SHUT_RDWR)
     except OSError:
         pass
+
+
+def reset(s):
+    """The RST goes out when the last descriptor is closed."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                 struct.pack("ii", 1, 0))
 
 
 def read_head(reader):

@@ -2,6 +2,7 @@
 it, and that the follower is equal afterwards."""
 
 import email.utils
+import json
 import os
 import re
 import time
@@ -212,67 +213,283 @@ def test_200_with_an_error_after_a_copy(stack, bucket):
     assert stack.faulty_follower.got_bytes < 1 << 20
 
 
-# what the follower says to a write: its class
+# what a storage answers, by the name of the key: status, its class
 CLASSES = {
     "SlowDown": (503, "soon"), "InternalError": (500, "soon"),
     "ServiceUnavailable": (503, "soon"), "RequestTimeout": (400, "soon"),
     "OperationAborted": (409, "soon"), "BadDigest": (400, "soon"),
-    "AccessDenied": (403, "slowly"), "InvalidAccessKeyId": (403, "slowly"),
-    "SignatureDoesNotMatch": (403, "slowly"),
-    "QuotaExceeded": (403, "slowly"), "NotImplemented": (501, "slowly"),
+    "HTTP429": (429, "soon"), "HTTP502": (502, "soon"),
+    "NotImplemented": (501, "slowly"), "HTTP405": (405, "slowly"),
+    "AccessDenied": (403, "blocked"), "HTTP401": (401, "blocked"),
+    "SignatureDoesNotMatch": (403, "blocked"),
+    "QuotaExceeded": (403, "blocked"), "HTTP507": (507, "blocked"),
     "EntityTooLarge": (400, "parked"), "MetadataTooLarge": (400, "parked"),
     "KeyTooLongError": (400, "parked"), "InvalidArgument": (400, "parked"),
+    "HTTP413": (413, "parked"),
+}
+
+# what main answers to a read; it parks nothing for ever
+ON_MAIN = {
+    "InvalidObjectState": (403, "slowly"), "EntityTooLarge": (400, "slowly"),
+    "AccessDenied": (403, "blocked"), "HTTP403": (403, "blocked"),
+    "SlowDown": (503, "soon"),
 }
 
 
-def test_each_class_of_refusals(stack, bucket):
-    """All at once, a key for each; none holds up the others, and nothing is
-    given up but what is parked with its reason."""
-    stack.stop_workers()
-    wire = stack.wire()
-    for code in CLASSES:
-        wire.put(bucket, code, b"x")
-    wire.put(bucket, "well", b"x")
-
+def classes_answer(classes):
     def answer(method, target):
         code = target.rsplit("/", 1)[1]
-        return error(code, CLASSES[code][0])
+        return error(code, classes[code][0]) if code[:4] != "HTTP" \
+            else (classes[code][0], b"", "text/plain")
+    return answer
 
-    stack.faulty_follower.inject(
-        when=lambda method, target: method == "PUT"
-        and target.rsplit("/", 1)[1] in CLASSES, answer=answer)
-    worker = stack.use_worker(follower=stack.faulty_follower.url,
-                              retry_max_seconds=300)
+
+def told_of(worker, bucket, n):
+    """{key: (level, what, code, delay)} of n keys' first attempts."""
     lines = {}
 
     def are_all_told():
         with open(worker.log, errors="replace") as log:
             for line in log:
-                found = re.search(r'(info|warn) .* key="(\w+)" attempt=1 '
-                                  r"(failed|parked) code=(\w+)"
-                                  r"(?: retry_in_ms=(\d+))?", line)
+                found = re.search(
+                    r'(info|warn) .* key="(\w+)" attempt=1 '
+                    r"(failed|parked|blocked) code=(\w+)"
+                    r"(?: retry_in_ms=(\d+))?", line)
                 if found and bucket in line:
-                    lines[found.group(2)] = found.groups()
-        return len(lines) == len(CLASSES)
+                    level, key, *more = found.groups()
+                    lines[key] = (level, *more)
+        return len(lines) == n
 
     wait_until(are_all_told, 20, lambda: lines)
-    for code, (_, kind) in CLASSES.items():
-        level, key, what, told, delay = lines[code]
-        assert (key, told) == (code, code)
-        if kind == "parked":
-            assert (level, what, delay) == ("warn", "parked", None), code
-        elif kind == "slowly":
-            assert level == "warn" and 2500 <= int(delay) <= 5000, code
-        else:
-            assert level == "info" and int(delay) <= 500, code
+    return lines
+
+
+def check_class(code, kind, level, what, told, delay):
+    assert told == code
+    if kind in ("parked", "blocked"):
+        assert (level, what, delay) == ("warn", kind, None), code
+    elif kind == "slowly":
+        assert level == "warn" and 2500 <= int(delay) <= 5000, code
+    else:
+        assert level == "info" and int(delay) <= 500, code
+
+
+@pytest.mark.parametrize("side", ["main", "follower"])
+def test_each_class_of_refusals(stack, bucket, side):
+    """All at once, a key for each; none holds up the others, and nothing is
+    given up but what is parked with its reason."""
+    classes = ON_MAIN if side == "main" else CLASSES
+    stack.stop_workers()
+    wire = stack.wire()
+    for code in classes:
+        wire.put(bucket, code, b"x")
+    wire.put(bucket, "well", b"x")
+
+    server = getattr(stack, f"faulty_{side}")
+    server.inject(when=lambda method, target: bucket in target
+                  and method == ("GET" if side == "main" else "PUT")
+                  and target.rsplit("/", 1)[1] in classes,
+                  answer=classes_answer(classes))
+    worker = stack.use_worker(**{side: server.url}, retry_max_seconds=300)
+    lines = told_of(worker, bucket, len(classes))
+    for code, (_, kind) in classes.items():
+        check_class(code, kind, *lines[code])
     theirs = stack.follower.wire()
     wait_until(lambda: theirs.get(bucket, "well").status == 200, 10,
                "the others are not held up")
-    parked = sum(kind == "parked" for _, kind in CLASSES.values())
-    assert stack.stats(bucket)["failed"] == parked
+    kinds = [kind for _, kind in classes.values()]
+    stats = stack.stats(bucket)
+    # one that is blocked may be tried just now
+    assert kinds.count("blocked") - 1 <= stats["blocked"] \
+        <= kinds.count("blocked")
+    assert stats["failed"] == kinds.count("parked") + stats["blocked"]
+    assert stats["held"] is None
 
-    stack.faulty_follower.clear()
-    for code in CLASSES:
+    server.clear()
+    for code in classes:
         wire.call("PUT", path_of(bucket, code), body=b"x")
     stack.wait_equal(bucket, 30)
     stack.wait_idle(bucket)
+
+
+@pytest.mark.parametrize("side,code", [
+    ("main", "InvalidAccessKeyId"), ("follower", "AccessDenied")])
+def test_what_needs_a_person_holds_the_bucket(stack, bucket, bucket_name,
+                                              side, code):
+    """Not every key is tried and parked; others go on; and when it is mended
+    everything comes by itself."""
+    other = bucket_name()
+    stack.s3.create_bucket(Bucket=other)
+    for name in (bucket, other):
+        stack.wait_idle(name)
+    stack.stop_workers()
+    wire = stack.wire()
+    for n in range(60):
+        wire.put(bucket, f"{n}", b"%d" % n)
+    server = getattr(stack, f"faulty_{side}")
+    f = server.inject(
+        when=lambda method, target: f"/{bucket}/" in target,
+        answer=error(code, 403, "<Message>so it is</Message>"))
+    stack.use_worker(**{side: server.url}, retry_max_seconds=1)
+    wait_until(lambda: stack.stats(bucket)["held"], 20, "it is held")
+    held = stack.stats(bucket)["held"]
+    assert held["code"] == code and "so it is" in held["reason"]
+    wire.put(other, "k", b"x")
+    stack.wait_equal(other)
+    # those that were under way, and probes
+    wait_until(lambda: stack.stats(bucket)["busy"] == 0, 20, "all have failed")
+    before = stack.failed_attempts(bucket)
+    wait_until(lambda: stack.failed_attempts(bucket) > before + 1, 20,
+               "two probes")
+    stats = stack.stats(bucket)
+    assert stats["dirty"] + stats["failed"] + stats["busy"] == 60
+    assert stats["dirty"] > 20 and f.hits < 60
+    assert stats["parked_for"] == code
+    server.clear()
+    stack.wait_equal(bucket, 30)
+    stack.wait_idle(bucket)
+    assert stack.stats(bucket)["held"] is None
+
+
+@pytest.mark.parametrize("side", ["main", "follower"])
+def test_a_connection_that_is_reset(stack, bucket, side):
+    stack.stop_workers()
+    stack.wire().put(bucket, "k", os.urandom(5000))
+    server = getattr(stack, f"faulty_{side}")
+    f = server.inject(when=lambda method, target: target.endswith("/k"),
+                      reset=True, times=2)
+    stack.use_worker(**{side: server.url})
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert f.hits == 2 and 0 < stack.failed_attempts(bucket) <= 2
+
+
+ODD = {"100%": "100%25", "a b": "a%20b", "ü/ö": "%C3%BC/%C3%B6",
+       "line\nfeed": "line%0Afeed", "-x": "-x", "plain/k": "plain/k"}
+
+
+@pytest.fixture
+def parked(stack, bucket):
+    """Keys that the follower refuses: those of ODD for ever, others until
+    somebody mends it.  The name of the replication."""
+    stack.wait_idle(bucket)
+    stack.stop_workers()
+    wire = stack.wire()
+    for key in (*ODD, "denied/1", "denied/2"):
+        wire.put(bucket, key, b"x")
+    stack.faulty_follower.inject(
+        when=lambda method, target: method == "PUT" and bucket in target,
+        answer=lambda method, target: error("AccessDenied", 403)
+        if "/denied/" in target else error("EntityTooLarge", 400))
+    stack.use_worker(follower=stack.faulty_follower.url,
+                     retry_max_seconds=300)
+    wait_until(lambda: stack.stats(bucket)["failed"] == len(ODD) + 2, 20,
+               "all are parked")
+    return f"alice:{bucket}:follower"
+
+
+def ctl(stack, *args):
+    done = stack.chorusctl("-t", stack.token_file, *args)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_parked_keys_are_listed(stack, bucket, parked):
+    code, out, err = ctl(stack, "failed", parked)
+    assert (code, err) == (0, "")
+    for shown in ODD.values():
+        assert f"{parked} {shown}\n    parked EntityTooLarge, 1 attempt, " \
+            in out
+    assert f"{parked} denied/1\n    blocked AccessDenied, " in out
+    assert "PUT object on follower: HTTP 400 EntityTooLarge" in out
+    assert out.endswith(f"{len(ODD) + 2} parked:\n         2 AccessDenied\n"
+                        f"         {len(ODD)} EntityTooLarge\n")
+
+    code, out, _ = ctl(stack, "failed", "--reason", "AccessDenied", parked)
+    assert code == 0 and "denied/2" in out and "plain/k" not in out
+    code, out, _ = ctl(stack, "failed", "-s")
+    assert code == 0 and parked not in out and "EntityTooLarge" in out
+
+    code, out, _ = ctl(stack, "-o", "json", "failed", parked)
+    page, = [json.loads(line) for line in out.splitlines()]
+    assert page["reasons"] == {"AccessDenied": 2, "EntityTooLarge": len(ODD)}
+    assert {row["key"] for row in page["keys"]} == \
+        {"denied/1", "denied/2", *ODD}
+    for row in page["keys"]:
+        assert row["attempts"] >= 1 and row["first_ms"] <= row["last_ms"]
+
+    code, out, _ = ctl(stack, "status")
+    line = out[out.index(parked[:40]):].splitlines()[1]
+    assert line == f"    parked: {len(ODD) + 2}, mostly EntityTooLarge; " \
+                   "2 need a person (chorusctl failed)"
+
+
+def test_parked_keys_are_retried(stack, bucket, parked):
+    theirs = stack.follower.wire()
+    stack.faulty_follower.clear()
+    for n, (key, shown) in enumerate(ODD.items()):
+        if n == 4:
+            break
+        code, out, _ = ctl(stack, "retry", parked, shown)
+        assert (code, out) == (0, "tried again: 1\n")
+        wait_until(lambda: theirs.get(bucket, key).status == 200, 20,
+                   f"{key!r} is there")
+    assert theirs.get(bucket, "plain/k").status == 404
+    code, out, _ = ctl(stack, "-o", "json", "retry", "--reason",
+                       "EntityTooLarge", parked)
+    assert (code, json.loads(out)) == (0, {"moved": len(ODD) - 4})
+    code, out, _ = ctl(stack, "retry", parked, "unknown")
+    assert (code, out) == (0, "tried again: 0\n")
+    code, out, _ = ctl(stack, "retry", "--all")
+    assert code == 0
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+    assert ctl(stack, "failed", parked)[1] == "0 parked\n"
+
+
+def test_a_key_that_is_no_text(stack):
+    """Which Ceph would not take, but others do."""
+    stack.stop_workers()
+    name = "alice:r-no-text:follower"
+    keys = (3, f"chorus:{{{name}}}", "chorus:schedule", "chorus:replications")
+
+    def claim():
+        (_, key, token, *_), = [
+            row for row in stack.redis.call("claim", 1, keys[2], "w", 60000,
+                                            1000, "") if row[0].decode()
+            == name]
+        return key, token
+
+    stack.redis.call("mark", *keys, "event", 0, 0, b"\xff\0%")
+    stack.redis.call("fail", *keys, "", *claim(), -1, "No\x1b[1m", "why", 0)
+    _, out, _ = ctl(stack, "failed", name)
+    assert out.startswith(f"{name} %FF%00%25\n    parked No?[1m, 1 attempt")
+    assert ctl(stack, "retry", name, "%ff%00%25")[1] == "tried again: 1\n"
+    stack.redis.call("done", *keys, "", *claim(), "equal", 0, 0)
+    assert stack.redis.stats(name)["failed"] == 0
+
+
+@pytest.mark.parametrize("args,code", [
+    (["failed", "--help"], 0), (["retry", "--help"], 0),
+    (["retry"], 2), (["retry", "--all", "a:b:c"], 2), (["failed", "-x"], 2),
+    (["failed", "a", "b"], 2), (["retry", "a:b:c", "100%"], 1),
+    (["retry", "a:b:c", "x" * 4000], 1), (["failed", "no name"], 1),
+    (["retry", "no name"], 1), (["failed", "no:such:one"], 0)])
+def test_chorusctl_failed_and_retry_say_how(stack, args, code):
+    got, out, err = ctl(stack, *args)
+    assert got == code
+    assert "NAME" in (out if code == 0 else err) or code == 1 and err \
+        or out == "0 parked\n"
+
+
+@pytest.mark.parametrize("method,query,status", [
+    ("GET", "failed?cursor=x", 400), ("GET", "failed?cursor=", 400),
+    ("GET", "failed?replication=x", 400), ("POST", "failed", 405),
+    ("GET", "failed?reason=" + "x" * 65, 400), ("GET", "retry", 405),
+    ("POST", "retry?key=k", 400), ("POST", "retry?replication=x", 400),
+    ("GET", "failed?replication=no:such:one", 200),
+    ("POST", "retry?replication=no:such:one&key=", 200)])
+def test_the_api_says_what_is_wrong(stack, method, query, status):
+    assert stack.api(f"/api/v1/{query}", method=method)[0] == 401
+    got, _, body = stack.api(f"/api/v1/{query}", stack.token, method)
+    assert got == status, body
+    assert ("error" in json.loads(body)) == (status != 200)

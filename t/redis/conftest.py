@@ -15,7 +15,7 @@ import time
 import pytest
 import redis
 
-LIBRARY = pathlib.Path(__file__).parents[2] / 'shared/lua/chorus.lua'
+LIBRARY = pathlib.Path(__file__).parents[2] / 'shared/lua'
 
 SCHEDULE = 'chorus:schedule'
 REPLICATIONS = 'chorus:replications'
@@ -113,6 +113,44 @@ class Queue:
         for c in claimed:
             args += [c.key, c.token, delay, code, reason, doubt]
         return self.change('fail', claimed[0].r, *args)
+
+    def block(self, *claimed, scope='key', pause=5000, pause_max=300000,
+              code='AccessDenied', reason='PUT object: 403', doubt=0,
+              stages=STAGES):
+        args = [joined(stages), pause, pause_max]
+        for c in claimed:
+            args += [c.key, c.token, scope, code, reason, doubt]
+        return self.change('block', claimed[0].r, *args)
+
+    def probe(self, r=R1):
+        """Let the time of the next probe come without waiting for it."""
+        if self.client.hexists(self.hash(r), 'probe_ms'):
+            self.client.hset(self.hash(r), 'probe_ms', 1)
+            self.client.zadd(SCHEDULE, {r: 1}, xx=True, lt=True)
+
+    def parked(self, code='', r=None, count=1000):
+        """All pages: ([row], {reason: how many}, pages)"""
+        rows, reasons, pages, cursor = [], {}, 0, '0'
+        while pages == 0 or cursor != '0':
+            page = strict_json(self.fcall_ro(
+                'parked', 1, REPLICATIONS, cursor, count, code,
+                *([r] if r else [])))
+            rows += page['keys']
+            for reason, n in page['reasons'].items():
+                reasons[reason] = reasons.get(reason, 0) + n
+            cursor, pages = page['cursor'], pages + 1
+        return rows, reasons, pages
+
+    def retry_parked(self, code='', r=None, *key, count=1000):
+        """All pages: how many were moved."""
+        moved, cursor = 0, '0'
+        while True:
+            page = strict_json(self.fcall(
+                'retry_parked', 2, SCHEDULE, REPLICATIONS, cursor, count,
+                code, *([r] if r else []), *key))
+            moved, cursor = moved + page['moved'], page['cursor']
+            if cursor == '0':
+                return moved
 
     def release(self, *claimed, doubt=0, stages=STAGES):
         args = [joined(stages)]
@@ -284,7 +322,7 @@ def connect(server):
 
 @pytest.fixture(scope='session')
 def library():
-    return LIBRARY.read_text()
+    return ''.join(path.read_text() for path in sorted(LIBRARY.iterdir()))
 
 
 @pytest.fixture
