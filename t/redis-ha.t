@@ -17,7 +17,7 @@ use Chorus::Sentinel;
 use Chorus::Sign qw(request);
 use Chorus::Storage;
 
-my $FAST = 1.5;             # seconds of a request that waits for nobody
+my $FAST = 2.8;             # seconds of a request that waits for nobody
 my $R = 'chorus:{alice:bkt:follower}';
 my $nginx;
 my $logs = '';

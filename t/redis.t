@@ -15,7 +15,7 @@ use Chorus::Redis;
 use Chorus::Sign qw(request);
 use Chorus::Storage;
 
-my $FAST = 1.5;             # seconds of a request that waits for nobody
+my $FAST = 2.8;             # seconds of a request that waits for nobody
 my $library = read_file("$Conf/../shared/lua/chorus.lua");
 my $nginx;
 my $logs = '';              # of all of them
