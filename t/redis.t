@@ -15,7 +15,7 @@ use Chorus::Redis;
 use Chorus::Sign qw(request);
 use Chorus::Storage;
 
-my $FAST = 1.5;             # seconds of a request that waits for nobody
+my $FAST = 2.8;             # seconds of a request that waits for nobody
 my $library = join '', map { read_file($_) }
     sort glob("$Conf/../shared/lua/*.lua");
 my ($version) = $library =~ /^local VERSION = (\d+)/m;

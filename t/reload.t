@@ -110,7 +110,7 @@ ok(wait_for { redis_connections() == 2 }, 'two processes, two connections');
     my @lines = map { split /\n/, read_file("$Folder/client-c$_") }
         1 .. $CLIENTS;
     my @good = map { /^200 (.*)/ } @lines;
-    cmp_ok(scalar @good, '>', 100, 'writes during five reloads');
+    cmp_ok(scalar @good, '>', 20, 'writes during five reloads');
     is(scalar(@lines) - @good, 0, 'none of them failed');
     is_deeply([missing(@good)], [], 'all of them are marked');
 
@@ -251,10 +251,11 @@ is(scalar(grep { $_ == $worker } $nginx->workers), 1, 'the same process');
 is_deeply([missing('k')], [], 'and marks');
 
 $redis->end;
-sleep 1;
+wait_for { descriptors($worker) == $descriptors - 1 };
 is(descriptors($worker), $descriptors - 1, 'one less while Redis is away');
 $redis->begin;
 ok(wait_for(sub { redis_connections() == 1 }, 8), 'Redis is back');
+wait_for { descriptors($worker) == $descriptors };
 is(descriptors($worker), $descriptors, 'and its descriptor');
 
 ok($nginx->stop, 'nginx stops');

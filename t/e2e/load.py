@@ -5,6 +5,10 @@ import time
 
 from wire import path_of
 
+# seconds that a request may take which waits for nobody: a machine that does
+# other things, too, is slow, but those who wait for a time-out need 5
+SLOWEST = 4.5
+
 
 class Load:
     """Runs `work(wire, number)` for numbers from 0 in several threads, until

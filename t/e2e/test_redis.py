@@ -2,10 +2,8 @@
 
 import time
 
-from load import Load, mixed, put_small
+from load import Load, SLOWEST, mixed, put_small
 from process import wait_until
-
-SLOWEST = 2.0       # seconds that a request may take
 
 
 def test_redis_away_when_nginx_and_worker_start(stack, bucket):
@@ -94,7 +92,7 @@ def test_reads_go_on_without_redis(stack, bucket):
         begin = time.monotonic()
         for _ in range(50):
             assert wire.get(bucket, "k").body == b"x"
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 20
     finally:
         stack.redis.resume()
 

@@ -9,11 +9,10 @@ import time
 import pytest
 import redis
 
-from load import Load, mixed, put_small
+from load import Load, SLOWEST, mixed, put_small
 from process import Process, wait_until
 from stack import Redis, free_ports
 
-SLOWEST = 2.0       # seconds that a request may take
 SERVICE = "chorus"
 
 

@@ -9,12 +9,11 @@ import time
 
 import pytest
 
-from load import Load, mixed, put_small
+from load import Load, SLOWEST, mixed, put_small
 from process import Process, wait_until
 from stack import BUILD, ROOT, Redis, answers, free_ports, private
 from tls import HOST, Authority
 
-SLOWEST = 2.0       # seconds that a request may take
 SERVICE = "chorus"
 
 with open(f"{BUILD}/chorus-worker", "rb") as program:

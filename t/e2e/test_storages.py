@@ -4,11 +4,9 @@ follower's is not, and doubt deletes nothing."""
 import time
 
 import compare
-from load import Load, mixed, put_small
+from load import Load, SLOWEST, mixed, put_small
 from process import wait_until
 from wire import path_of
-
-SLOWEST = 2.0
 
 
 def test_follower_down_during_writes(stack, bucket):
@@ -48,7 +46,7 @@ def test_main_down_is_told_to_clients_and_forgotten_after(stack, bucket):
         begin = time.monotonic()
         answer = wire.call(method, path_of(bucket, "k"), body=b"")
         assert 500 <= answer.status < 600, answer
-        assert time.monotonic() - begin < 6
+        assert time.monotonic() - begin < 15
     stack.main.start_gateway()
     assert wire.get(bucket, "k").body == b"x"
     assert wire.put(bucket, "k", b"y").status == 200

@@ -296,6 +296,14 @@ def near(ms, expected, tolerance=2000):
     return abs(ms - expected) <= tolerance
 
 
+def answers(socket):
+    """The file of a socket is there before anybody listens."""
+    try:
+        return redis.Redis(unix_socket_path=str(socket)).ping()
+    except redis.ConnectionError:
+        return False
+
+
 @pytest.fixture(scope='session')
 def server(tmp_path_factory):
     """Path of the socket of a redis-server that lives as long as the run."""
@@ -306,7 +314,7 @@ def server(tmp_path_factory):
          '--appendonly', 'no', '--dir', str(folder)],
         stdout=open(folder / 'log', 'w'), stderr=subprocess.STDOUT)
     try:
-        while not os.path.exists(socket):
+        while not answers(socket):
             assert process.poll() is None, (folder / 'log').read_text()
             time.sleep(0.01)
         yield socket

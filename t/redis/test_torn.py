@@ -20,7 +20,7 @@ import time
 import pytest
 import redis
 
-from conftest import R1, STAGES, Queue, seeds
+from conftest import R1, STAGES, Queue, answers, seeds
 from test_model import KEYS, Storages
 
 SEEDS = seeds(1, 2)
@@ -83,7 +83,7 @@ def recorder(tmp_path_factory, library):
          '--auto-aof-rewrite-percentage', '0', '--dir', str(folder)],
         stdout=open(f'{folder}/log', 'w'), stderr=subprocess.STDOUT)
     try:
-        while not os.path.exists(f'{folder}/s'):
+        while not answers(f'{folder}/s'):
             assert process.poll() is None
             time.sleep(0.01)
         client = redis.Redis(unix_socket_path=f'{folder}/s')
