@@ -8,17 +8,19 @@
 
 #include "acl.h"
 #include "chorus_s3_request.h"
-#include "clock.h"
 #include "filter.h"
 #include "lock.h"
 #include "tags.h"
 #include "version_besides.h"
 
 /* where that may be what the mark is about */
-#define VERSION_BESIDES        1000
-/* where there was a write, and time for other changes to become one with it */
-#define VERSION_BESIDES_WRITE  100
-#define VERSION_FRESH_MS       1000
+#define VERSION_BESIDES       1000
+/* where there was a write: other changes become one mark with it, the likelier
+ * the longer it waits */
+#define VERSION_AT_ONCE_MS    10
+#define VERSION_BESIDES_SOON  10
+#define VERSION_SOON_MS       1000
+#define VERSION_BESIDES_LATE  100
 
 
 typedef work_rc_t (*version_besides_pt)(work_t *work, chorus_str_t ours,
@@ -192,17 +194,18 @@ version_make_heads_equal(work_t *work, chorus_str_t ours, chorus_str_t theirs,
 /* ---- all that may have changed ---- */
 
 
-/* How many of the newest.  A write that has just happened is not taken for a
- * change of older versions; but what was current before it may have changed
- * while the mark waited, which then is one of all facets. */
+/* How many of the newest.  A write that was taken up at once is not taken for
+ * a change of older versions, but for what was current before it. */
 
 static size_t
 version_besides_max(const version_edit_t *v)
 {
     bool           is_same;
+    int64_t        waited_ms;
     const task_t  *task;
 
     task = v->work->task;
+    waited_ms = task->claimed_ms - task->since_ms;
     is_same = v->edit.nkept == v->ours.history.nversions
               && v->edit.nsurplus == v->nlocked;
 
@@ -210,8 +213,9 @@ version_besides_max(const version_edit_t *v)
         return VERSION_BESIDES;
     }
 
-    return clock_ms() - task->since_ms > VERSION_FRESH_MS
-           ? VERSION_BESIDES_WRITE : 1;
+    return waited_ms <= VERSION_AT_ONCE_MS ? 1
+           : waited_ms <= VERSION_SOON_MS ? VERSION_BESIDES_SOON
+           : VERSION_BESIDES_LATE;
 }
 
 

@@ -7,6 +7,7 @@ import secrets
 
 import pytest
 
+import versions
 from guard import guarded
 from load import Load
 from logs import Logs
@@ -81,6 +82,13 @@ def bucket(stack, bucket_name):
     name = bucket_name()
     stack.s3.create_bucket(Bucket=name)
     return name
+
+
+@pytest.fixture
+def versioned(stack, bucket):
+    """It keeps versions."""
+    versions.set_state(stack.s3, bucket, versions.ENABLED)
+    return bucket
 
 
 @pytest.fixture

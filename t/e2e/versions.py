@@ -147,3 +147,26 @@ def wait_equal(stack, bucket, keys, seconds=30, target=None, **options):
 
 def bucket_is_there(store, bucket):
     return bucket in [b["Name"] for b in store.s3.list_buckets()["Buckets"]]
+
+
+# ---- writes through Chorus
+
+def put(stack, bucket, key, body, **more):
+    """The id of the new version."""
+    return stack.s3.put_object(Bucket=bucket, Key=key, Body=body,
+                               **more).get("VersionId")
+
+
+def delete(stack, bucket, key, version=None):
+    more = {"VersionId": version} if version else {}
+    return stack.s3.delete_object(Bucket=bucket, Key=key,
+                                  **more).get("VersionId")
+
+
+def in_one_part(stack, bucket, key, body):
+    """The id of the new version."""
+    s3, of = stack.s3, dict(Bucket=bucket, Key=key)
+    of["UploadId"] = s3.create_multipart_upload(**of)["UploadId"]
+    etag = s3.upload_part(PartNumber=1, Body=body, **of)["ETag"]
+    return s3.complete_multipart_upload(**of, MultipartUpload={
+        "Parts": [{"PartNumber": 1, "ETag": etag}]})["VersionId"]
