@@ -89,8 +89,8 @@ def test_two_workers_keep_one_limit_of_requests(stack, bucket, limits,
         stack.start_worker(first.config)
         wait_until(lambda: len(seen.at) > 1.5 * LIMIT, 30, "requests")
     slow = list(seen.at)
-    # twice: the workers wait as well, and on their way to us
-    most = LIMIT * (1 + 2 * stalls.longest) + 1
+    # twice: the workers wait as well; and the way to us is not always as long
+    most = LIMIT * (1.1 + 2 * stalls.longest)
     figures(f"limit {LIMIT}: at most {fullest_second(slow)} in a second "
             f"(allowed with stalls of {stalls.longest * 1000:.0f} ms: "
             f"{most:.0f})")

@@ -84,6 +84,31 @@ def test_a_busy_replication_does_not_starve_a_quiet_one(q):
     assert R2 in [c.r for c in q.claim(2)]
 
 
+def test_a_million_keys_do_not_starve_one(q, client):
+    """Whichever came first, in batches and one at a time."""
+    client.execute_command('EVAL', """
+        for from = 0, 999000, 1000 do
+            local args = {}
+            for n = from + 1, from + 1000 do
+                args[#args + 1] = n
+                args[#args + 1] = n
+            end
+            redis.call('ZADD', KEYS[1], unpack(args))
+        end""", 1, q.hash(R1) + ':dirty')
+    q.mark('new', r=R1)
+    for batch, key in ((32, 'a'), (2, 'b'), (32, 'c')):
+        q.mark(key, r=R2)
+        q.mark(key, r=R3, source='scan')
+        claimed = q.claim(batch) + q.claim(batch)
+        assert {R2, R3} < {c.r for c in claimed}
+    turns = []
+    for n in range(8):
+        q.mark('t%d' % n, r=R2)
+        turns += [q.claim_one().r, q.claim_one().r]
+    assert turns.count(R2) == 8
+    client.flushall(asynchronous=True)  # the check of so many takes too long
+
+
 def test_more_marks_do_not_cost_a_replication_its_turn(q):
     q.mark('k', r=R1)
     q.mark('k', r=R2)
