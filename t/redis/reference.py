@@ -77,8 +77,14 @@ class Replication:
             return []
         return [name for name, key in self.keys.items()
                 if self.is_claimable(key)] + \
-            [name for name in {n for (_, n), is_due in self.rechecks.items()
-                               if is_due} if name not in self.keys]
+            [name for name in self._due_rechecks() if name not in self.keys]
+
+    def _due_rechecks(self):
+        """Expired leases come first: they are doubt about their bucket,
+        whose rechecks begin anew."""
+        names = {name for (_, name), is_due in self.rechecks.items() if is_due}
+        is_doubt = any(key.is_expired for key in self.keys.values())
+        return names - {b''} if is_doubt else names
 
     def due(self):
         return [name for name, key in self.keys.items()
