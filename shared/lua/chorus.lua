@@ -1286,7 +1286,7 @@ local function claim_from(r, zset, source, n, token, c)
         return
     end
 
-    local first, keys = call('ZRANGE', zset, 0, n - 1, 'WITHSCORES'), {}
+    local first, keys = blocked.pick(r, zset, n), {}
 
     for i = 1, #first, 2 do
         c.items[#c.items + 1] = lease_begin(r, first[i], source,
@@ -2122,13 +2122,18 @@ end
 -- failures without a success in between) the replication is held: its queue
 -- stays as it is, and only a probe is given out.
 --
+-- A hold must not wedge what would go: the probe is any of the keys that wait,
+-- and when it turns out that some go and others do not, it takes twice as many
+-- in a row until the next hold.
+--
 -- Of the replication: held_code, held_reason, held_first, held_last,
 -- held_count while it is held; probe_ms, when one is tried next; probe_pause;
--- probe_out, while one is; blocked_row, failures in a row; freed, while those
--- that are parked come back.
+-- probe_out, while one is; blocked_row, failures in a row; blocked_limit, how
+-- many make a hold; freed, while those that are parked come back.
 ----------------------------------------------------------------------------
 
 blocked.ROW = 8
+blocked.ROW_MAX = 1048576
 
 
 -- When the next one is tried, or nil, and whether the replication is held.
@@ -2170,6 +2175,17 @@ function blocked.share(r)
 end
 
 
+-- The next n of a queue, with scores.
+function blocked.pick(r, zset, n)
+    if not r.share then
+        return call('ZRANGE', zset, 0, n - 1, 'WITHSCORES')
+    end
+
+    local key = call('ZRANDMEMBER', zset)
+    return { key, call('ZSCORE', zset, key) }
+end
+
+
 -- Back to their queues: those tried longest ago.
 function blocked.take(r, limit)
     for _, key in ipairs(call('ZRANGE', r.blocked, 0, limit - 1)) do
@@ -2185,7 +2201,7 @@ end
 function blocked.forget(r)
     call('HDEL', r.hash, 'held_code', 'held_reason', 'held_first',
          'held_last', 'held_count', 'probe_ms', 'probe_pause', 'probe_out',
-         'blocked_row', 'freed')
+         'blocked_row', 'blocked_limit', 'freed')
 end
 
 
@@ -2202,7 +2218,9 @@ function blocked.visit(r)
     if h[3] then
         blocked.take(r, REAP_PER_VISIT)
     elseif is_due then
-        blocked.take(r, 1)
+        if not h[2] or not replication_has_work(r) then
+            blocked.take(r, 1)
+        end
         call('HSET', r.hash, 'probe_out', '1', 'probe_ms',
              digits(clock.ms + tonumber(h[4] or 0)))
     end
@@ -2232,7 +2250,7 @@ end
 function blocked.note(r, group, a)
     local row = call('HINCRBY', r.hash, 'blocked_row', 1)
     local h = call('HMGET', r.hash, 'probe_ms', 'probe_out', 'probe_pause',
-                   'held_first')
+                   'held_first', 'blocked_limit')
 
     call('HDEL', r.hash, 'freed')
 
@@ -2244,7 +2262,9 @@ function blocked.note(r, group, a)
         call('HDEL', r.hash, 'probe_out')
     end
 
-    if h[4] or group.scope == 'all' or row >= blocked.ROW then
+    if h[4] or group.scope == 'all'
+       or row >= tonumber(h[5] or blocked.ROW)
+    then
         blocked.hold(r, group)
     end
 end
@@ -2298,9 +2318,11 @@ function blocked.lift(r)
 end
 
 
--- A key was done.  If that shows that somebody has mended it, all come back.
+-- A key was done.  One that was blocked shows that somebody has mended it, and
+-- all come back; another one, that a hold was too much.
 function blocked.well(r, key)
-    local h = call('HMGET', r.hash, 'probe_ms', 'held_first')
+    local h = call('HMGET', r.hash, 'probe_ms', 'held_first',
+                   'blocked_limit')
 
     if not h[1] then
         return
@@ -2308,9 +2330,17 @@ function blocked.well(r, key)
 
     local t = trouble_read(r, key)
 
-    if h[2] or t and t.blocked then
+    if t and t.blocked then
         call('HSET', r.hash, 'freed', '1')
+        call('HDEL', r.hash, 'blocked_limit')
         blocked.lift(r)
+
+    elseif h[2] then
+        local limit = tonumber(h[3] or blocked.ROW) * 2
+        call('HSET', r.hash, 'blocked_limit',
+             digits(math.min(limit, blocked.ROW_MAX)))
+        blocked.forgive(r)
+
     else
         call('HDEL', r.hash, 'blocked_row')
     end

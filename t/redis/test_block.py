@@ -156,6 +156,25 @@ def test_refusals_among_successes_do_not(q):
     assert q.stats()['held'] is None
 
 
+def test_keys_that_are_refused_do_not_wedge_those_that_go(q):
+    """Though they are older, and a hundred times as many as make a hold."""
+    q.mark(*['denied%d' % n for n in range(800)], age=HOUR)
+    q.mark(*['good%d' % n for n in range(200)])
+    probes = good = 0
+    while good < 200:
+        claimed = q.claim(16)
+        if not claimed:
+            probes += 1
+            assert probes < 120
+            q.probe()
+        for c in claimed:
+            if c.key.startswith(b'good'):
+                good += 1
+                q.done(c)
+            else:
+                q.block(c)
+
+
 def test_a_probe_that_fails_otherwise_or_is_lost_is_followed_by_another(q):
     fill(q, 10)
     q.block(q.claim_one(), scope='all')
