@@ -183,6 +183,8 @@ def test_a_copy_with_another_etag_is_taken_back_and_the_content_sent(
 def test_a_version_that_was_locked_is_deleted_as_on_main(stack, locked):
     """Main let go of it; the follower may not have heard of that yet."""
     ids = [put(stack, locked, "k", b"%d" % n) for n in range(4)]
+    wait_equal(stack, locked, ["k"])
+    stack.wait_idle(locked)
     retain(stack, locked, "k", ids[1])
     hold(stack, locked, "k", ids[2])
     wait_equal(stack, locked, ["k"])
