@@ -10,6 +10,7 @@
 #include "health.h"
 #include "reconcile.h"
 #include "tags.h"
+#include "upload.h"
 
 /* A key that keeps changing under us is given back between two tries.  Others
  * need as many as there are things that a follower may refuse one by one. */
@@ -134,6 +135,9 @@ reconcile_tries(work_t *work, task_outcome_t *outcome)
 
         work_log(work, LOG_DEBUG, "again: %s", work->failure.reason);
     }
+
+    /* the key is equal, and what was begun before is not needed */
+    upload_abandon(work);
 
     return WORK_DONE;
 }
