@@ -17,6 +17,7 @@
 #include "upload.h"
 
 #define MULTIPART_MIB          (1024 * 1024ull)
+#define MULTIPART_PART_MIN     (5 * MULTIPART_MIB)  /* but for the last */
 #define MULTIPART_LAYOUT_SIZE  64
 #define MULTIPART_GUESSES      (LAYOUT_CANDIDATES + 1)
 
@@ -442,20 +443,23 @@ multipart_as_seen(multipart_t *mp, bool *is_over)
 }
 
 
-/* One part after the other in the second likeliest size, while the probe
- * looks whether a further one is right. */
+/* One part after the other, of a size that any storage takes, while the probe
+ * looks whether one of these is right. */
 
 static work_rc_t
 multipart_in_order(multipart_t *mp, const uint64_t *sizes, size_t n)
 {
     bool             is_over;
-    uint64_t         better;
+    uint64_t         part_size, better;
     work_rc_t        rc;
     multipart_way_t  way = { .is_in_order = true, .is_last = true };
 
+    part_size = mp->object->size / mp->object->nparts / MULTIPART_MIB
+                * MULTIPART_MIB + MULTIPART_PART_MIN;
+
     if (!chorus_layout_even(&way.plan, mp->work->mem, mp->object->size,
-                            sizes[0])
-        || !layout_probe_begin(mp->work->probe, sizes + 1, n - 1))
+                            part_size)
+        || !layout_probe_begin(mp->work->probe, sizes, n))
     {
         return work_fail_here(mp->work, "out of memory");
     }
@@ -467,8 +471,7 @@ multipart_in_order(multipart_t *mp, const uint64_t *sizes, size_t n)
     }
 
     better = layout_probe_match(mp->work->probe, mp->object->etag);
-    work_log(mp->work, LOG_INFO, "part_size=%" PRIu64 " by the ETag, not %"
-             PRIu64, better, sizes[0]);
+    work_log(mp->work, LOG_INFO, "part_size=%" PRIu64 " by the ETag", better);
 
     return multipart_by_size(mp, better, true, &is_over);
 }
@@ -481,19 +484,17 @@ multipart_guessed(multipart_t *mp)
 {
     bool       is_over;
     size_t     n;
-    uint64_t   size, sizes[MULTIPART_GUESSES];
+    uint64_t   sizes[MULTIPART_GUESSES];
     work_rc_t  rc;
 
-    size = mp->object->size;
-    n = layout_candidates(size, mp->object->nparts, sizes, MULTIPART_GUESSES);
+    n = layout_candidates(mp->object->size, mp->object->nparts, sizes,
+                          MULTIPART_GUESSES);
 
-    if (n == 0) {
-        /* parts of unequal sizes, for sure */
-        sizes[0] = size / mp->object->nparts / MULTIPART_MIB * MULTIPART_MIB
-                   + 5 * MULTIPART_MIB;
+    if (n == 0 || sizes[0] < MULTIPART_PART_MIN) {
+        return multipart_in_order(mp, sizes, n);
     }
 
-    rc = multipart_by_size(mp, sizes[0], n < 2, &is_over);
+    rc = multipart_by_size(mp, sizes[0], false, &is_over);
 
     return is_over ? rc : multipart_in_order(mp, sizes + 1, n - 1);
 }

@@ -20,9 +20,9 @@ def uploads_of(store, bucket):
     return store.s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
 
 
-def is_part(key, number=r"\d+"):
-    """Selects the UploadPart of a key."""
-    pattern = re.compile(rf"/{key}[?]partNumber={number}&uploadId=")
+def is_part(bucket, number=r"\d+"):
+    """Selects the UploadPart of "film"."""
+    pattern = re.compile(rf"/{bucket}/film[?]partNumber={number}&uploadId=")
     return lambda method, target: method == "PUT" and bool(
         pattern.search(target))
 
@@ -122,7 +122,7 @@ def test_parts_go_at_the_same_time(stack, bucket, figures):
     stack.stop_workers()
     multipart(stack.s3, bucket, "film", [os.urandom(PART)] * 4)
     server = stack.faulty_follower
-    f = server.inject(when=is_part("film"), delay=1)
+    f = server.inject(when=is_part(bucket), delay=1)
     begin = time.monotonic()
     stack.use_worker(follower=server.url)
     stack.wait_equal(bucket, 30)
@@ -136,7 +136,7 @@ def test_one_part_at_a_time_if_that_is_set(stack, bucket):
     stack.stop_workers()
     multipart(stack.s3, bucket, "film", [os.urandom(PART)] * 3)
     server = stack.faulty_follower
-    f = server.inject(when=is_part("film"), delay=0.3)
+    f = server.inject(when=is_part(bucket), delay=0.3)
     stack.use_worker(follower=server.url, part_concurrency=1)
     stack.wait_equal(bucket, 30)
     assert f.hits == 3
@@ -152,7 +152,7 @@ def interrupted(stack, bucket, kind):
     multipart(stack.s3, bucket, "film",
               [os.urandom(PART + n) for n in range(4)])
     server = stack.faulty_follower
-    f = server.inject(when=is_part("film", 4), hang=True)
+    f = server.inject(when=is_part(bucket, 4), hang=True)
     worker = stack.use_worker(follower=server.url)
     wait_until(lambda: f.hits == 1 and len(parts_there(stack, bucket)) == 3,
                30, "three parts are there, the fourth hangs")
@@ -173,7 +173,7 @@ def test_the_next_worker_goes_on(stack, bucket, kind):
     server = interrupted(stack, bucket, lambda worker: getattr(
         worker, kind)())
     stack.stop_workers()
-    again = server.inject(when=is_part("film"), delay=0)
+    again = server.inject(when=is_part(bucket), delay=0)
     stack.use_worker(follower=server.url)
     stack.wait_equal(bucket, 40)
     stack.wait_idle(bucket)
@@ -193,7 +193,7 @@ def test_what_is_of_no_use_any_more_is_aborted(stack, bucket, change):
                                   PartNumber=1, Body=b"not ours")
     stack.stop_workers()
     multipart(stack.s3, bucket, "film", [os.urandom(PART), b"end"])
-    f = stack.faulty_follower.inject(when=is_part("film", 2), hang=True)
+    f = stack.faulty_follower.inject(when=is_part(bucket, 2), hang=True)
     worker = stack.use_worker(follower=stack.faulty_follower.url)
     wait_until(lambda: f.hits == 1, 20, "the second part hangs")
     worker.kill9()
@@ -245,7 +245,7 @@ def test_a_part_that_fails_costs_only_that_part(stack, bucket):
     multipart(stack.s3, bucket, "film",
               [os.urandom(PART + n) for n in range(4)])
     server = stack.faulty_follower
-    f = server.inject(when=is_part("film", 3), times=4,
+    f = server.inject(when=is_part(bucket, 3), times=4,
                       answer=fault.SLOW_DOWN)
     begin = server.got_bytes
     stack.use_worker(follower=server.url)
@@ -305,7 +305,7 @@ def test_a_completion_whose_answer_is_lost(stack, bucket, applied):
     server = stack.faulty_follower
     f = server.inject(
         when=lambda method, target: method == "POST"
-        and re.search("film[?]uploadId=", target), times=1, drop=True,
+        and f"{bucket}/film?uploadId=" in target, times=1, drop=True,
         applied=applied)
     begin = server.got_bytes
     stack.use_worker(follower=server.url)
@@ -324,7 +324,7 @@ def test_a_completion_that_answers_200_and_an_error(stack, bucket):
     server = stack.faulty_follower
     f = server.inject(
         when=lambda method, target: method == "POST"
-        and re.search("film[?]uploadId=", target), times=1,
+        and f"{bucket}/film?uploadId=" in target, times=1,
         answer=error("InternalError", 200))
     begin = server.got_bytes
     stack.use_worker(follower=server.url)
