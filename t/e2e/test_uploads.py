@@ -153,7 +153,7 @@ def interrupted(stack, bucket, kind):
               [os.urandom(PART + n) for n in range(4)])
     server = stack.faulty_follower
     f = server.inject(when=is_part(bucket, 4), hang=True)
-    worker = stack.use_worker(follower=server.url)
+    worker = stack.use_worker(follower=server.url, grace_seconds=1)
     wait_until(lambda: f.hits == 1 and len(parts_there(stack, bucket)) == 3,
                30, "three parts are there, the fourth hangs")
     assert len(records(stack, bucket)) == 1
@@ -183,58 +183,50 @@ def test_the_next_worker_goes_on(stack, bucket, kind):
     assert not records(stack, bucket)
 
 
-@pytest.mark.parametrize("change", ["overwritten", "small", "deleted",
-                                    "metadata"])
-def test_what_is_of_no_use_any_more_is_aborted(stack, bucket, change):
-    """And a client's own upload of the same key is left alone."""
-    theirs = stack.follower.s3.create_multipart_upload(
-        Bucket=ready(stack, bucket), Key="film")["UploadId"]
-    stack.follower.s3.upload_part(Bucket=bucket, Key="film", UploadId=theirs,
-                                  PartNumber=1, Body=b"not ours")
-    stack.stop_workers()
-    multipart(stack.s3, bucket, "film", [os.urandom(PART), b"end"])
-    f = stack.faulty_follower.inject(when=is_part(bucket, 2), hang=True)
-    worker = stack.use_worker(follower=stack.faulty_follower.url)
-    wait_until(lambda: f.hits == 1, 20, "the second part hangs")
-    worker.kill9()
-    s3 = stack.s3
-    if change == "overwritten":
-        multipart(s3, bucket, "film", [os.urandom(PART), b"other"])
-    elif change == "small":
-        s3.put_object(Bucket=bucket, Key="film", Body=b"small")
-    elif change == "deleted":
-        s3.delete_object(Bucket=bucket, Key="film")
-    else:
-        s3.copy_object(Bucket=bucket, Key="film", Metadata={"new": "1"},
-                       CopySource=f"{bucket}/film",
-                       MetadataDirective="REPLACE")
-    stack.faulty_follower.clear()
-    stack.stop_workers()
-    stack.start_worker()
-    stack.wait_equal(bucket, 40)
-    stack.wait_idle(bucket)
-    assert [u["UploadId"] for u in uploads_of(stack.follower, bucket)] \
-        == [theirs]
-    assert not records(stack, bucket)
+CHANGES = {
+    "overwritten": lambda s3, **at: multipart(
+        s3, at["Bucket"], at["Key"], [os.urandom(PART), b"other"]),
+    "small": lambda s3, **at: s3.put_object(Body=b"small", **at),
+    "deleted": lambda s3, **at: s3.delete_object(**at),
+    "metadata": lambda s3, **at: s3.copy_object(
+        CopySource="{Bucket}/{Key}".format(**at), Metadata={"new": "1"},
+        MetadataDirective="REPLACE", **at),
+    "forgotten": lambda s3, **at: None,
+}
 
 
-def ready(stack, bucket):
+def test_what_is_of_no_use_any_more_is_aborted(stack, bucket):
+    """A client's own upload of the same key is left alone, and so is one that
+    Redis has forgotten, which is told of."""
     stack.wait_equal(bucket)
-    return bucket
-
-
-def test_an_upload_that_redis_forgot_is_left_alone_and_told_of(stack,
-                                                               bucket):
-    interrupted(stack, bucket, lambda worker: worker.kill9())
-    stack.redis.client.delete(
-        f"chorus:{{alice:{bucket}:follower}}:uploads")
+    theirs = stack.follower.s3.create_multipart_upload(
+        Bucket=bucket, Key="small")["UploadId"]
+    stack.stop_workers()
+    for key in CHANGES:
+        multipart(stack.s3, bucket, key, [os.urandom(PART), b"end"])
+    f = stack.faulty_follower.inject(
+        when=lambda method, target: f"/{bucket}/" in target
+        and "?partNumber=2&uploadId=" in target, hang=True)
+    worker = stack.use_worker(follower=stack.faulty_follower.url)
+    wait_until(lambda: f.hits == len(CHANGES), 30, "second parts hang")
+    worker.kill9()
+    assert len(uploads_of(stack.follower, bucket)) == len(CHANGES) + 1
+    for key, change in CHANGES.items():
+        change(stack.s3, Bucket=bucket, Key=key)
+    stack.redis.client.hdel(f"chorus:{{alice:{bucket}:follower}}:uploads",
+                            "forgotten")
     stack.faulty_follower.clear()
     stack.stop_workers()
     worker = stack.start_worker()
     stack.wait_equal(bucket, 40)
-    assert len(uploads_of(stack.follower, bucket)) == 1
-    assert "1 multipart uploads of this key that are not known" \
-        in open(worker.log).read()
+    stack.wait_idle(bucket)
+    left = {u["Key"]: u["UploadId"]
+            for u in uploads_of(stack.follower, bucket)}
+    assert sorted(left) == ["forgotten", "small"]
+    assert left["small"] == theirs
+    assert not records(stack, bucket)
+    assert re.search('key="forgotten" .*1 multipart uploads of this key that '
+                     'are not known', open(worker.log).read())
 
 
 # ---- faults
