@@ -9,7 +9,7 @@ plans_are_read(void **state)
 {
     size_t     i;
     bool       is_good;
-    chorus_layout_t     plan;
+    chorus_layout_t  plan;
     unsigned   n;
 
     static const struct {
@@ -66,9 +66,9 @@ ten_thousand_parts(void **state)
 
     (void) state;
 
-    assert_true(chorus_layout_read(&plan, &mem, chorus_str("549755813x9999,5497558130"
-                          "001"), 549755813ull * 9999 + 5497558130001ull,
-                          10000));
+    assert_true(chorus_layout_read(&plan, &mem,
+                    chorus_str("549755813x9999,5497558130001"),
+                    549755813ull * 9999 + 5497558130001ull, 10000));
     check_int("the last", (int64_t) plan.sizes[9999], 5497558130001);
 }
 
@@ -95,7 +95,8 @@ parts_of_one_size(void **state)
     (void) state;
 
     for (i = 0; i < NROWS(rows); i++) {
-        assert_true(chorus_layout_even(&plan, &mem, rows[i].size, rows[i].part_size));
+        assert_true(chorus_layout_even(&plan, &mem, rows[i].size,
+                                       rows[i].part_size));
         check_int(rows[i].name, plan.nparts, rows[i].nparts);
         check_int(rows[i].name, (int64_t) plan.sizes[plan.nparts - 1],
                   (int64_t) rows[i].last);
