@@ -3,9 +3,9 @@
  * an aws-chunked body without content has its signature and checksum there, a
  * form has everything in front of its file: such bodies are read before the
  * request is forwarded, as far as they must, into memory, bounded, never to
- * disk.  nginx's own reader would spill a body larger than client_body_buffer_size into a file;
- * here it is taken piece by piece instead, as the proxy module does for an
- * unbuffered upload.
+ * disk.  nginx's own reader would spill a body larger than
+ * client_body_buffer_size into a file; here it is taken piece by piece
+ * instead, as the proxy module does for an unbuffered upload.
  */
 
 #include "ngx_http_chorus_module.h"
