@@ -107,6 +107,26 @@ checksum_xml(chorus_buf_t *buf, const object_checksum_t *checksum)
 
 
 bool
+checksum_of_xml(chorus_mem_t *mem, chorus_str_t element,
+    object_checksum_t *checksum)
+{
+    size_t  i;
+
+    for (i = 0; i < CHECKSUM_ROWS; i++) {
+        checksum->row = i;
+        checksum->type = chorus_null_str;
+        checksum->value = chorus_xml_text(mem, element,
+                                          checksum_rows[i].element);
+        if (checksum->value.len != 0) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+bool
 checksum_same(const work_t *work, const object_checksum_t *ours,
     const object_checksum_t *theirs)
 {

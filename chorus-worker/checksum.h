@@ -28,6 +28,10 @@ void checksum_add_algorithm(work_t *work, headers_t *headers,
 /* <ChecksumCRC32C>...</ChecksumCRC32C> of a part */
 void checksum_xml(chorus_buf_t *buf, const object_checksum_t *checksum);
 
+/* The other way: of a <Part>; false without one. */
+bool checksum_of_xml(chorus_mem_t *mem, chorus_str_t element,
+    object_checksum_t *checksum);
+
 /* Whether the follower has what main has. */
 bool checksum_same(const work_t *work, const object_checksum_t *ours,
     const object_checksum_t *theirs);

@@ -7,6 +7,7 @@
 #include "optional.h"
 #include "self_copy.h"
 #include "tags.h"
+#include "twin.h"
 
 
 /* A HEAD has no body, so its 404 only says "not equal", never "deleted"; so
@@ -215,7 +216,9 @@ compare_large(work_t *work, const object_t *object,
         return WORK_FAILED;
     }
 
-    if (!is_there || !object_same_content(object, &theirs)) {
+    if (!is_there || (!object_same_content(object, &theirs)
+                      && !twin_is_known(work, object, &theirs)))
+    {
         return WORK_DONE;
     }
 

@@ -17,6 +17,8 @@
 #include "self_copy.h"
 #include "tags.h"
 #include "transfer.h"
+#include "twin.h"
+#include "upload.h"
 #include "version_surplus.h"
 #include "versions.h"
 
@@ -31,6 +33,8 @@ content_delete(work_t *work, task_outcome_t *outcome)
     if (versions_rule_out(work, work->task->claimed_ms) != WORK_DONE) {
         return WORK_FAILED;
     }
+
+    upload_abandon(work);
 
     request = work_request(work, FAILURE_SIDE_FOLLOWER, "DELETE", NULL);
     response = s3_client_call(work->client, S3_LANE_SIDE, &request);
@@ -122,6 +126,22 @@ content_expect_md5(work_t *work, object_t *object, transfer_md5_t *md5)
 }
 
 
+/* Worth asking the follower what it has: content is much, or takes many
+ * requests, or would make one more version of what cannot be deleted, or may
+ * be there since the last attempt. */
+
+static bool
+content_is_compared(const work_t *work, const object_t *object)
+{
+    if (work->version.len != 0) {
+        return work->copy_source.len != 0;
+    }
+
+    return object->size > CONTENT_LARGE || object->nparts != 0
+           || lock_is_set(&object->lock) || work->task->attempts != 0;
+}
+
+
 /* The follower's ETag is what it stored. */
 
 static work_rc_t
@@ -162,6 +182,8 @@ content_put(work_t *work, const s3_response_t *source, object_t *object,
     transfer_md5_t        md5;
     const s3_response_t  *answer;
 
+    upload_abandon(work);
+
     if (headers_of_object(work, &headers, object, tags) != WORK_DONE) {
         return WORK_FAILED;
     }
@@ -194,6 +216,12 @@ content_put(work_t *work, const s3_response_t *source, object_t *object,
         return WORK_FAILED;
     }
 
+    if (work->version.len == 0 && content_is_compared(work, object)
+        && !chorus_str_eq(s3_response_etag(answer), object->etag))
+    {
+        twin_keep(work, object, s3_response_etag(answer));
+    }
+
     if (!md5.is_known
         && lock_put_version(work, work->made_version, &object->lock,
                             &(object_lock_t) { 0 }) != WORK_DONE)
@@ -220,22 +248,6 @@ content_tags(work_t *work, const object_t *object, chorus_tagging_t *tags)
     subject = work_request(work, FAILURE_SIDE_MAIN, "GET", NULL);
 
     return tags_get(work, FAILURE_SIDE_MAIN, &subject, tags);
-}
-
-
-/* Worth asking the follower what it has: content is much, or takes many
- * requests, or would make one more version of what cannot be deleted, or may
- * be there since the last attempt. */
-
-static bool
-content_is_compared(const work_t *work, const object_t *object)
-{
-    if (work->version.len != 0) {
-        return work->copy_source.len != 0;
-    }
-
-    return object->size > CONTENT_LARGE || object->nparts != 0
-           || lock_is_set(&object->lock) || work->task->attempts != 0;
 }
 
 

@@ -19,7 +19,9 @@
 #include "dispatcher.h"
 #include "live_config.h"
 #include "log.h"
+#include "parts.h"
 #include "queue.h"
+#include "queue_ledger.h"
 #include "slot.h"
 
 #ifndef CHORUS_VERSION
@@ -200,6 +202,32 @@ main_start_slots(slot_t *slots, unsigned n, channel_t *channel)
 }
 
 
+/* As many as there are slots, so that each may have one; but one object alone
+ * may have what it is allowed. */
+
+static bool
+main_start_helpers(queue_t *queue, unsigned concurrency)
+{
+    unsigned        n;
+    live_config_t  *live;
+
+    live = live_config_get();
+    n = live_config(live)->worker.part_concurrency - 1;
+    live_config_put(live);
+
+    if (n != 0 && n < concurrency) {
+        n = concurrency;
+    }
+
+    if (!queue_ledger_open(queue) || !parts_start(n)) {
+        log_write(LOG_ERROR, "cannot start the threads of parts");
+        return false;
+    }
+
+    return true;
+}
+
+
 static void
 main_stop_slots(slot_t *slots, unsigned n, channel_t *channel)
 {
@@ -230,7 +258,9 @@ main_run(const main_options_t *options, int signal_fd, queue_t *queue,
         return 1;
     }
 
-    if (!main_start_slots(slots, concurrency, &channel)) {
+    if (!main_start_helpers(queue, concurrency)
+        || !main_start_slots(slots, concurrency, &channel))
+    {
         /* those that did start use what a return would free */
         _exit(1);
     }
@@ -252,6 +282,8 @@ main_run(const main_options_t *options, int signal_fd, queue_t *queue,
     }
 
     main_stop_slots(slots, concurrency, &channel);
+    parts_stop();
+    queue_ledger_close();
     channel_free(&channel);
     free(slots);
 

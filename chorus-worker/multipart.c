@@ -1,64 +1,47 @@
 /*
- * Part after part: a ranged GET from main (If-Match its ETag, so that all
- * parts are of one object) into an UploadPart.  Storages that know
- * ?partNumber tell the parts; for others the size is a guess that is proven
- * by the ETag, while other guesses are computed along.
+ * Which parts make main's ETag?  Storages that know ?partNumber tell them; of
+ * others the proxies have seen them, or else sizes are guessed.  Whatever it
+ * is, the parts that are sent make an ETag as they go, and that tells.
  */
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "checksum.h"
-#include "content.h"
-#include "headers.h"
 #include "layout.h"
-#include "leftovers.h"
 #include "lock.h"
 #include "multipart.h"
-#include "optional.h"
+#include "queue_ledger.h"
 #include "tags.h"
-#include "transfer.h"
+#include "twin.h"
+#include "upload.h"
 
-#define MULTIPART_PART_TRIES      3
-#define MULTIPART_COMPLETE_S      300   /* S3 assembles large objects slowly */
-#define MULTIPART_MIB             (1024 * 1024ull)
-#define MULTIPART_QUERY_SIZE      2048
+#define MULTIPART_MIB          (1024 * 1024ull)
+#define MULTIPART_PART_MIN     (5 * MULTIPART_MIB)  /* but for the last */
+#define MULTIPART_LAYOUT_SIZE  64
+#define MULTIPART_GUESSES      (LAYOUT_CANDIDATES + 1)
 
 
 typedef struct {
     work_t                  *work;
     const object_t          *object;
     const chorus_tagging_t  *tags;
-    chorus_str_t             upload_id;     /* encoded for a query */
-    bool                     is_by_number;  /* main knows ?partNumber */
-    bool                     has_gaps;      /* in the numbers of main's parts */
-    uint64_t                 part_size;     /* unless is_by_number */
-    unsigned                 nparts;
-    unsigned                 number;        /* of the current part, from 1 */
-    uint64_t                 offset;        /* of the current part */
-    object_checksum_t        checksum;      /* of the current part */
-    bool                     is_sealed;     /* follower's ETags are no MD5 */
-    chorus_digest_t         *parts;         /* over the MD5 of each part */
-    chorus_buf_t             xml;
+    chorus_digest_t         *digest;        /* over the MD5 of each part */
     char                     etag[LAYOUT_ETAG_SIZE];
+    bool                     is_lost;       /* the answer to a completion */
 } multipart_t;
 
+/* One way to do it. */
+typedef struct {
+    chorus_layout_t   plan;
+    const char       *layout;       /* see upload_begin() */
+    bool              is_in_order;  /* the probe follows other layouts */
+    bool              is_last;      /* another ETag is better than nothing */
 
-/* "\"etag\"" */
-
-static chorus_str_t
-multipart_if_match(multipart_t *mp)
-{
-    chorus_buf_t  buf;
-
-    buf = chorus_buf(mp->work->mem, mp->object->etag.len + 2);
-    chorus_buf_char(&buf, '"');
-    chorus_buf_add(&buf, mp->object->etag);
-    chorus_buf_char(&buf, '"');
-
-    return chorus_buf_str(&buf);
-}
+    /* what came of it, where it failed */
+    bool              is_other;     /* it makes another ETag */
+    bool              has_gaps;     /* in the numbers of main's parts */
+} multipart_way_t;
 
 
 /* HEAD ?partNumber=1: a storage that does not know it (RGW 16) answers as for
@@ -68,6 +51,7 @@ static bool
 multipart_main_knows_parts(multipart_t *mp)
 {
     uint64_t              nparts;
+    chorus_buf_t          buf;
     s3_request_t          head;
     chorus_header_t       match;
     const s3_response_t  *response;
@@ -76,8 +60,13 @@ multipart_main_knows_parts(multipart_t *mp)
         return false;
     }
 
+    buf = chorus_buf(mp->work->mem, mp->object->etag.len + 2);
+    chorus_buf_char(&buf, '"');
+    chorus_buf_add(&buf, mp->object->etag);
+    chorus_buf_char(&buf, '"');
+
     match = (chorus_header_t) { chorus_str("If-Match"),
-                                multipart_if_match(mp) };
+                                chorus_buf_str(&buf) };
 
     head = work_request(mp->work, FAILURE_SIDE_MAIN, "HEAD", "partNumber=1");
     head.headers = &match;
@@ -92,283 +81,42 @@ multipart_main_knows_parts(multipart_t *mp)
 }
 
 
-static work_rc_t
-multipart_initiate(multipart_t *mp)
-{
-    headers_t             headers;
-    s3_request_t          post;
-    chorus_buf_t          buf;
-    chorus_str_t          id;
-    chorus_tagging_t      later = { NULL, 0 };
-    const s3_response_t  *answer;
+/* ---- one way ---- */
 
-    /* RGW 16 loses tags that come with the beginning of an upload */
-    if (headers_of_object(mp->work, &headers, mp->object, &later)
-        != WORK_DONE)
-    {
-        return WORK_FAILED;
-    }
-
-    if (mp->is_by_number) {
-        checksum_add_algorithm(mp->work, &headers, &mp->object->checksum);
-    }
-
-    post = work_request(mp->work, FAILURE_SIDE_FOLLOWER, "POST", "uploads");
-    post.headers = headers.list;
-    post.nheaders = headers.n;
-
-    answer = s3_client_call(mp->work->client, S3_LANE_SIDE, &post);
-
-    if (!s3_response_is_success(answer)) {
-        (void) work_fail(mp->work, FAILURE_SIDE_FOLLOWER,
-                         "CreateMultipartUpload", answer);
-        return content_refused(mp->work, answer);
-    }
-
-    mp->is_sealed = object_is_sealed(answer);
-    id = chorus_xml_text(mp->work->mem, chorus_buf_str(&answer->body),
-                         "UploadId");
-
-    buf = chorus_buf(mp->work->mem, 3 * id.len + 1);
-    chorus_uri_encode(&buf, id, false);
-    mp->upload_id = chorus_buf_str(&buf);
-
-    if (id.len == 0 || mp->upload_id.len > MULTIPART_QUERY_SIZE / 2) {
-        return work_fail(mp->work, FAILURE_SIDE_FOLLOWER,
-                         "CreateMultipartUpload", answer);
-    }
-
-    return WORK_DONE;
-}
-
-
-static uint64_t
-multipart_part_len(const multipart_t *mp)
-{
-    uint64_t  left;
-
-    left = mp->object->size - mp->offset;
-
-    return left < mp->part_size ? left : mp->part_size;
-}
-
-
-/* Parts have checksums of their own, where their numbers are known. */
-
-static bool
-multipart_has_checksums(const multipart_t *mp)
-{
-    return mp->is_by_number && mp->object->checksum.value.len != 0
-           && !optional_is_left_out(mp->work, OPTIONAL_CHECKSUM);
-}
-
-
-/* Begins to read the current part; NULL when main does not give it. */
-
-static const s3_response_t *
-multipart_open_part(multipart_t *mp)
-{
-    char                  query[64], range[64];
-    bool                  is_range;
-    work_t               *work;
-    uint64_t              len;
-    s3_request_t          get;
-    chorus_header_t       headers[2];
-    const s3_response_t  *source;
-
-    work = mp->work;
-    len = multipart_part_len(mp);
-    is_range = !mp->is_by_number && mp->nparts > 1;
-
-    (void) snprintf(query, sizeof(query), "partNumber=%u", mp->number);
-    (void) snprintf(range, sizeof(range), "bytes=%" PRIu64 "-%" PRIu64,
-                    mp->offset, mp->offset + len - 1);
-
-    headers[0] = (chorus_header_t) { chorus_str("If-Match"),
-                                     multipart_if_match(mp) };
-    headers[1] = is_range ? (chorus_header_t) { chorus_str("Range"),
-                                                chorus_str_from(range) }
-                          : checksum_ask;
-
-    get = work_request(work, FAILURE_SIDE_MAIN, "GET",
-                       mp->is_by_number ? query : NULL);
-    get.headers = headers;
-    get.nheaders = is_range || multipart_has_checksums(mp) ? 2 : 1;
-
-    source = transfer_open(work, &get);
-
-    if (!source->has_headers
-        || (source->status != 206 && (is_range || source->status != 200)))
-    {
-        (void) work_fail(work, FAILURE_SIDE_MAIN, "GET part", source);
-        mp->has_gaps = mp->is_by_number && source->status == 416;
-        if (mp->has_gaps || s3_response_is_gone(source)) {
-            work->failure.kind = FAILURE_AGAIN;
-        }
-        return NULL;
-    }
-
-    if (!mp->is_by_number && work->stream->expected != len) {
-        failure_set(&work->failure, FAILURE_SOON, FAILURE_SIDE_MAIN,
-                    "BadRange", "GET part on main: %" PRIu64 " bytes instead "
-                    "of %" PRIu64, work->stream->expected, len);
-        return NULL;
-    }
-
-    if (!checksum_read(&mp->checksum, work->mem, source)) {
-        (void) work_fail_here(work, "out of memory");
-        return NULL;
-    }
-
-    return source;
-}
-
-
-/* The follower's ETag of a part is the MD5 of what it stored. */
+/* The ETag of what was sent, all of which must be the object. */
 
 static work_rc_t
-multipart_note_part(multipart_t *mp, const s3_response_t *answer)
+multipart_etag(multipart_t *mp, const parts_t *parts)
 {
-    chorus_str_t   etag, digest;
-    unsigned char  md5[CHORUS_MD5_LEN];
+    unsigned      i;
+    uint64_t      size;
+    chorus_str_t  md5;
 
-    etag = s3_response_etag(answer);
-
-    if (!mp->is_sealed && !object_is_sealed(answer)
-        && (!object_etag_is_md5(etag, md5)
-            || memcmp(md5, mp->work->stream->md5, CHORUS_MD5_LEN) != 0))
-    {
-        failure_set(&mp->work->failure, FAILURE_SOON, FAILURE_SIDE_FOLLOWER,
-                    "EtagMismatch", "UploadPart on follower: its ETag is "
-                    "\"%.*s\"", chorus_fmt(etag));
-        return WORK_FAILED;
-    }
-
-    digest = (chorus_str_t) { (const char *) mp->work->stream->md5,
-                              CHORUS_MD5_LEN };
-
-    if (!chorus_digest_update(mp->parts, digest)) {
+    if (!chorus_digest_begin(mp->digest)) {
         return work_fail_here(mp->work, "MD5 failed");
     }
 
-    chorus_buf_text(&mp->xml, "<Part><PartNumber>");
-    chorus_buf_u64(&mp->xml, mp->number);
-    chorus_buf_text(&mp->xml, "</PartNumber><ETag>&quot;");
-    chorus_buf_add(&mp->xml, etag);
-    chorus_buf_text(&mp->xml, "&quot;</ETag>");
+    size = 0;
 
-    if (multipart_has_checksums(mp)) {
-        checksum_xml(&mp->xml, &mp->checksum);
-    }
+    for (i = 0; i < parts->plan->nparts; i++) {
+        md5 = (chorus_str_t) { (const char *) parts->parts[i].md5,
+                               CHORUS_MD5_LEN };
+        size += parts->parts[i].size;
 
-    chorus_buf_text(&mp->xml, "</Part>");
-
-    return WORK_DONE;
-}
-
-
-static work_rc_t
-multipart_send_part(multipart_t *mp)
-{
-    char                  query[MULTIPART_QUERY_SIZE];
-    work_t               *work;
-    headers_t             headers = { .n = 0 };
-    s3_request_t          put;
-    transfer_md5_t        any = { .is_known = false };
-    const s3_response_t  *source, *answer;
-
-    work = mp->work;
-
-    if (!stream_begin(work->stream, work->task)) {
-        return work_fail_here(work, "MD5 failed");
-    }
-
-    work->stream->probe = work->probe;
-    work->stream->probe_offset = mp->offset;
-
-    source = multipart_open_part(mp);
-    if (source == NULL) {
-        transfer_close(work);
-        return WORK_FAILED;
-    }
-
-    (void) snprintf(query, sizeof(query), "partNumber=%u&uploadId=%.*s",
-                    mp->number, chorus_fmt(mp->upload_id));
-
-    put = work_request(work, FAILURE_SIDE_FOLLOWER, "PUT", query);
-
-    if (multipart_has_checksums(mp)) {
-        checksum_add(work, &headers, &mp->checksum);
-        put.headers = headers.list;
-        put.nheaders = headers.n;
-    }
-
-    if (transfer_send(work, source, &any, &put, "UploadPart", &answer)
-        != WORK_DONE)
-    {
-        return WORK_FAILED;
-    }
-
-    return multipart_note_part(mp, answer);
-}
-
-
-/* A part may fail without all of a large object being sent again. */
-
-static work_rc_t
-multipart_send_part_tries(multipart_t *mp)
-{
-    unsigned  tries;
-
-    for (tries = 1; multipart_send_part(mp) != WORK_DONE; tries++) {
-
-        if (tries == MULTIPART_PART_TRIES
-            || mp->work->failure.kind != FAILURE_SOON)
-        {
-            return WORK_FAILED;
-        }
-
-        work_log(mp->work, LOG_INFO, "part=%u sent again: %s", mp->number,
-                 mp->work->failure.reason);
-    }
-
-    mp->offset += mp->work->stream->received;
-
-    return WORK_DONE;
-}
-
-
-static work_rc_t
-multipart_send_parts(multipart_t *mp)
-{
-    mp->offset = 0;
-    mp->xml = chorus_buf(mp->work->mem, 128 + mp->nparts * 160ul);
-    chorus_buf_text(&mp->xml, "<CompleteMultipartUpload>");
-
-    if (!chorus_digest_begin(mp->parts)) {
-        return work_fail_here(mp->work, "MD5 failed");
-    }
-
-    for (mp->number = 1; mp->number <= mp->nparts; mp->number++) {
-        if (multipart_send_part_tries(mp) != WORK_DONE) {
-            return WORK_FAILED;
+        if (!chorus_digest_update(mp->digest, md5)) {
+            return work_fail_here(mp->work, "MD5 failed");
         }
     }
 
-    chorus_buf_text(&mp->xml, "</CompleteMultipartUpload>");
-
-    if (mp->offset != mp->object->size) {
+    if (size != mp->object->size) {
         failure_set(&mp->work->failure, FAILURE_SOON, FAILURE_SIDE_MAIN,
                     "BadParts", "the parts make %" PRIu64 " bytes of %"
-                    PRIu64, mp->offset, mp->object->size);
+                    PRIu64, size, mp->object->size);
         return WORK_FAILED;
     }
 
-    if (!layout_etag(mp->parts, mp->nparts, mp->etag)) {
-        return work_fail_here(mp->work, "MD5 failed");
-    }
-
-    return WORK_DONE;
+    return layout_etag(mp->digest, parts->plan->nparts, mp->etag)
+           ? WORK_DONE : work_fail_here(mp->work, "MD5 failed");
 }
 
 
@@ -397,7 +145,8 @@ multipart_ask_etag(multipart_t *mp, chorus_str_t *etag)
 /* Is what was put together what was sent? */
 
 static work_rc_t
-multipart_verify(multipart_t *mp, const s3_response_t *answer)
+multipart_verify(multipart_t *mp, bool is_sealed,
+    const s3_response_t *answer)
 {
     chorus_str_t  etag;
 
@@ -411,7 +160,10 @@ multipart_verify(multipart_t *mp, const s3_response_t *answer)
         return WORK_FAILED;
     }
 
-    if (mp->is_sealed || chorus_str_eq(etag, chorus_str_from(mp->etag))) {
+    if (is_sealed || chorus_str_eq(etag, chorus_str_from(mp->etag))) {
+        if (!chorus_str_eq(etag, mp->object->etag)) {
+            twin_keep(mp->work, mp->object, etag);
+        }
         return WORK_DONE;
     }
 
@@ -425,45 +177,37 @@ multipart_verify(multipart_t *mp, const s3_response_t *answer)
 
 
 static work_rc_t
-multipart_complete(multipart_t *mp)
+multipart_complete(multipart_t *mp, const upload_t *upload,
+    const parts_t *parts)
 {
-    char                  query[MULTIPART_QUERY_SIZE];
-    s3_request_t          post, subject;
+    chorus_str_t          xml;
     const s3_response_t  *answer;
 
-    (void) snprintf(query, sizeof(query), "uploadId=%.*s",
-                    chorus_fmt(mp->upload_id));
-
-    post = work_request(mp->work, FAILURE_SIDE_FOLLOWER, "POST", query);
-    post.body = chorus_buf_str(&mp->xml);
-    post.stall_seconds = MULTIPART_COMPLETE_S;
-
-    if (post.body.data == NULL) {
+    xml = parts_xml(parts, mp->work->mem);
+    if (xml.data == NULL) {
         return work_fail_here(mp->work, "out of memory");
     }
 
-    answer = s3_client_call(mp->work->client, S3_LANE_SIDE, &post);
+    answer = upload_complete(mp->work, upload, xml);
 
     /* may answer 200 and still hold an <Error> */
     if (!s3_response_is_success(answer)) {
-        return work_fail(mp->work, FAILURE_SIDE_FOLLOWER,
+        (void) work_fail(mp->work, FAILURE_SIDE_FOLLOWER,
                          "CompleteMultipartUpload", answer);
+
+        /* it may have been done: the next look at the follower tells */
+        if (answer->status == 0 && mp->work->failure.kind == FAILURE_SOON) {
+            mp->work->failure.kind = FAILURE_AGAIN;
+            mp->is_lost = true;
+        }
+
+        return WORK_FAILED;
     }
 
     mp->work->bytes = mp->object->size;
     work_note_version(mp->work, answer);
 
-    if (multipart_verify(mp, answer) != WORK_DONE) {
-        return WORK_FAILED;
-    }
-
-    if (mp->tags->ntags == 0) {
-        return WORK_DONE;
-    }
-
-    subject = work_request(mp->work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
-
-    return tags_put(mp->work, &subject, mp->tags);
+    return multipart_verify(mp, parts->is_sealed, answer);
 }
 
 
@@ -472,37 +216,53 @@ multipart_complete(multipart_t *mp)
 static work_rc_t
 multipart_finish(multipart_t *mp)
 {
+    s3_request_t   subject;
     object_lock_t  none = { chorus_null_str, chorus_null_str,
                             chorus_null_str };
 
-    if (multipart_complete(mp) != WORK_DONE) {
-        return WORK_FAILED;
+    if (mp->tags->ntags != 0) {
+        subject = work_request(mp->work, FAILURE_SIDE_FOLLOWER, "PUT", NULL);
+
+        if (tags_put(mp->work, &subject, mp->tags) != WORK_DONE) {
+            return WORK_FAILED;
+        }
     }
 
     return lock_put(mp->work, &mp->object->lock, &none);
 }
 
 
-/* One upload in the layout of `mp`.  *better: a part size that is proven to be
- * the right one, the upload was given up for it; else 0. */
+/* Sends what is not there, and looks at what that makes. */
 
 static work_rc_t
-multipart_upload(multipart_t *mp, uint64_t *better)
+multipart_fill(multipart_t *mp, multipart_way_t *way, const upload_t *upload,
+    parts_t *parts)
 {
-    *better = 0;
+    work_rc_t  rc;
 
-    if (multipart_send_parts(mp) != WORK_DONE) {
+    if (upload->is_resumed
+        && upload_list(mp->work, upload, parts) != WORK_DONE)
+    {
+        return WORK_FAILED;
+    }
+
+    rc = parts_send(parts);
+    way->has_gaps = parts->has_gaps;
+
+    if (rc != WORK_DONE || multipart_etag(mp, parts) != WORK_DONE) {
         return WORK_FAILED;
     }
 
     if (chorus_str_eq(chorus_str_from(mp->etag), mp->object->etag)) {
-        return multipart_finish(mp);
+        return WORK_DONE;
     }
 
-    *better = layout_probe_match(mp->work->probe, mp->object->etag);
-    if (*better != 0) {
+    if (!way->is_last || (way->is_in_order
+            && layout_probe_match(mp->work->probe, mp->object->etag) != 0))
+    {
+        way->is_other = true;
         failure_set(&mp->work->failure, FAILURE_AGAIN, FAILURE_SIDE_WORKER,
-                    "OtherLayout", "the parts are of another size");
+                    "OtherLayout", "the parts are of other sizes");
         return WORK_FAILED;
     }
 
@@ -511,109 +271,256 @@ multipart_upload(multipart_t *mp, uint64_t *better)
              "content and the ETag \"%s\"", chorus_fmt(mp->object->etag),
              mp->etag);
 
+    return WORK_DONE;
+}
+
+
+/* What becomes of an upload that failed. */
+
+static void
+multipart_leave(multipart_t *mp, const upload_t *upload)
+{
+    failure_t  *failure;
+
+    failure = &mp->work->failure;
+
+    if (strcmp(failure->code, "NoSuchUpload") == 0) {
+        upload_over(mp->work, upload);
+        failure->kind = FAILURE_AGAIN;
+        return;
+    }
+
+    if ((!upload_is_kept(mp->work) && !mp->is_lost)
+        || strcmp(failure->code, "EtagMismatch") == 0
+        || strcmp(failure->code, "BadParts") == 0
+        || strncmp(failure->code, "InvalidPart", 11) == 0)
+    {
+        upload_abort(mp->work, upload);
+        return;
+    }
+
+    mp->work->task->upload = upload->record;
+}
+
+
+/* Begins or goes on, sends, completes. */
+
+static work_rc_t
+multipart_go(multipart_t *mp, multipart_way_t *way)
+{
+    parts_t   parts;
+    upload_t  upload;
+
+    memset(&parts, 0, sizeof(parts_t));
+
+    parts.work = mp->work;
+    parts.object = mp->object;
+    parts.plan = &way->plan;
+    parts.is_in_order = way->is_in_order;
+
+    if (!parts_create(&parts, mp->work->mem)) {
+        return work_fail_here(mp->work, "out of memory");
+    }
+
+    if (upload_begin(mp->work, mp->object, way->plan.sizes == NULL,
+                     way->layout, &upload)
+        != WORK_DONE)
+    {
+        return WORK_FAILED;
+    }
+
+    parts.upload_id = upload.id;
+    parts.is_sealed = upload.is_sealed;
+
+    if (multipart_fill(mp, way, &upload, &parts) != WORK_DONE
+        || multipart_complete(mp, &upload, &parts) != WORK_DONE)
+    {
+        multipart_leave(mp, &upload);
+        return WORK_FAILED;
+    }
+
+    upload_over(mp->work, &upload);
+
     return multipart_finish(mp);
 }
 
 
-/* Begins, uploads, and leaves nothing behind when it fails. */
-
-static work_rc_t
-multipart_try(multipart_t *mp, uint64_t *better)
-{
-    work_rc_t  rc;
-
-    *better = 0;
-
-    if (multipart_initiate(mp) != WORK_DONE) {
-        return WORK_FAILED;
-    }
-
-    rc = multipart_upload(mp, better);
-
-    if (rc != WORK_DONE) {
-        leftovers_abort(mp->work, mp->upload_id);
-    }
-
-    return rc;
-}
-
-
-/* Sets the layout to the likeliest one and lets the probe follow the others. */
-
-static bool
-multipart_guess(multipart_t *mp)
-{
-    size_t     n;
-    uint64_t   size, sizes[LAYOUT_CANDIDATES];
-
-    mp->nparts = mp->object->nparts;
-    size = mp->object->size;
-    n = layout_candidates(size, mp->nparts, sizes, LAYOUT_CANDIDATES);
-
-    if (n == 0) {
-        /* parts of unequal sizes, for sure */
-        mp->part_size = size / mp->nparts / MULTIPART_MIB * MULTIPART_MIB
-                        + 5 * MULTIPART_MIB;
-        mp->nparts = (unsigned) (size / mp->part_size
-                                 + (size % mp->part_size != 0));
-        mp->nparts = mp->nparts == 0 ? 1 : mp->nparts;
-        return layout_probe_begin(mp->work->probe, sizes, 0);
-    }
-
-    mp->part_size = sizes[0];
-
-    return layout_probe_begin(mp->work->probe, sizes + 1, n - 1);
-}
-
-
-static work_rc_t
-multipart_copy_guessed(multipart_t *mp)
-{
-    work_rc_t  rc;
-    uint64_t   better;
-
-    if (!multipart_guess(mp)) {
-        return work_fail_here(mp->work, "MD5 failed");
-    }
-
-    rc = multipart_try(mp, &better);
-
-    if (better != 0) {
-        work_log(mp->work, LOG_INFO, "part_size=%" PRIu64 " by the ETag, "
-                 "not %" PRIu64, better, mp->part_size);
-
-        mp->part_size = better;
-        (void) layout_probe_begin(mp->work->probe, NULL, 0);
-        rc = multipart_try(mp, &better);
-    }
-
-    return rc;
-}
-
+/* ---- the ways, the best one first ---- */
 
 /* Clients may leave out numbers (1, 3, 7), and what a storage then calls the
  * second part differs: such parts are found by their sizes. */
 
 static work_rc_t
-multipart_copy_parts(multipart_t *mp)
+multipart_by_number(multipart_t *mp, bool *is_over)
 {
-    uint64_t   none;
-    work_rc_t  rc;
+    work_rc_t         rc;
+    multipart_way_t   way = { .layout = "by number", .is_last = true };
 
-    if (mp->object->nparts > 1 && multipart_main_knows_parts(mp)) {
-        mp->is_by_number = true;
-        mp->nparts = mp->object->nparts;
-        (void) layout_probe_begin(mp->work->probe, NULL, 0);
+    way.plan.nparts = mp->object->nparts;
 
-        rc = multipart_try(mp, &none);
-        if (rc == WORK_DONE || !mp->has_gaps) {
-            return rc;
-        }
+    rc = multipart_go(mp, &way);
+    *is_over = rc == WORK_DONE || !way.has_gaps;
 
-        mp->is_by_number = false;
+    return rc;
+}
+
+
+static work_rc_t
+multipart_by_plan(multipart_t *mp, const chorus_layout_t *plan,
+    const char *layout, bool is_last, bool *is_over)
+{
+    work_rc_t         rc;
+    multipart_way_t   way = { .plan = *plan, .layout = layout };
+
+    /* an ETag that is no MD5 tells nothing about parts */
+    way.is_last = is_last || mp->object->is_sealed;
+
+    rc = multipart_go(mp, &way);
+    *is_over = rc == WORK_DONE || !way.is_other;
+
+    return rc;
+}
+
+
+static work_rc_t
+multipart_by_size(multipart_t *mp, uint64_t part_size, bool is_last,
+    bool *is_over)
+{
+    char             layout[MULTIPART_LAYOUT_SIZE];
+    chorus_layout_t  plan;
+
+    *is_over = true;
+
+    if (!chorus_layout_even(&plan, mp->work->mem, mp->object->size,
+                            part_size))
+    {
+        return work_fail_here(mp->work, "out of memory");
     }
 
-    return multipart_copy_guessed(mp);
+    (void) snprintf(layout, sizeof(layout), "by size %" PRIu64, part_size);
+
+    return multipart_by_plan(mp, &plan, layout, is_last, is_over);
+}
+
+
+/* As the proxies saw them. */
+
+static work_rc_t
+multipart_as_seen(multipart_t *mp, bool *is_over)
+{
+    work_rc_t        rc;
+    chorus_buf_t     layout;
+    chorus_str_t     sizes;
+    chorus_layout_t  plan;
+
+    *is_over = false;
+
+    if (!queue_ledger_layout(mp->work->mem, mp->object->etag, &sizes)
+        || sizes.len == 0
+        || !chorus_layout_read(&plan, mp->work->mem, sizes, mp->object->size,
+                               mp->object->nparts))
+    {
+        return WORK_FAILED;
+    }
+
+    layout = chorus_buf(mp->work->mem, sizes.len + 16);
+    chorus_buf_text(&layout, "as seen ");
+    chorus_buf_add(&layout, sizes);
+    chorus_buf_char(&layout, '\0');
+
+    if (layout.failed) {
+        *is_over = true;
+        return work_fail_here(mp->work, "out of memory");
+    }
+
+    rc = multipart_by_plan(mp, &plan, layout.data, false, is_over);
+
+    if (!*is_over) {
+        work_log(mp->work, LOG_INFO, "what was seen of the parts is not what "
+                 "main has");
+    }
+
+    return rc;
+}
+
+
+/* One part after the other, of a size that any storage takes, while the probe
+ * looks whether one of these is right. */
+
+static work_rc_t
+multipart_in_order(multipart_t *mp, const uint64_t *sizes, size_t n)
+{
+    bool             is_over;
+    uint64_t         part_size, better;
+    work_rc_t        rc;
+    multipart_way_t  way = { .is_in_order = true, .is_last = true };
+
+    part_size = mp->object->size / mp->object->nparts / MULTIPART_MIB
+                * MULTIPART_MIB + MULTIPART_PART_MIN;
+
+    if (!chorus_layout_even(&way.plan, mp->work->mem, mp->object->size,
+                            part_size)
+        || !layout_probe_begin(mp->work->probe, sizes, n))
+    {
+        return work_fail_here(mp->work, "out of memory");
+    }
+
+    rc = multipart_go(mp, &way);
+
+    if (!way.is_other) {
+        return rc;
+    }
+
+    better = layout_probe_match(mp->work->probe, mp->object->etag);
+    work_log(mp->work, LOG_INFO, "part_size=%" PRIu64 " by the ETag", better);
+
+    return multipart_by_size(mp, better, true, &is_over);
+}
+
+
+/* Parts of one size: the likeliest one at once, several parts at a time. */
+
+static work_rc_t
+multipart_guessed(multipart_t *mp)
+{
+    bool       is_over;
+    size_t     n;
+    uint64_t   sizes[MULTIPART_GUESSES];
+    work_rc_t  rc;
+
+    n = layout_candidates(mp->object->size, mp->object->nparts, sizes,
+                          MULTIPART_GUESSES);
+
+    if (n == 0 || sizes[0] < MULTIPART_PART_MIN) {
+        return multipart_in_order(mp, sizes, n);
+    }
+
+    rc = multipart_by_size(mp, sizes[0], false, &is_over);
+
+    return is_over ? rc : multipart_in_order(mp, sizes + 1, n - 1);
+}
+
+
+static work_rc_t
+multipart_copy_parts(multipart_t *mp)
+{
+    bool       is_over;
+    work_rc_t  rc;
+
+    if (mp->object->nparts == 1) {
+        return multipart_by_size(mp, mp->object->size, true, &is_over);
+    }
+
+    if (multipart_main_knows_parts(mp)) {
+        rc = multipart_by_number(mp, &is_over);
+        if (is_over) {
+            return rc;
+        }
+    }
+
+    rc = multipart_as_seen(mp, &is_over);
+
+    return is_over ? rc : multipart_guessed(mp);
 }
 
 
@@ -628,15 +535,14 @@ multipart_copy(work_t *work, const object_t *object,
     mp.work = work;
     mp.object = object;
     mp.tags = tags;
-    mp.parts = chorus_digest_create(CHORUS_DIGEST_MD5);
+    mp.digest = chorus_digest_create(CHORUS_DIGEST_MD5);
 
-    if (mp.parts == NULL) {
+    if (mp.digest == NULL) {
         return work_fail_here(work, "out of memory");
     }
 
-    leftovers_abort_all(work);
     rc = multipart_copy_parts(&mp);
-    chorus_digest_destroy(mp.parts);
+    chorus_digest_destroy(mp.digest);
 
     return rc;
 }

@@ -188,8 +188,9 @@ object_read(object_t *object, chorus_mem_t *mem,
     }
 
     object->nparts = object_etag_parts(object->etag);
+    object->is_sealed = object_is_sealed(response);
     object->is_md5 = object_etag_is_md5(object->etag, object->md5)
-                     && !object_is_sealed(response);
+                     && !object->is_sealed;
 
     value = s3_response_header(response, "x-amz-storage-class");
     if (value.len != 0) {

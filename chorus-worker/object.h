@@ -31,6 +31,7 @@ typedef struct {
     chorus_str_t      etag;             /* without quotes */
     unsigned          nparts;           /* of an ETag "...-N", else 0 */
     bool              is_md5;           /* the ETag is the MD5 below */
+    bool              is_sealed;        /* see object_is_sealed() */
     unsigned char     md5[CHORUS_MD5_LEN];
     chorus_str_t      storage_class;    /* null: the storage named none */
     uint64_t          ntags;

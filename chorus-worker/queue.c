@@ -235,7 +235,8 @@ queue_fcall_replication(queue_t *queue, queue_command_t *command,
 }
 
 
-/* [R, key, token, facets, attempts, since_age_ms, source] */
+/* [R, key, token, facets, attempts, since_age_ms, source], and an upload if
+ * there is one */
 
 static bool
 queue_task_read(task_t *task, const redisReply *item)
@@ -262,6 +263,11 @@ queue_task_read(task_t *task, const redisReply *item)
         || task->token.data == NULL)
     {
         return false;
+    }
+
+    if (item->elements > QUEUE_CLAIM_FIELDS) {
+        task->upload = queue_reply_str(&task->mem,
+                                       item->element[QUEUE_CLAIM_FIELDS]);
     }
 
     task->facets = (unsigned) facets;

@@ -9,6 +9,7 @@
 #include "health.h"
 #include "reconcile.h"
 #include "tags.h"
+#include "upload.h"
 #include "versions.h"
 
 /* A key that keeps changing under us is given back between two tries.  Others
@@ -140,6 +141,9 @@ reconcile_tries(work_t *work, task_outcome_t *outcome)
 
         work_log(work, LOG_DEBUG, "again: %s", work->failure.reason);
     }
+
+    /* the key is equal, and what was begun before is not needed */
+    upload_abandon(work);
 
     return WORK_DONE;
 }

@@ -57,6 +57,8 @@ struct task_s {
     chorus_str_t           key;         /* empty: the bucket itself */
     chorus_str_t           token;
     unsigned               facets;
+    chorus_str_t           upload;      /* to the follower, that was begun by
+                                         * whoever had the key; see upload.h */
     uint64_t               attempts;    /* that failed before this one */
     int64_t                since_ms;    /* clock_ms() of the first change */
     bool                   is_scan;

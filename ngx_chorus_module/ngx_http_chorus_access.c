@@ -153,7 +153,8 @@ ngx_http_chorus_access_go(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     }
 
     ctx->reads_body = (ctx->operation->touch == CHORUS_TOUCH_KEYS_IN_BODY
-                       && ctx->nfollowers);
+                       && ctx->nfollowers)
+                      || ngx_http_chorus_parts_is_complete(ctx);
 
     if (ngx_http_chorus_upload_begin(r, ctx) != NGX_OK) {
         return ngx_http_chorus_refuse(r, ctx, &ctx->refusal);

@@ -1,11 +1,11 @@
 /*
- * DeleteObjects names its keys in the body, an aws-chunked body without
- * content has its signature and checksum there, a form has everything in front
- * of its file: such bodies are read before the request is forwarded, as far as
- * they must, into memory, bounded, never to disk.  nginx's own
- * reader would spill a body larger than client_body_buffer_size into a file;
- * here it is taken piece by piece instead, as the proxy module does for an
- * unbuffered upload.
+ * DeleteObjects names its keys in the body, CompleteMultipartUpload its parts,
+ * an aws-chunked body without content has its signature and checksum there, a
+ * form has everything in front of its file: such bodies are read before the
+ * request is forwarded, as far as they must, into memory, bounded, never to
+ * disk.  nginx's own reader would spill a body larger than
+ * client_body_buffer_size into a file; here it is taken piece by piece
+ * instead, as the proxy module does for an unbuffered upload.
  */
 
 #include "ngx_http_chorus_module.h"
@@ -258,6 +258,7 @@ ngx_http_chorus_body_whole(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     r->headers_in.content_length_n = len;
     r->headers_in.chunked = 0;
 
+    ngx_http_chorus_parts_read(r, ctx);
     rc = ngx_http_chorus_body_keys(r, ctx);
 
     if (rc == NGX_OK) {

@@ -423,6 +423,7 @@ ngx_http_chorus_init_process(ngx_cycle_t *cycle)
 
     if (ngx_http_chorus_counters_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_recent_init(cmcf, cycle) != NGX_OK
+        || ngx_http_chorus_parts_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_marks_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_repeats_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_journal_init(cmcf, cycle) != NGX_OK
@@ -451,6 +452,7 @@ ngx_http_chorus_exit_process(ngx_cycle_t *cycle)
     ngx_http_chorus_journal_exit(cmcf);
     ngx_http_chorus_marks_exit(cmcf);
     ngx_http_chorus_repeats_exit(cmcf);
+    ngx_http_chorus_parts_exit(cmcf);
     ngx_http_chorus_recent_exit(cmcf);
     ngx_http_chorus_counters_exit(cmcf);
 

@@ -20,6 +20,7 @@
  *     peer.c       a change goes to a storage once
  *     settle.c     log phase: did it happen?  then mark
  *     mark.c       marks waiting for Redis
+ *     parts.c      the parts of multipart uploads, for the worker
  *     repeat.c     marks made again, when main did not say how it ended
  *     journal*.c   what is not in Redis yet, in files (see journal.h)
  *     redis*.c     the connection to Redis (see redis.h)
@@ -38,6 +39,7 @@
 
 #include "chorus_auth.h"
 #include "chorus_checksum.h"
+#include "chorus_complete.h"
 #include "chorus_config.h"
 #include "chorus_crypto.h"
 #include "chorus_policy.h"
@@ -84,6 +86,7 @@ typedef struct {
 
 typedef struct ngx_http_chorus_redis_s  ngx_http_chorus_redis_t;
 typedef struct ngx_http_chorus_marks_s  ngx_http_chorus_marks_t;
+typedef struct ngx_http_chorus_parts_s  ngx_http_chorus_parts_t;
 typedef struct ngx_http_chorus_recent_s  ngx_http_chorus_recent_t;
 typedef struct ngx_http_chorus_repeats_s  ngx_http_chorus_repeats_t;
 typedef struct ngx_http_chorus_debts_s  ngx_http_chorus_debts_t;
@@ -124,6 +127,7 @@ typedef struct {
     chorus_key_cache_t         *keys;
     ngx_http_chorus_redis_t    *redis;
     ngx_http_chorus_marks_t    *marks;
+    ngx_http_chorus_parts_t    *parts;
     ngx_http_chorus_recent_t   *recent;
     ngx_http_chorus_repeats_t  *repeats;
     ngx_http_chorus_journal_t  *journal;        /* NULL: without */
@@ -199,6 +203,8 @@ struct ngx_http_chorus_ctx_s {
 
     chorus_str_t                *keys;          /* touched, DeleteObjects */
     size_t                       nkeys;
+
+    chorus_complete_t           *complete;      /* of an upload; or NULL */
 
     ngx_http_chorus_intent_t    *intent;        /* NULL: none is open */
 
@@ -425,6 +431,24 @@ ngx_uint_t ngx_http_chorus_marks_is_busy(ngx_http_chorus_marks_t *marks);
 /* From redis.c: the connection is ready, or is gone. */
 void ngx_http_chorus_marks_resume(ngx_http_chorus_marks_t *marks);
 ngx_uint_t ngx_http_chorus_marks_waiting(ngx_http_chorus_marks_t *marks);
+
+/* parts.c */
+ngx_int_t ngx_http_chorus_parts_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle);
+void ngx_http_chorus_parts_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* Whether the body says which parts make an object that is replicated; and
+ * learns it from ctx->body, for the end of the request. */
+ngx_uint_t ngx_http_chorus_parts_is_complete(ngx_http_chorus_ctx_t *ctx);
+void ngx_http_chorus_parts_read(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+/* Main has begun to answer. */
+void ngx_http_chorus_parts_answered(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+/* Before the key is marked. */
+void ngx_http_chorus_parts_completed(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, ngx_uint_t is_over);
+/* From redis.c: the connection is ready. */
+void ngx_http_chorus_parts_resume(ngx_http_chorus_parts_t *parts);
 
 /* recent.c */
 ngx_int_t ngx_http_chorus_recent_init(ngx_http_chorus_main_conf_t *cmcf,

@@ -71,6 +71,10 @@ ngx_http_chorus_header_filter(ngx_http_request_t *r)
         u->finalize_request = ngx_http_chorus_finalize;
     }
 
+    if (ctx && ctx->ready) {
+        ngx_http_chorus_parts_answered(r, ctx);
+    }
+
     return ngx_http_next_header_filter(r);
 }
 
@@ -158,6 +162,8 @@ ngx_http_chorus_settle(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     ctx->settled = 1;
 
     ngx_http_chorus_crash(cmcf, "after-answer");
+    ngx_http_chorus_parts_completed(r, ctx, r->headers_out.status == NGX_HTTP_OK
+                              && !ngx_http_chorus_may_still_happen(r, ctx));
     ngx_http_chorus_settle_followers(r, ctx);
     ngx_http_chorus_crash(cmcf, "after-mark");
 

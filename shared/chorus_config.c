@@ -27,8 +27,8 @@ static const char  *const root_keys[] = {
 };
 
 static const char  *const worker_keys[] = {
-    "concurrency", "lease_seconds", "max_attempts", "retry_max_seconds",
-    "grace_seconds", "recheck_seconds", "limits", NULL
+    "concurrency", "part_concurrency", "lease_seconds", "max_attempts",
+    "retry_max_seconds", "grace_seconds", "recheck_seconds", "limits", NULL
 };
 
 static const unsigned  worker_rechecks[] = { 10, 60, 600 };
@@ -135,6 +135,7 @@ config_worker(const chorus_config_reader_t *reader,
         unsigned    *value;
     } settings[] = {
         { "concurrency", 1, 1024, 32, &worker->concurrency },
+        { "part_concurrency", 1, 64, 4, &worker->part_concurrency },
         { "lease_seconds", 5, 3600, 30, &worker->lease_seconds },
         { "max_attempts", 0, 1000000, 0, &worker->max_attempts },
         { "retry_max_seconds", 1, 86400, 300, &worker->retry_max_seconds },

@@ -121,6 +121,8 @@ typedef struct {
 
 typedef struct {
     unsigned  concurrency;              /* slots, 1..1024, default 32 */
+    unsigned  part_concurrency;         /* parts of an object at once, 1..64,
+                                         * default 4 */
     unsigned  lease_seconds;            /* 5..3600, default 30 */
     unsigned  max_attempts;             /* 0 (default): retry for ever */
     unsigned  retry_max_seconds;        /* cap of the back-off, default 300 */

@@ -169,6 +169,8 @@ local function replication_open(name, schedule)
         facets = hash .. ':facets',
         trouble = hash .. ':trouble',
         recheck = hash .. ':recheck',
+        uploads = hash .. ':uploads',
+        twins = hash .. ':twins',
     }
 end
 
@@ -919,8 +921,19 @@ local function lease_begin(r, key, source, ms, token, c)
 
     trace.add('claim', r, key, digits(token), c.worker)
 
-    return { r.name, key, token, facets, trouble_attempts(r, key),
-             age_of(ms), source }
+    local item = { r.name, key, token, facets, trouble_attempts(r, key),
+                   age_of(ms), source }
+
+    -- an upload to the follower that whoever held it before has begun
+    if r.has_uploads == nil then
+        r.has_uploads = call('EXISTS', r.uploads) == 1
+    end
+
+    if r.has_uploads then
+        item[8] = call('HGET', r.uploads, key) or nil
+    end
+
+    return item
 end
 
 

@@ -47,7 +47,8 @@ class Claimed:
 
     def __init__(self, row):
         (r, self.key, self.token, self.facets, self.attempts, self.age,
-         source) = row
+         source) = row[:7]
+        self.upload = row[7] if len(row) > 7 else None
         self.r = r.decode()
         self.source = source.decode()
 

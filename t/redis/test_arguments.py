@@ -11,12 +11,36 @@ K1 = (1, SCHEDULE)
 KR = (1, 'chorus:{%s}' % R1)
 KS = (1, REPLICATIONS)
 KH = (3, HEAL, SCHEDULE, REPLICATIONS)
+KU = (1, 'chorus:uploads')
+KL = (1, 'chorus:layouts')
+KUL = (2, 'chorus:uploads', 'chorus:layouts')
 
 
 # function, arguments, what the message must say
 BAD = [
     ('version', (1, 'x'), 'KEYS'),
     ('version', (0, 'x'), 'too many'),
+
+    ('part', (0,), '1 KEYS'),
+    ('part', KU + ('', 1, 5), 'upload id'),
+    ('part', KU + ('i' * 513, 1, 5), 'upload id'),
+    ('part', KU + ('id', 0, 5), 'number'),
+    ('part', KU + ('id', 10001, 5), 'number'),
+    ('part', KU + ('id', 1, '-1'), 'size'),
+    ('part', KU + ('id', 1, 5 * 2 ** 40 + 1), 'size'),
+    ('part', KU + ('id', 1, 5, 6), 'too many'),
+    ('part_complete', KUL + ('id', 'e' * 65, '1', 1), 'etag'),
+    ('part_complete', KUL + ('id', 'etag', '', 1), 'numbers'),
+    ('part_complete', KUL + ('id', 'etag', '1;2', 1), 'like 1-3,7'),
+    ('part_complete', KUL + ('id', 'etag', '1', 2), 'is_over'),
+    ('part_abort', KU, 'upload id: missing'),
+    ('layout', KL, 'etag: missing'),
+    ('upload_begin', KR + ('k', 'x', 'record'), 'token'),
+    ('upload_begin', KR + ('k', 1, ''), 'record'),
+    ('upload_begin', KR + ('k', 1, 'r' * 4097), 'record'),
+    ('upload_over', KR + ('k',), 'record: missing'),
+    ('twin_keep', KR + ('k', ''), 'record'),
+    ('twin', KR, 'key: missing'),
 
     ('mark', (1, K3[1], 'event'), '3 KEYS'),
     ('mark', (3, 'chorus:{a:b}', SCHEDULE, REPLICATIONS, 'event'), 'KEYS[1]'),

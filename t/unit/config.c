@@ -205,6 +205,7 @@ defaults(void **state)
     assert_non_null(chorus_config_user_of(&config, chorus_str("MA"),
                                           &credential));
     check_int("concurrency", config.worker.concurrency, 32);
+    check_int("part_concurrency", config.worker.part_concurrency, 4);
     check_int("lease", config.worker.lease_seconds, 30);
     check_int("attempts", config.worker.max_attempts, 0);
     check_int("retry", config.worker.retry_max_seconds, 300);
@@ -903,6 +904,10 @@ static const struct {
       "routes[0].storage: no storage \"x\"" },
 
     /* worker */
+    { WITH("'worker': {'part_concurrency': 0}"),
+      "worker.part_concurrency: must be a whole number from 1 to 64" },
+    { WITH("'worker': {'part_concurrency': 65}"),
+      "worker.part_concurrency: must be a whole number from 1 to 64" },
     { WITH("'worker': {'concurrency': 0}"),
       "worker.concurrency: must be a whole number from 1 to 1024" },
     { WITH("'worker': {'concurrency': 1025}"),

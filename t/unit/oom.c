@@ -8,6 +8,7 @@
 
 #include "chorus_acl.h"
 #include "chorus_checksum.h"
+#include "chorus_complete.h"
 #include "chorus_bucket_setting.h"
 #include "chorus_policy.h"
 #include "chorus_replication.h"
@@ -368,6 +369,19 @@ scarce_error_xml(chorus_mem_t *pool)
 
 
 static chorus_rc_t
+scarce_complete(chorus_mem_t *pool)
+{
+    chorus_error_t     error;
+    chorus_complete_t  complete;
+
+    return chorus_complete_parse(pool, chorus_str("<CompleteMultipartUpload>"
+        "<Part><PartNumber>1</PartNumber><ETag>"
+        "0cc175b9c0f1b6a831c399e269772661</ETag></Part>"
+        "</CompleteMultipartUpload>"), &complete, &error);
+}
+
+
+static chorus_rc_t
 scarce_delete(chorus_mem_t *pool)
 {
     chorus_error_t           error;
@@ -712,6 +726,7 @@ each_allocation_fails_once(void **state)
         { "expired", scarce_expired },
         { "error document", scarce_error_xml },
         { "delete objects", scarce_delete },
+        { "complete", scarce_complete },
         { "acl", scarce_acl },
         { "tagging", scarce_tagging },
         { "versions", scarce_versions },
