@@ -405,6 +405,7 @@ for (
     $redis->begin;
     passes('loading', keys_of('loading', 20));
     logs_soon('loading', qr/\[error\].*LOADING/);
+    $redis->call(qw(CONFIG SET key-load-delay 0));
     arrives('loaded', $redis, 'early', keys_of('loading', 20));
     $redis->end;
 }
