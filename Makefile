@@ -128,6 +128,14 @@ check:                      ## install, build, run all tests
 	@tools/install-packages check
 	@t/run
 
+bench: bench-build          ## how fast the parts are, each bench ~10 s
+	@for program in $(bench_prog); do \
+	    echo "== $${program##*/}"; \
+	    $$program || exit 1; \
+	done
+
+bench-build: $(bench_prog)
+
 fuzz: fuzz-build            ## each fuzz target for SECONDS (default 20)
 	@for target in $(fuzz_names); do t/fuzz/run $$target $(SECONDS) || exit 1; \
 	done

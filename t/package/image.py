@@ -2,6 +2,7 @@
 instruction in order, in a chroot."""
 
 import glob
+import hashlib
 import os
 import shlex
 import shutil
@@ -45,8 +46,28 @@ def copy(folder, cwd, text, stages):
             put(path, folder, cwd, to)
 
 
+def fingerprint(stage):
+    """Of what the image is made; None if that is too much to tell."""
+    digest = hashlib.sha256(repr(stage.steps).encode())
+    for word, text in stage.steps:
+        if word == "COPY":
+            *sources, _ = shlex.split(text)
+            if sources == ["."] or sources[0].startswith("--from"):
+                return None
+            for source in sources:
+                with open(f"{dockerfile.ROOT}/{source}", "rb") as f:
+                    digest.update(f.read())
+    return digest.hexdigest()
+
+
 def build_stage(stage, name, stages):
-    """Returns the folder that is the image."""
+    """Returns the folder that is the image; that of the last time, if it would
+    be made of the same."""
+    key, mark = fingerprint(stage), f"{chroot.CACHE}/{name}.made-of"
+    if key and os.path.exists(mark) and open(mark).read() == key:
+        stages[stage.name] = f"{chroot.CACHE}/{name}"
+        return stages[stage.name]
+
     folder = chroot.copy(SUITES[stage.base], name)
     cwd, env = "/", {}
     for word, text in stage.steps:
@@ -59,6 +80,9 @@ def build_stage(stage, name, stages):
             env.update(stage.env())
         elif word == "RUN":
             chroot.run(folder, text, env, cwd)
+    if key:
+        with open(mark, "w") as f:
+            f.write(key)
     stages[stage.name] = folder
     return folder
 
