@@ -128,6 +128,7 @@ class Container:
 
     def command(self, words):
         return ["nsenter", "-t", str(self.inside()), "-m", "-p", "-n", "-r",
+                "-w",
                 "setpriv", "--reuid", self.user.split(":")[0], "--regid",
                 self.user.split(":")[1], "--clear-groups", "--no-new-privs",
                 "--bounding-set=-all", "--inh-caps=-all",

@@ -46,28 +46,33 @@ def copy(folder, cwd, text, stages):
             put(path, folder, cwd, to)
 
 
-def fingerprint(stage):
-    """Of what the image is made; None if that is too much to tell."""
+def made_of(stage, path):
+    """A digest of the instructions and of all files that they copy."""
     digest = hashlib.sha256(repr(stage.steps).encode())
     for word, text in stage.steps:
-        if word == "COPY":
-            *sources, _ = shlex.split(text)
-            if sources == ["."] or sources[0].startswith("--from"):
-                return None
-            for source in sources:
-                with open(f"{dockerfile.ROOT}/{source}", "rb") as f:
-                    digest.update(f.read())
+        if word != "COPY":
+            continue
+        *sources, _ = shlex.split(text)
+        if sources[0].startswith("--from="):
+            origin = dockerfile.target(path, sources[0][len("--from="):])
+            digest.update(made_of(origin, path).encode())
+            continue
+        for source in dockerfile.context() if sources == ["."] else sources:
+            with open(f"{dockerfile.ROOT}/{source}", "rb") as f:
+                digest.update(source.encode() + f.read())
     return digest.hexdigest()
 
 
-def build_stage(stage, name, stages):
+def build_stage(stage, name, stages, path):
     """Returns the folder that is the image; that of the last time, if it would
     be made of the same."""
-    key, mark = fingerprint(stage), f"{chroot.CACHE}/{name}.made-of"
-    if key and os.path.exists(mark) and open(mark).read() == key:
+    key, mark = made_of(stage, path), f"{chroot.CACHE}/{name}.made-of"
+    if os.path.exists(mark) and open(mark).read() == key:
         stages[stage.name] = f"{chroot.CACHE}/{name}"
         return stages[stage.name]
 
+    if os.path.exists(mark):
+        os.unlink(mark)
     folder = chroot.copy(SUITES[stage.base], name)
     cwd, env = "/", {}
     for word, text in stage.steps:
@@ -80,24 +85,24 @@ def build_stage(stage, name, stages):
             env.update(stage.env())
         elif word == "RUN":
             chroot.run(folder, text, env, cwd)
-    if key:
-        with open(mark, "w") as f:
-            f.write(key)
+    with open(mark, "w") as f:
+        f.write(key)
     stages[stage.name] = folder
     return folder
 
 
 def build(path, target, name, stages):
-    """The stages up to `target`, those it is made of; `stages`: the folders of
-    those that were built before."""
+    """Returns the folder of that stage, with those before it that it copies
+    from; `stages`: the folders of all that were built."""
     for stage in dockerfile.parse(path):
         is_last = stage.name == target or target is None
         needed = is_last or any(
             f"--from={stage.name}" in text
             for word, text in dockerfile.target(path, target).steps)
         if needed and stage.name not in stages:
-            build_stage(stage, name if is_last else f"{name}-{stage.name}",
-                        stages)
+            build_stage(stage, name if is_last else
+                        f"image-{stage.name}-{os.path.basename(path)}",
+                        stages, path)
         if is_last:
             return stages[stage.name]
     raise KeyError(target)
