@@ -158,6 +158,7 @@ victim=$("${compose[@]}" ps -q worker | head -n 1)
 "${docker[@]}" kill -s KILL "$victim" > /dev/null || fail "cannot kill a worker"
 wait $upload || fail "cannot upload the files"
 within 180 "main and follower are equal" equal 50
+"${compose[@]}" up -d --scale worker=4 || fail "cannot start it again"
 
 step "10. A write while Redis is away is not lost"
 "${compose[@]}" stop redis || fail "cannot stop Redis"

@@ -261,6 +261,7 @@ def wait_healthy(name, seconds=240):
     end = time.monotonic() + seconds
     while not all(c.is_healthy() for c in containers(name)):
         assert time.monotonic() < end, f"{name} is not healthy"
+        assert all(c.is_running() for c in containers(name)), f"{name} ended"
         time.sleep(0.5)
 
 
@@ -274,6 +275,8 @@ def start(name, service, count):
         wait_healthy(need)
     for _ in range(count - len(running)):
         with open(f"{STATE}/{name}.log", "ab") as log:
+            # as an engine does, so that /dev/stdout can be opened
+            os.fchown(log.fileno(), *map(int, service["user"].split(":")))
             launch(name, service, [], stdin=subprocess.DEVNULL, stdout=log,
                    stderr=log)
 
@@ -344,7 +347,8 @@ def compose(args):
             print(f"{c.id:40} {state}")
     elif word == "exec":
         args = [a for a in args if a != "-T"]
-        return subprocess.run(containers(args[0])[0].command(args[1:]),
+        running = [c for c in containers(args[0]) if c.is_running()]
+        return subprocess.run(running[0].command(args[1:]),
                               timeout=300).returncode
     elif word == "run":
         return run(services, args)
