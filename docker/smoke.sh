@@ -154,8 +154,8 @@ client chorus s3 sync --no-progress --only-show-errors \
     /usr/lib/python3/dist-packages/awscli/customizations s3://tour/code/ \
     < /dev/null &
 upload=$!
-victim=$("${compose[@]}" ps -q worker | head -n 1)
-"${docker[@]}" kill -s KILL "$victim" > /dev/null || fail "cannot kill a worker"
+workers=$("${compose[@]}" ps -q worker)
+"${docker[@]}" kill -s KILL "${workers%%$'\n'*}" > /dev/null || fail "cannot kill a worker"
 wait $upload || fail "cannot upload the files"
 within 180 "main and follower are equal" equal 50
 "${compose[@]}" up -d --scale worker=4 || fail "cannot start it again"
