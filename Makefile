@@ -19,6 +19,8 @@ endif
 OPT       ?= -O2 -g
 SANITIZE  ?=
 NGINX_SRC ?= /usr/share/nginx/src
+prefix    ?= /usr/local
+unitdir   ?= $(if $(filter /usr,$(prefix)),,$(prefix))/lib/systemd/system
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -68,7 +70,8 @@ worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
 .PHONY: all module worker ctl unit bench bench-build fuzz fuzz-run chaos \
-        install uninstall demo demo-stop check nightly lint clean help
+        install uninstall deb package-check demo demo-stop check nightly lint \
+        clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -89,8 +92,12 @@ demo-stop:                  ## end everything that `make demo` started
 install: all                ## into Debian's places, below DESTDIR
 	install -D -m 644 $(module) \
 	    $(DESTDIR)/usr/lib/nginx/modules/ngx_http_chorus_module.so
-	install -D -m 755 $(worker) $(DESTDIR)/usr/local/bin/chorus-worker
-	install -D -m 755 $(ctl) $(DESTDIR)/usr/local/bin/chorusctl
+	install -D -m 755 $(worker) $(DESTDIR)$(prefix)/bin/chorus-worker
+	install -D -m 755 $(ctl) $(DESTDIR)$(prefix)/bin/chorusctl
+	install -d $(DESTDIR)$(unitdir)
+	sed 's|/usr/bin/|$(prefix)/bin/|' conf/systemd/chorus-worker.service \
+	    > $(DESTDIR)$(unitdir)/chorus-worker.service
+	chmod 644 $(DESTDIR)$(unitdir)/chorus-worker.service
 	install -D -m 644 conf/chorus_server.conf \
 	    $(DESTDIR)/etc/nginx/chorus_server.conf
 	install -D -m 644 conf/chorus_proxy.conf \
@@ -105,11 +112,20 @@ install: all                ## into Debian's places, below DESTDIR
 
 uninstall:                  ## but /etc/chorus and /var/lib/chorus stay
 	rm -f $(DESTDIR)/usr/lib/nginx/modules/ngx_http_chorus_module.so \
-	    $(DESTDIR)/usr/local/bin/chorus-worker \
-	    $(DESTDIR)/usr/local/bin/chorusctl \
+	    $(DESTDIR)$(prefix)/bin/chorus-worker \
+	    $(DESTDIR)$(prefix)/bin/chorusctl \
+	    $(DESTDIR)$(unitdir)/chorus-worker.service \
 	    $(DESTDIR)/etc/nginx/chorus_server.conf \
 	    $(DESTDIR)/etc/nginx/chorus_proxy.conf
 	rm -rf $(DESTDIR)/usr/share/doc/chorus
+
+deb:                        ## the Debian packages, build/packages/*.deb
+	@tools/install-packages deb
+	@tools/deb
+
+package-check:              ## packages, units and images, proven in chroots
+	@tools/install-packages package-check
+	@tools/package-check
 
 check:                      ## install, build, run all tests
 	@tools/install-packages check
@@ -118,6 +134,14 @@ check:                      ## install, build, run all tests
 nightly:                    ## the long ones: 5 GiB, 50,000 racing operations, chaos, fuzz, ASan
 	@tools/install-packages check
 	@t/run build full full_chaos full_fuzz asan asan_e2e full_asan
+
+bench: bench-build          ## how fast the parts are, each bench ~10 s
+	@for program in $(bench_prog); do \
+	    echo "== $${program##*/}"; \
+	    $$program || exit 1; \
+	done
+
+bench-build: $(bench_prog)
 
 fuzz: fuzz-build            ## each fuzz target for SECONDS (default 20)
 	@for target in $(fuzz_names); do t/fuzz/run $$target $(SECONDS) || exit 1; \
@@ -220,7 +244,7 @@ $(nginx_tree)/objs/Makefile: $(module_deps)
 	$(say) "  CONF  $(nginx_tree)"
 	$(q)cd $(nginx_tree) && $(hiredis_env) ./configure --with-compat --with-cc="$(CC)" \
 	    --with-cc-opt="-D_GNU_SOURCE $(OPT) $(sanitize) $(crash)" \
-	    --with-ld-opt="$(sanitize)" \
+	    --with-ld-opt="$(sanitize) $(LDFLAGS)" \
 	    --with-http_ssl_module --with-http_v2_module --with-threads \
 	    --add-dynamic-module="$(CURDIR)" > configure.log \
 	    || { tail -n 20 configure.log >&2; exit 1; }

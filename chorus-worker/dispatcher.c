@@ -16,12 +16,14 @@
 #include "health.h"
 #include "live_config.h"
 #include "log.h"
+#include "notify.h"
 #include "rate.h"
 #include "work.h"
 
 #define DISPATCHER_IDLE_POLL_MS   1000
 #define DISPATCHER_REPEAT_MS      200   /* after a call Redis refused */
 #define DISPATCHER_ABORT_MS       5000  /* for slots to notice */
+#define DISPATCHER_ONCE_MS        30000 /* is_once: for Redis to answer */
 #define DISPATCHER_EXCLUDED_MAX   64
 
 
@@ -51,6 +53,8 @@ typedef struct {
 
     bool                         is_backlogged; /* claim as slots get free */
     bool                         is_limited;    /* some follower has no room */
+    bool                         is_left;       /* is_once: not all is done */
+    int64_t                      redis_at_ms;   /* it last answered */
     int64_t                      claim_at_ms;
     int64_t                      renew_at_ms;
     int64_t                      flush_at_ms;
@@ -113,6 +117,7 @@ dispatcher_open(dispatcher_t *d, const dispatcher_options_t *options)
     d->concurrency = options->concurrency;
     d->is_backlogged = true;
     health_ceiling(d->concurrency);
+    d->redis_at_ms = clock_ms();
 
     d->held = calloc(d->concurrency, sizeof(task_t *));
     d->finished = calloc(d->concurrency, sizeof(task_t *));
@@ -231,7 +236,13 @@ dispatcher_expect_retry(dispatcher_t *d, const task_t *task)
 {
     int64_t  due_ms;
 
-    if (task->result.outcome != TASK_FAILED || task->result.delay_ms < 0) {
+    if (task->result.outcome != TASK_FAILED) {
+        return;
+    }
+
+    d->is_left = true;
+
+    if (task->result.delay_ms < 0) {
         return;
     }
 
@@ -348,6 +359,21 @@ dispatcher_distribute(dispatcher_t *d, task_t *list)
 }
 
 
+/* is_once: nothing more was to be had.  is_left: because a storage does not
+ * answer, which may take longer than anybody waits. */
+
+static void
+dispatcher_once_claimed(dispatcher_t *d, bool is_left)
+{
+    if (!d->options->is_once || d->nheld != 0 || d->nfinished != 0) {
+        return;
+    }
+
+    d->is_left = d->is_left || is_left;
+    d->state = DISPATCHER_ENDED;
+}
+
+
 static void
 dispatcher_claim(dispatcher_t *d)
 {
@@ -366,6 +392,7 @@ dispatcher_claim(dispatcher_t *d)
 
     room = dispatcher_room(d);
     if (room == 0) {
+        dispatcher_once_claimed(d, true);
         return;
     }
 
@@ -395,6 +422,10 @@ dispatcher_claim(dispatcher_t *d)
 
     n = dispatcher_distribute(d, list);
     d->is_backlogged = n >= room || n >= QUEUE_CLAIM_MAX;
+
+    if (n == 0) {
+        dispatcher_once_claimed(d, d->is_limited);
+    }
 }
 
 
@@ -419,6 +450,8 @@ dispatcher_abort_tasks(dispatcher_t *d)
 static void
 dispatcher_stop(dispatcher_t *d)
 {
+    notify_stopping();
+
     if (d->state == DISPATCHER_RUNS) {
         log_write(LOG_INFO, "ending: %zu keys in work, %lld s for them",
                   d->nheld, (long long) d->grace_ms / 1000);
@@ -439,9 +472,14 @@ dispatcher_stop(dispatcher_t *d)
 static void
 dispatcher_reload(dispatcher_t *d)
 {
+    bool            is_read;
     chorus_error_t  error;
 
-    if (!live_config_load(d->options->config_path, &error)) {
+    notify_reloading();
+    is_read = live_config_load(d->options->config_path, &error);
+    notify_ready();
+
+    if (!is_read) {
         log_write(LOG_ERROR, "%s; going on with what there was",
                   error.text);
         return;
@@ -499,6 +537,27 @@ dispatcher_advance(dispatcher_t *d)
         log_write(LOG_WARN, "%zu keys could not be given back",
                   d->nheld + d->nfinished);
         d->state = DISPATCHER_ENDED;
+    }
+}
+
+
+/* is_once: a Redis that is away does not hold up who waits for the end. */
+
+static void
+dispatcher_once_waits(dispatcher_t *d, bool is_ready)
+{
+    if (!d->options->is_once || d->state != DISPATCHER_RUNS) {
+        return;
+    }
+
+    if (is_ready) {
+        d->redis_at_ms = clock_ms();
+
+    } else if (clock_ms() > d->redis_at_ms + DISPATCHER_ONCE_MS) {
+        log_write(LOG_ERROR, "Redis has not answered for %d s",
+                  DISPATCHER_ONCE_MS / 1000);
+        d->is_left = true;
+        dispatcher_stop(d);
     }
 }
 
@@ -585,23 +644,29 @@ dispatcher_wait(dispatcher_t *d, bool is_ready)
 }
 
 
-bool
+dispatcher_end_t
 dispatcher_run(const dispatcher_options_t *options)
 {
-    bool          is_ready, is_clean;
-    dispatcher_t  d;
+    bool              is_ready;
+    dispatcher_t      d;
+    dispatcher_end_t  end;
 
     if (!dispatcher_open(&d, options)) {
         log_write(LOG_ERROR, "out of memory");
         dispatcher_close(&d);
-        return false;
+        return DISPATCHER_STUCK;
     }
+
+    notify_ready();
 
     while (d.state != DISPATCHER_ENDED) {
         dispatcher_signals(&d);
         dispatcher_collect(&d);
 
         is_ready = queue_ready(d.queue);
+        notify_beat(is_ready);
+        dispatcher_once_waits(&d, is_ready);
+
         if (is_ready) {
             dispatcher_flush(&d);
         }
@@ -625,8 +690,10 @@ dispatcher_run(const dispatcher_options_t *options)
         }
     }
 
-    is_clean = d.nheld == 0;
+    end = d.nheld != 0 ? DISPATCHER_STUCK
+          : options->is_once && d.is_left ? DISPATCHER_LEFT
+          : DISPATCHER_DONE;
     dispatcher_close(&d);
 
-    return is_clean;
+    return end;
 }

@@ -30,6 +30,7 @@
 
 #define MAIN_CONFIG_PATH   "/etc/chorus/chorus.json"
 #define MAIN_WORKER_SIZE   128
+#define MAIN_EXIT_LEFT     3        /* --once: not everything is synced */
 /* few heaps: slots allocate little, and memory freed in one serves another */
 #define MAIN_MALLOC_HEAPS  4
 #define MAIN_MMAP_FROM     (256 * 1024)
@@ -38,13 +39,16 @@
 typedef struct {
     const char  *config_path;
     bool         is_test;
+    bool         is_once;
 } main_options_t;
 
 static const char  main_usage[] =
-    "usage: chorus-worker [-c FILE] [-t] [-v] [-q] [-V] [-h]\n"
+    "usage: chorus-worker [-c FILE] [-t] [--once] [-v] [-q] [-V] [-h]\n"
     "\n"
     "  -c FILE  configuration (default " MAIN_CONFIG_PATH ")\n"
     "  -t       test the configuration and exit\n"
+    "  --once   work off what is due and exit: 0 all was synced, 3 some keys\n"
+    "           wait for another try\n"
     "  -v       log each key as well (or CHORUS_LOG=debug)\n"
     "  -q       log only what needs attention (or CHORUS_LOG=warn)\n"
     "  -V       print the version and exit\n"
@@ -56,6 +60,7 @@ static const char  main_usage[] =
 
 static const struct option  main_long_options[] = {
     { "help", no_argument, NULL, 'h' },
+    { "once", no_argument, NULL, 'o' },
     { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 }
 };
@@ -96,6 +101,10 @@ main_parse(int argc, char **argv)
 
         case 't':
             options.is_test = true;
+            break;
+
+        case 'o':
+            options.is_once = true;
             break;
 
         case 'v':
@@ -245,9 +254,9 @@ static int
 main_run(const main_options_t *options, int signal_fd, queue_t *queue,
     unsigned concurrency)
 {
-    bool                   is_clean;
     slot_t                *slots;
     channel_t              channel;
+    dispatcher_end_t       end;
     dispatcher_options_t   dispatcher;
 
     slots = calloc(concurrency, sizeof(slot_t));
@@ -271,14 +280,15 @@ main_run(const main_options_t *options, int signal_fd, queue_t *queue,
         .config_path = options->config_path,
         .signal_fd = signal_fd,
         .concurrency = concurrency,
+        .is_once = options->is_once,
     };
 
-    is_clean = dispatcher_run(&dispatcher);
+    end = dispatcher_run(&dispatcher);
     log_write(LOG_INFO, "chorus-worker ended");
 
-    if (!is_clean) {
+    if (end == DISPATCHER_STUCK) {
         /* a slot hangs in a system call: it takes nothing with it */
-        _exit(0);
+        _exit(options->is_once ? MAIN_EXIT_LEFT : 0);
     }
 
     main_stop_slots(slots, concurrency, &channel);
@@ -287,7 +297,7 @@ main_run(const main_options_t *options, int signal_fd, queue_t *queue,
     channel_free(&channel);
     free(slots);
 
-    return 0;
+    return end == DISPATCHER_LEFT ? MAIN_EXIT_LEFT : 0;
 }
 
 

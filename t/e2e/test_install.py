@@ -15,6 +15,7 @@ INSTALLED = {
     "usr/lib/nginx/modules/ngx_http_chorus_module.so": 0o644,
     "usr/local/bin/chorus-worker": 0o755,
     "usr/local/bin/chorusctl": 0o755,
+    "usr/local/lib/systemd/system/chorus-worker.service": 0o644,
     "usr/share/doc/chorus/chorus.json": 0o644,
     "usr/share/doc/chorus/nginx.conf": 0o644,
 }

@@ -14,7 +14,7 @@ package Chorus::CA;
 use strict;
 use warnings;
 
-use POSIX ();
+use POSIX qw(strftime);
 
 use Chorus::Fixture;
 
@@ -32,6 +32,20 @@ sub new {
         -keyout => $self->{key}, -out => $self->{cert});
 
     return $self;
+}
+
+
+# OpenSSL 3.4 refuses a negative -days, and is the first that takes two dates.
+sub validity {
+    my ($days) = @_;
+
+    return (-days => $days) if $days >= 0
+        || `openssl x509 -help 2>&1` !~ /-not_before/;
+
+    my ($from, $to) = map { strftime('%Y%m%d%H%M%SZ', gmtime(time + $_)) }
+        ($days - 7) * 86400, $days * 86400;
+
+    return (-not_before => $from, -not_after => $to);
 }
 
 
@@ -55,7 +69,7 @@ sub issue {
         -out => "$Folder/$name.csr");
     openssl(qw(x509 -req), -in => "$Folder/$name.csr",
         -CA => $self->{cert}, -CAkey => $self->{key},
-        -set_serial => ++$serial, -days => $for{days} // 7,
+        -set_serial => ++$serial, validity($for{days} // 7),
         -extfile => $extensions, -out => $file{cert});
 
     return \%file;
