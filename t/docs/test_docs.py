@@ -112,7 +112,7 @@ def test_the_reference_has_no_setting_that_is_not_there():
     table = read("docs/config.md").split("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \|", table, re.M)
     assert len(rows) > 20
-    names = {re.sub(r"\[\]|NAME", "", part)
+    names = {re.sub(r"\[\]|NAME|STORAGE", "", part)
              for row in rows for text in re.findall("`([^`]*)`", row)
              for part in text.split(".")} - {""}
     assert names <= settings(), names - settings()
@@ -122,7 +122,7 @@ def test_the_reference_has_no_setting_that_is_not_there():
 
 def commands():
     return {" ".join(w for w in words if w) for words in re.findall(
-        r'^    \{ "(\w+)", (?:NULL|"(\w+)"), \d, \w+,',
+        r'^    \{ "(\w+)", (?:NULL|"(\w+)"), -?\d, \w+,',
         read("chorusctl/*.c"), re.M)}
 
 
