@@ -1,5 +1,6 @@
 """Versioned buckets: the follower's history of a key is main's."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -520,8 +521,19 @@ def test_a_listing_that_is_refused_deletes_nothing(stack, versioned):
     endless = (200, b"<?xml version='1.0'?><ListVersionsResult>"
                b"<IsTruncated>true</IsTruncated></ListVersionsResult>",
                "application/xml")
+    gone = (404, b"<?xml version='1.0'?><Error><Code>NoSuchBucket</Code>"
+            b"</Error>", "application/xml")
+    unsorted = (200, ("<ListVersionsResult><IsTruncated>false</IsTruncated>"
+                      + "".join(f"<Version><Key>{key}</Key><VersionId>v"
+                                "</VersionId><LastModified>2026-01-01T00:00:"
+                                "00Z</LastModified><ETag>" + hashlib.md5(
+                                    b"0").hexdigest() + "</ETag><Size>1"
+                                "</Size></Version>"
+                                for key in ("unsorted", "unsorted/2",
+                                            "unsorted"))
+                      + "</ListVersionsResult>").encode(), "application/xml")
     answers = dict(denied=DENIED, elsewhere=NOT_HERE, empty=empty, cut=cut,
-                   endless=endless)
+                   endless=endless, gone=gone, unsorted=unsorted)
     for key in answers:
         for n in range(3):
             put(stack, versioned, key, b"%d" % n)
