@@ -266,7 +266,7 @@ content_finish(work_t *work)
     }
 
     work->is_acl_left = work->version.len != 0
-                        && work->failure.kind == FAILURE_SLOW;
+                        && failure_is_lasting(&work->failure);
 
     return work->is_acl_left ? WORK_DONE : WORK_FAILED;
 }

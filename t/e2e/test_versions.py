@@ -213,9 +213,10 @@ def test_acls_that_are_denied_do_not_hold_up_a_history(stack, versioned):
     stack.stop_workers()
     for n in range(3):
         put(stack, versioned, "k", b"%d" % n)
+    stack.faulty_main.inject(
+        when=lambda method, target: versioned in target and "?acl" in target,
+        answer=DENIED)
     stack.use_worker(main=stack.faulty_main.url)
-    stack.faulty_main.inject(when=lambda method, target: "?acl" in target,
-                             answer=DENIED)
     wait_until(lambda: stack.failed_attempts(versioned) > 0, 10, "it is told")
     assert versions.differences(stack.main, stack.follower, versioned,
                                 ["k"]) == []
