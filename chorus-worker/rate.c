@@ -117,6 +117,12 @@ rate_configure(const chorus_config_t *config)
             storage = rate_add(config->storages[i].name);
         }
 
+        if (storage == NULL) {
+            log_write(LOG_ERROR, "storage=%.*s limits do not hold for it: its "
+                      "name is too long, or there are more than %d storages",
+                      chorus_fmt(config->storages[i].name), RATE_STORAGES);
+        }
+
         for (k = 0; storage != NULL && k < CHORUS_NLIMITS; k++) {
             rate = &storage->of[k];
 
