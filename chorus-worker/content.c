@@ -379,6 +379,16 @@ content_gone(work_t *work, task_outcome_t *outcome)
 }
 
 
+/* Ceph says NoSuchKey of it. */
+
+static bool
+content_is_version_gone(const work_t *work, const s3_response_t *source)
+{
+    return work->version.len != 0 && s3_response_is(source, 404)
+           && s3_response_has_code(source, "NoSuchVersion");
+}
+
+
 static bool
 content_is_versioned(const s3_response_t *source)
 {
@@ -406,7 +416,7 @@ content_sync(work_t *work, task_outcome_t *outcome)
     get.nheaders = checksum_is_kept(work) ? 1 : 0;
     source = transfer_open(work, &get);
 
-    if (s3_response_is_gone(source)) {
+    if (s3_response_is_gone(source) || content_is_version_gone(work, source)) {
         return content_gone(work, outcome);
     }
 

@@ -223,6 +223,23 @@ def test_acls_that_are_denied_do_not_hold_up_a_history(stack, versioned):
     stack.faulty_main.clear()
 
 
+def test_a_version_that_goes_before_it_is_read_is_no_failure(
+        stack, versioned):
+    stack.stop_workers()
+    for n in range(2):
+        put(stack, versioned, "k", b"%d" % n)
+    # as AWS and MinIO say it
+    fault = stack.faulty_main.inject(
+        when=lambda method, target: method == "GET"
+        and f"/{versioned}/k?versionId=" in target,
+        times=1, answer=(404, b"<?xml version='1.0'?><Error><Code>"
+                         b"NoSuchVersion</Code></Error>", "application/xml"))
+    stack.use_worker(main=stack.faulty_main.url)
+    wait_equal(stack, versioned, ["k"])
+    assert fault.hits == 1 and stack.failed_attempts(versioned) == 0
+    stack.faulty_main.clear()
+
+
 def test_a_filter_takes_a_history_by_the_tags_of_its_newest_version(stack):
     bucket = f"tag-{os.urandom(4).hex()}"
     stack.s3.create_bucket(Bucket=bucket)
