@@ -278,7 +278,7 @@ content_finish(work_t *work)
     }
 
     work->is_acl_left = work->version.len != 0
-                        && work->failure.kind == FAILURE_SLOW;
+                        && failure_is_lasting(&work->failure);
 
     return work->is_acl_left ? WORK_DONE : WORK_FAILED;
 }
@@ -391,6 +391,16 @@ content_gone(work_t *work, task_outcome_t *outcome)
 }
 
 
+/* Ceph says NoSuchKey of it. */
+
+static bool
+content_is_version_gone(const work_t *work, const s3_response_t *source)
+{
+    return work->version.len != 0 && s3_response_is(source, 404)
+           && s3_response_has_code(source, "NoSuchVersion");
+}
+
+
 static bool
 content_is_versioned(const s3_response_t *source)
 {
@@ -418,7 +428,7 @@ content_sync(work_t *work, task_outcome_t *outcome)
     get.nheaders = checksum_is_kept(work) ? 1 : 0;
     source = transfer_open(work, &get);
 
-    if (s3_response_is_gone(source)) {
+    if (s3_response_is_gone(source) || content_is_version_gone(work, source)) {
         return content_gone(work, outcome);
     }
 

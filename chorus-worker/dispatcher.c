@@ -123,7 +123,8 @@ dispatcher_open(dispatcher_t *d, const dispatcher_options_t *options)
     d->finished = calloc(d->concurrency, sizeof(task_t *));
     d->is_told = calloc(d->concurrency, sizeof(bool));
 
-    return dispatcher_configure(d) && d->held != NULL && d->finished != NULL && d->is_told != NULL;
+    return dispatcher_configure(d) && d->held != NULL && d->finished != NULL
+           && d->is_told != NULL;
 }
 
 

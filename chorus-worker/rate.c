@@ -117,6 +117,12 @@ rate_configure(const chorus_config_t *config)
             storage = rate_add(config->storages[i].name);
         }
 
+        if (storage == NULL) {
+            log_write(LOG_ERROR, "storage=%.*s limits do not hold for it: its "
+                      "name is too long, or there are more than %d storages",
+                      chorus_fmt(config->storages[i].name), RATE_STORAGES);
+        }
+
         for (k = 0; storage != NULL && k < CHORUS_NLIMITS; k++) {
             rate = &storage->of[k];
 
@@ -272,7 +278,13 @@ rate_help_out(rate_storage_t *storage, rate_t *rate, int64_t now_us)
     double   step, first;
     int64_t  n;
 
-    if (rate->limit == 0 || now_us - rate_heard_us < RATE_SILENCE_US) {
+    if (rate->limit == 0) {
+        /* chorus.json took it away */
+        rate_serve(storage, rate, now_us);
+        return;
+    }
+
+    if (now_us - rate_heard_us < RATE_SILENCE_US) {
         return;
     }
 

@@ -126,7 +126,6 @@ version_list_get(version_reader_t *reader, chorus_version_page_t *page)
     if (s3_response_is(response, 404)
         && s3_response_has_code(response, "NoSuchBucket"))
     {
-        reader->list->is_no_bucket = true;
         page->history.nversions = 0;
         page->is_truncated = false;
         return WORK_DONE;
@@ -235,6 +234,31 @@ version_list_overlaps(const version_reader_t *reader,
 }
 
 
+/* Keys are sorted, and ours is the shortest with this prefix: behind it are
+ * longer ones only.  A storage that lists otherwise, or writes keys in another
+ * way than it says, may have more versions of ours than we have found. */
+
+static work_rc_t
+version_list_ends(version_reader_t *reader, const chorus_version_page_t *page,
+    size_t i)
+{
+    chorus_str_t  key, other;
+
+    key = reader->work->task->key;
+
+    for ( /* void */ ; i < page->history.nversions; i++) {
+        other = page->history.versions[i].key;
+
+        if (other.len <= key.len || !chorus_str_starts(other, key)) {
+            return version_list_bad(reader, FAILURE_SOON,
+                                    "not sorted, or not what was asked for");
+        }
+    }
+
+    return WORK_DONE;
+}
+
+
 static work_rc_t
 version_list_take(version_reader_t *reader, const chorus_version_page_t *page)
 {
@@ -266,9 +290,8 @@ version_list_take(version_reader_t *reader, const chorus_version_page_t *page)
         version = &page->history.versions[i];
 
         if (!chorus_str_eq(version->key, reader->work->task->key)) {
-            /* keys are sorted, and ours is the shortest with this prefix */
             reader->is_done = true;
-            break;
+            return version_list_ends(reader, page, i);
         }
 
         if (version_list_add(reader, version) != WORK_DONE) {
@@ -297,6 +320,11 @@ version_list_find_etag(version_reader_t *reader, chorus_version_t *version)
 
     head = work_request(work, reader->side, "HEAD",
                         version_query(work, "", version->id));
+
+    if (head.query == NULL) {
+        return work_fail_here(work, "out of memory");
+    }
+
     response = s3_client_call(work->client, S3_LANE_SIDE, &head);
 
     if (s3_response_is(response, 404)) {

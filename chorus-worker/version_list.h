@@ -18,7 +18,6 @@ typedef struct {
     chorus_history_t  history;      /* newest first; keys are not kept */
     size_t            size;         /* room in it */
     bool              is_paged;     /* it took more than one request */
-    bool              is_no_bucket;
 } version_list_t;
 
 

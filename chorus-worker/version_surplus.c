@@ -22,9 +22,10 @@ surplus_doubt_gone(version_edit_t *v)
 }
 
 
-/* An empty listing is less than S3's own word that there is no such key.  That
- * it says of a delete marker, too, and Ceph 16 does not tell: so the listing
- * must say it twice. */
+/* An empty listing, or a bucket that is not there for one gateway of several,
+ * is less than S3's own word that there is no such key.  That it says of a
+ * delete marker, too, and Ceph 16 does not tell: so the listing must say it
+ * twice. */
 
 static work_rc_t
 surplus_confirm_gone(version_edit_t *v)
@@ -37,7 +38,7 @@ surplus_confirm_gone(version_edit_t *v)
 
     work = v->work;
 
-    if (v->ours.history.nversions != 0 || v->ours.is_no_bucket) {
+    if (v->ours.history.nversions != 0) {
         return WORK_DONE;
     }
 

@@ -1,5 +1,6 @@
 """Versioned buckets: the follower's history of a key is main's."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -212,12 +213,30 @@ def test_acls_that_are_denied_do_not_hold_up_a_history(stack, versioned):
     stack.stop_workers()
     for n in range(3):
         put(stack, versioned, "k", b"%d" % n)
+    stack.faulty_main.inject(
+        when=lambda method, target: versioned in target and "?acl" in target,
+        answer=DENIED)
     stack.use_worker(main=stack.faulty_main.url)
-    stack.faulty_main.inject(when=lambda method, target: "?acl" in target,
-                             answer=DENIED)
     wait_until(lambda: stack.failed_attempts(versioned) > 0, 10, "it is told")
     assert versions.differences(stack.main, stack.follower, versioned,
                                 ["k"]) == []
+    stack.faulty_main.clear()
+
+
+def test_a_version_that_goes_before_it_is_read_is_no_failure(
+        stack, versioned):
+    stack.stop_workers()
+    for n in range(2):
+        put(stack, versioned, "k", b"%d" % n)
+    # as AWS and MinIO say it
+    fault = stack.faulty_main.inject(
+        when=lambda method, target: method == "GET"
+        and f"/{versioned}/k?versionId=" in target,
+        times=1, answer=(404, b"<?xml version='1.0'?><Error><Code>"
+                         b"NoSuchVersion</Code></Error>", "application/xml"))
+    stack.use_worker(main=stack.faulty_main.url)
+    wait_equal(stack, versioned, ["k"])
+    assert fault.hits == 1 and stack.failed_attempts(versioned) == 0
     stack.faulty_main.clear()
 
 
@@ -520,8 +539,19 @@ def test_a_listing_that_is_refused_deletes_nothing(stack, versioned):
     endless = (200, b"<?xml version='1.0'?><ListVersionsResult>"
                b"<IsTruncated>true</IsTruncated></ListVersionsResult>",
                "application/xml")
+    gone = (404, b"<?xml version='1.0'?><Error><Code>NoSuchBucket</Code>"
+            b"</Error>", "application/xml")
+    unsorted = (200, ("<ListVersionsResult><IsTruncated>false</IsTruncated>"
+                      + "".join(f"<Version><Key>{key}</Key><VersionId>v"
+                                "</VersionId><LastModified>2026-01-01T00:00:"
+                                "00Z</LastModified><ETag>" + hashlib.md5(
+                                    b"0").hexdigest() + "</ETag><Size>1"
+                                "</Size></Version>"
+                                for key in ("unsorted", "unsorted/2",
+                                            "unsorted"))
+                      + "</ListVersionsResult>").encode(), "application/xml")
     answers = dict(denied=DENIED, elsewhere=NOT_HERE, empty=empty, cut=cut,
-                   endless=endless)
+                   endless=endless, gone=gone, unsorted=unsorted)
     for key in answers:
         for n in range(3):
             put(stack, versioned, key, b"%d" % n)
