@@ -159,15 +159,6 @@ compare_fix_acl(work_t *work, task_outcome_t *outcome)
 }
 
 
-static void
-compare_keep_first(const work_t *work, work_rc_t rc, failure_t *first)
-{
-    if (rc != WORK_DONE && first->kind == FAILURE_NONE) {
-        *first = work->failure;
-    }
-}
-
-
 /* The content is equal, and so are the headers by now.  One that is refused
  * keeps the others from nothing: an ACL that was narrowed on main must not wait
  * for a tag. */
@@ -180,26 +171,19 @@ compare_fix_rest(work_t *work, const object_t *object, const object_t *theirs,
 
     memset(&first, 0, sizeof(failure_t));
 
-    compare_keep_first(work, is_copied ? acl_finish(work)
-                                       : compare_fix_acl(work, outcome),
-                       &first);
+    work_keep_first(work, is_copied ? acl_finish(work)
+                                    : compare_fix_acl(work, outcome),
+                    &first);
 
     if (tags->ntags != 0 || theirs->ntags != 0) {
-        compare_keep_first(work, compare_fix_tags(work, tags, outcome),
-                           &first);
+        work_keep_first(work, compare_fix_tags(work, tags, outcome), &first);
     }
 
-    compare_keep_first(work, compare_fix_lock(work, &object->lock,
-                                              &theirs->lock, outcome),
-                       &first);
+    work_keep_first(work, compare_fix_lock(work, &object->lock, &theirs->lock,
+                                           outcome),
+                    &first);
 
-    if (first.kind == FAILURE_NONE) {
-        return WORK_DONE;
-    }
-
-    work->failure = first;
-
-    return WORK_FAILED;
+    return work_fail_first(work, &first);
 }
 
 

@@ -301,7 +301,7 @@ upload_is_kept(const work_t *work)
     failure = &work->failure;
     max = work->config->worker.max_attempts;
 
-    return (failure->kind == FAILURE_SOON || failure->kind == FAILURE_SLOW
+    return (failure->kind == FAILURE_SOON || failure_is_lasting(failure)
             || failure->kind == FAILURE_STOPPED)
            && (max == 0 || work->task->attempts + 1 < max);
 }

@@ -156,8 +156,9 @@ static work_rc_t
 version_make_heads_equal(work_t *work, chorus_str_t ours, chorus_str_t theirs,
     bool *is_changed)
 {
-    bool      is_sealed;
-    object_t  here, there;
+    bool       is_sealed;
+    object_t   here, there;
+    failure_t  first;
 
     memset(&here, 0, sizeof(object_t));
     memset(&there, 0, sizeof(object_t));
@@ -170,24 +171,30 @@ version_make_heads_equal(work_t *work, chorus_str_t ours, chorus_str_t theirs,
         return WORK_FAILED;
     }
 
-    if (!lock_same(&here.lock, &there.lock)) {
+    memset(&first, 0, sizeof(failure_t));
+
+    if (work->follower->has_object_lock
+        && !lock_same(&here.lock, &there.lock))
+    {
         *is_changed = true;
 
         if (lock_put_version(work, theirs, &here.lock, &there.lock)
             != WORK_DONE)
         {
-            return version_failed(work);
+            work_keep_first(work, version_failed(work), &first);
         }
     }
 
-    if (here.ntags == 0 && there.ntags == 0
-        && version_tells_tags(work->main)
-        && version_tells_tags(work->follower))
+    if (here.ntags != 0 || there.ntags != 0
+        || !version_tells_tags(work->main)
+        || !version_tells_tags(work->follower))
     {
-        return WORK_DONE;
+        work_keep_first(work, version_make_tags_equal(work, ours, theirs,
+                                                      is_changed),
+                        &first);
     }
 
-    return version_make_tags_equal(work, ours, theirs, is_changed);
+    return work_fail_first(work, &first);
 }
 
 
@@ -287,30 +294,31 @@ static work_rc_t
 version_besides_in(version_edit_t *v, chorus_arena_t *arena, size_t max,
     bool *is_changed)
 {
-    unsigned  facets;
+    unsigned   facets;
+    work_rc_t  rc;
+    failure_t  first;
 
     facets = v->work->task->facets;
+    memset(&first, 0, sizeof(failure_t));
 
-    /* what ACLs are refused holds up nothing else */
-    if (facets & CHORUS_FACET_CONTENT) {
-        if (version_make_all_equal(v, arena, version_make_heads_equal, max,
-                                   is_changed) != WORK_DONE)
-        {
-            return WORK_FAILED;
-        }
-
-    } else if (facets & CHORUS_FACET_TAGS) {
-        if (version_make_all_equal(v, arena, version_make_tags_equal, max,
-                                   is_changed) != WORK_DONE)
-        {
-            return WORK_FAILED;
-        }
+    if (facets & CHORUS_FACET_ACL) {
+        rc = version_make_all_equal(v, arena, version_make_acl_equal, max,
+                                    is_changed);
+        work_keep_first(v->work, rc, &first);
     }
 
-    return (facets & CHORUS_FACET_ACL) == 0
-           ? WORK_DONE
-           : version_make_all_equal(v, arena, version_make_acl_equal, max,
+    if (facets & CHORUS_FACET_CONTENT) {
+        rc = version_make_all_equal(v, arena, version_make_heads_equal, max,
                                     is_changed);
+        work_keep_first(v->work, rc, &first);
+
+    } else if (facets & CHORUS_FACET_TAGS) {
+        rc = version_make_all_equal(v, arena, version_make_tags_equal, max,
+                                    is_changed);
+        work_keep_first(v->work, rc, &first);
+    }
+
+    return work_fail_first(v->work, &first);
 }
 
 

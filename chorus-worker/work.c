@@ -269,6 +269,28 @@ work_fail_here(work_t *work, const char *what)
 
 
 void
+work_keep_first(const work_t *work, work_rc_t rc, failure_t *first)
+{
+    if (rc != WORK_DONE && first->kind == FAILURE_NONE) {
+        *first = work->failure;
+    }
+}
+
+
+work_rc_t
+work_fail_first(work_t *work, const failure_t *first)
+{
+    if (first->kind == FAILURE_NONE) {
+        return WORK_DONE;
+    }
+
+    work->failure = *first;
+
+    return WORK_FAILED;
+}
+
+
+void
 work_log_task(const task_t *task, log_level_t level, const char *text)
 {
     char  key[LOG_KEY_SIZE];

@@ -99,6 +99,12 @@ work_rc_t work_fail(work_t *work, failure_side_t side, const char *what,
 /* Out of memory, or OpenSSL failed; returns WORK_FAILED. */
 work_rc_t work_fail_here(work_t *work, const char *what);
 
+/* Where one that is refused keeps the others from nothing: `first`, zeroed by
+ * the caller, keeps the first failure; work_fail_first() fails with it, or is
+ * done when there was none. */
+void work_keep_first(const work_t *work, work_rc_t rc, failure_t *first);
+work_rc_t work_fail_first(work_t *work, const failure_t *first);
+
 /* A log line about the task, with its replication, bucket and key. */
 void work_log(const work_t *work, log_level_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
