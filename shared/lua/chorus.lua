@@ -72,6 +72,8 @@ local DOUBT_BOTH = 3
 local COUNTERS = { 'claimed', 'synced', 'deleted', 'equal', 'bytes',
                    'failed_attempts', 'expired', 'dropped' }
 
+local scan = {}                 -- all of scans: Lua takes 200 locals a file
+
 -- redis.call does not exist yet while the library is being loaded
 local function call(...)
     return redis.call(...)
@@ -177,6 +179,7 @@ local function replication_create(r, set)
     call('HSET', r.hash, 'user', parts[1], 'bucket', parts[2],
          'follower', parts[3], 'target', parts[4], 'state', 'active',
          'token', '0', 'created_ms', digits(clock.ms))
+    scan.kick(r)
 end
 
 
@@ -586,6 +589,10 @@ local function debt_add(hash, reason, ms)
     call('HSET', hash, 'owed_id', id, 'owed_last', id,
          'owed_reason', reason, 'owed_since',
          digits(math.min(ms, tonumber(old[2] or ms))))
+
+    if hash ~= OWED then
+        scan.kick({ name = hash:match('^chorus:{(.*)}$') })
+    end
 
     return old[1] and 0 or 1
 end
@@ -1413,9 +1420,14 @@ end
 
 
 local function done_settle(group)
-    return function(r)
+    return function(r, key)
         call('HINCRBY', r.hash, group.outcome, 1)
         call('HINCRBY', r.hash, 'bytes', digits(group.bytes))
+
+        if origin_get(r, key) == 'scan' then
+            call('HINCRBY', r.hash, 'scan_done', 1)
+            call('HINCRBY', r.hash, 'scan_bytes', digits(group.bytes))
+        end
     end
 end
 
@@ -1770,6 +1782,10 @@ end
 local function resume(r, a)
     local changed = state_set(r, a, 'active')
 
+    if changed == 1 then
+        scan.kick(r)
+    end
+
     if changed == 1 and replication_has_work(r) then
         call('PUBLISH', WAKE, r.name)
     end
@@ -2114,6 +2130,807 @@ end
 
 
 ----------------------------------------------------------------------------
+-- Scans: main's and the follower's listing of one bucket compared, page by
+-- page.  The bucket's keys are cut into shards, (from, to] each; a worker
+-- leases one, and tells a page at a time.  All that a page changes in the
+-- shard is one field of one hash, its record: who dies loses a page at most,
+-- and none is counted twice.
+--
+--     chorus:scans       R -> when there may be something to do     zset
+--     chorus:{R}:scan    the scan that runs, or the last one        hash
+--     :shards            number -> record, while it runs            hash
+--     :differences       key -> what differs, the first ones        zset
+--     :evidence          key -> what both sides say of it           hash
+----------------------------------------------------------------------------
+
+scan.SCANS = 'chorus:scans'
+scan.DISCOVER = 'chorus:discover'
+scan.KINDS = { 'migrate', 'check', 'repair' }
+scan.DEPTHS = { 'quick', 'full' }
+scan.COUNTS = { 'main', 'follower', 'equal', 'different', 'missing',
+                'surplus', 'moving', 'undecided', 'bytes', 'marked',
+                'pages' }
+scan.TOLD = 9                   -- of them by workers, the others counted here
+scan.WHAT = { 'different', 'missing', 'surplus' }
+scan.SHARDS_MAX = 64            -- of one scan, those that are done included
+scan.SPLIT_PAGES = 4            -- a shard that has taken so many may be cut
+scan.DIFFERENCES_MAX = 10000    -- that are kept by name
+scan.WALK_MAX = 100             -- replications a claim looks at
+scan.RECORD = { 'from', 'to', 'is_cut', 'cursor', 'state', 'token', 'expiry',
+                'not_before', 'failures', 'split_pages' }
+
+
+function scan.open(r)
+    return { hash = r.hash .. ':scan', shards = r.hash .. ':shards',
+             differences = r.hash .. ':differences',
+             evidence = r.hash .. ':evidence' }
+end
+
+
+-- there may be something to do at once
+function scan.kick(r)
+    call('ZADD', scan.SCANS, 'LT', digits(clock.ms), r.name)
+end
+
+
+----------------------------------------------------------------------------
+-- Scans: shards
+----------------------------------------------------------------------------
+
+-- is_cut: `to` bounds it; without, it goes to the end of the bucket
+function scan.shard_new(from, to, is_cut)
+    local shard = { from = from, to = to, is_cut = is_cut, cursor = from,
+                    state = 'open', token = 0, expiry = 0, not_before = 0,
+                    failures = 0, split_pages = 0 }
+
+    for _, name in ipairs(scan.COUNTS) do
+        shard[name] = 0
+    end
+
+    return shard
+end
+
+
+function scan.shard_put(s, n, shard)
+    local values = {}
+
+    for _, name in ipairs(scan.RECORD) do
+        values[#values + 1] = shard[name]
+    end
+    for _, name in ipairs(scan.COUNTS) do
+        values[#values + 1] = shard[name]
+    end
+
+    call('HSET', s.shards, n, cmsgpack.pack(values))
+end
+
+
+function scan.shard_get(s, n)
+    local record = call('HGET', s.shards, n)
+    local values = record and cmsgpack.unpack(record)
+    local shard = {}
+
+    if not values then
+        return nil
+    end
+
+    for i, name in ipairs(scan.RECORD) do
+        shard[name] = values[i]
+    end
+    for i, name in ipairs(scan.COUNTS) do
+        shard[name] = values[#scan.RECORD + i]
+    end
+
+    return shard
+end
+
+
+-- { number, shard } of all, in the order in which they were made
+function scan.shards_of(s)
+    local list = {}
+
+    for n = 1, call('HLEN', s.shards) do
+        list[n] = scan.shard_get(s, n)
+    end
+
+    return list
+end
+
+
+-- The shard that the worker says it holds, or nil: somebody else does, or the
+-- scan is another one by now.
+function scan.shard_held(r, a)
+    local s = scan.open(r)
+    local h = call('HMGET', s.hash, 'id', 'state')
+    local shard = h[1] == a.id and h[2] == 'running'
+                  and scan.shard_get(s, a.n)
+
+    if shard and shard.state == 'open' and digits(shard.token) == a.token then
+        return s, shard
+    end
+end
+
+
+function scan.read_held(a)
+    a.id = args_token(a)
+    a.n = args_integer(a, 'shard', 1, scan.SHARDS_MAX)
+    a.token = args_token(a)
+end
+
+
+----------------------------------------------------------------------------
+-- Scans: begin and end
+----------------------------------------------------------------------------
+
+-- Only one that looks at everything pays what is owed: a change of tags is
+-- not seen in a listing.
+function scan.pays(kind, depth)
+    return kind ~= 'check' and depth == 'full'
+end
+
+
+function scan.begin(r, kind, depth, surplus)
+    local s = scan.open(r)
+    local owed = debt_of(r.hash)
+    local owed_all = debt_of(OWED)
+    local base = call('HMGET', r.hash, 'scan_done', 'scan_bytes')
+    local id = digits(replication_tokens(r, 1))
+
+    scan.kick(r)
+    call('DEL', s.shards, s.differences, s.evidence)
+    scan.shard_put(s, 1, scan.shard_new('', '', 0))
+    call('HSET', s.hash, 'id', id, 'kind', kind, 'depth', depth, 'surplus',
+         surplus, 'started_ms', digits(clock.ms), 'ended_ms', '0',
+         'reason', '', 'owed', owed and owed.id or '', 'owed_all',
+         owed_all and owed_all.id or '', 'done_before', base[1] or '0',
+         'bytes_before', base[2] or '0', 'state', 'running')
+    call('PUBLISH', WAKE, r.name)
+
+    return id
+end
+
+
+function scan.totals(s)
+    local totals = { shards = 0, shards_done = 0 }
+
+    for _, name in ipairs(scan.COUNTS) do
+        totals[name] = 0
+    end
+
+    for _, shard in ipairs(scan.shards_of(s)) do
+        totals.shards = totals.shards + 1
+        if shard.state == 'done' then
+            totals.shards_done = totals.shards_done + 1
+        end
+        for _, name in ipairs(scan.COUNTS) do
+            totals[name] = totals[name] + shard[name]
+        end
+    end
+
+    return totals
+end
+
+
+-- Totals and state in one write: there is no end without its figures.
+function scan.close(s, state, reason)
+    local totals = scan.totals(s)
+    local fields = { 'state', state, 'reason', reason, 'ended_ms',
+                     digits(clock.ms) }
+
+    for name, n in pairs(totals) do
+        fields[#fields + 1] = name
+        fields[#fields + 1] = digits(n)
+    end
+
+    call('HSET', s.hash, unpack(fields))
+    call('DEL', s.shards)
+
+    return totals
+end
+
+
+-- What is owed may be deletes, too: those a person has to ask for, and until
+-- then they are owed.
+function scan.pay(r, s, totals)
+    local h = call('HMGET', s.hash, 'kind', 'depth', 'surplus', 'owed',
+                   'owed_all')
+
+    if not scan.pays(h[1], h[2]) then
+        return
+    end
+
+    if totals.undecided + totals.moving > 0
+       or (totals.surplus > 0 and h[3] ~= '1')
+    then
+        call('HSET', s.hash, 'reason', totals.surplus .. ' keys that only '
+             .. 'the follower has: what is owed may be their deletion')
+        return
+    end
+
+    if h[4] ~= '' then
+        debt_pay(r.hash, h[4])
+    end
+
+    call('HSET', s.hash, 'covered', h[5])
+end
+
+
+function scan.finish(r, s)
+    local totals = scan.close(s, 'ended', '')
+
+    if totals.different + totals.missing + totals.surplus + totals.moving
+       + totals.undecided == 0
+    then
+        call('HSET', s.hash, 'verified_ms', digits(clock.ms),
+             'verified_depth', call('HGET', s.hash, 'depth'))
+    end
+
+    scan.pay(r, s, totals)
+    scan.kick(r)
+end
+
+
+function scan.start_read(a)
+    a.kind = args_one_of(a, 'kind', scan.KINDS)
+    a.depth = args_one_of(a, 'depth', scan.DEPTHS)
+    a.surplus = args_integer(a, 'surplus', 0, 1)
+end
+
+
+-- 0 while one runs
+function scan.start(r, a)
+    replication_create(r, a.set)
+
+    if call('HGET', scan.open(r).hash, 'state') == 'running' then
+        return 0
+    end
+
+    return tonumber(scan.begin(r, a.kind, a.depth, a.surplus))
+end
+
+
+function scan.stop(r)
+    local s = scan.open(r)
+
+    if call('HGET', s.hash, 'state') ~= 'running' then
+        return 0
+    end
+
+    scan.close(s, 'stopped', '')
+    return 1
+end
+
+
+----------------------------------------------------------------------------
+-- Scans: which ones there have to be
+----------------------------------------------------------------------------
+
+-- Once for each debt, however that ended: a person is asked next.
+function scan.owes(r, s)
+    local owed, owed_all = debt_of(r.hash), debt_of(OWED)
+    local h = call('HMGET', s.hash, 'owed', 'owed_all', 'covered', 'kind',
+                   'depth')
+    local tried = scan.pays(h[4], h[5])
+
+    return (owed ~= nil and not (tried and h[1] == owed.id))
+           or (owed_all ~= nil and h[3] ~= owed_all.id
+               and not (tried and h[2] == owed_all.id))
+end
+
+
+function scan.ensure_read(a)
+    a.migrates = args_integer(a, 'migrates', 0, 1)
+end
+
+
+-- A replication that a worker has found, or asks about.  One that is not to
+-- be migrated has nothing to make good of the time before this Redis knew it.
+-- 1: no debt of all replications is open here.
+function scan.ensure(r, a)
+    local s = scan.open(r)
+    local owed_all = debt_of(OWED)
+
+    replication_create(r, a.set)
+
+    local state = call('HGET', s.hash, 'state')
+
+    if not state and a.migrates == 0 then
+        call('HSET', s.hash, 'state', 'skipped', 'covered',
+             owed_all and owed_all.id or '')
+        state = 'skipped'
+    end
+
+    if state ~= 'running' and (not state or scan.owes(r, s)) then
+        scan.begin(r, state and 'repair' or 'migrate',
+                   (debt_of(r.hash) or owed_all) and 'full' or 'quick', 0)
+    end
+
+    return (not owed_all or call('HGET', s.hash, 'covered') == owed_all.id)
+           and 1 or 0
+end
+
+
+function scan.discover_read(a)
+    a.interval_ms = args_integer(a, 'interval_ms', 1, DELAY_MAX)
+end
+
+
+-- One worker at a time looks which buckets there are: { 1 or 0, what all owe }
+function scan.discover(keys, a)
+    local next_ms = tonumber(call('HGET', keys[1], 'next_ms') or 0)
+    local owed_all = debt_of(OWED)
+    local is_due = clock.ms >= next_ms
+                   or (owed_all ~= nil
+                       and call('HGET', keys[1], 'owed') ~= owed_all.id)
+
+    if is_due then
+        call('HSET', keys[1], 'next_ms', digits(clock.ms + a.interval_ms),
+             'owed', owed_all and owed_all.id or '')
+    end
+
+    return { is_due and 1 or 0, owed_all and owed_all.id or '' }
+end
+
+
+----------------------------------------------------------------------------
+-- Scans: claim, page, split
+----------------------------------------------------------------------------
+
+function scan.claim_read(a)
+    a.worker = args_string(a, 'worker_id', 1, WORKER_LEN_MAX)
+    a.lease_ms = args_integer(a, 'lease_ms', 1, LEASE_MAX)
+    a.excluded = {}
+
+    while args_more(a) do
+        a.excluded[args_string(a, 'excluded follower', 1, MS_MAX)] = true
+    end
+end
+
+
+function scan.reply(r, s, what, n, shard)
+    local h = call('HMGET', s.hash, 'id', 'kind', 'depth', 'surplus')
+
+    return { r.name, what, tonumber(h[1]), n, digits(shard.token), h[2],
+             h[3], tonumber(h[4]), shard.to, shard.is_cut, shard.cursor,
+             shard.failures }
+end
+
+
+function scan.lease(r, s, n, shard, c)
+    shard.token = replication_tokens(r, 1)
+    shard.expiry = clock.ms + c.lease_ms
+    scan.shard_put(s, n, shard)
+
+    return scan.reply(r, s, 'shard', n, shard)
+end
+
+
+-- A shard that somebody else works on, and that has shown to be long: it is
+-- cut in two by whoever has nothing else to do.
+function scan.may_split(list, shard)
+    return shard.state == 'open' and shard.failures == 0
+           and shard.expiry > clock.ms and #list < scan.SHARDS_MAX
+           and shard.pages >= shard.split_pages + scan.SPLIT_PAGES
+end
+
+
+-- What a running scan has for one more worker, or nil and when it may.
+function scan.work(r, s, c)
+    local list = scan.shards_of(s)
+    local later
+
+    for n, shard in ipairs(list) do
+        local at = math.max(shard.expiry, shard.not_before)
+
+        if shard.state == 'open' and at <= clock.ms then
+            return scan.lease(r, s, n, shard, c)
+        elseif shard.state == 'open' then
+            later = math.min(later or at, at)
+        end
+    end
+
+    for n, shard in ipairs(list) do
+        if scan.may_split(list, shard) then
+            shard.split_pages = shard.pages
+            scan.shard_put(s, n, shard)
+            return scan.reply(r, s, 'split', n, shard)
+        end
+    end
+
+    -- for the next one that may be cut
+    return nil, math.min(later or clock.ms, clock.ms + 500)
+end
+
+
+-- The reply, or nil and when to look again; neither: nothing to do.
+function scan.visit(r, c)
+    local s = scan.open(r)
+    local state = call('HGET', s.hash, 'state')
+
+    if not replication_is_active(r) then
+        return nil
+    elseif not state then
+        -- it asks whether there is to be a scan
+        return { r.name, 'new' }, clock.ms + 1000
+    elseif state == 'running' then
+        return scan.work(r, s, c)
+    elseif scan.owes(r, s) then
+        scan.begin(r, 'repair', 'full', 0)
+        return scan.work(r, s, c)
+    end
+end
+
+
+function scan.claim(keys, c)
+    local page = call('ZRANGE', keys[1], '-inf', digits(clock.ms), 'BYSCORE',
+                      'LIMIT', 0, scan.WALK_MAX)
+
+    for _, name in ipairs(page) do
+        local r = replication_open(name)
+
+        if c.excluded[replication_follower(name)] then
+            call('ZADD', keys[1], digits(clock.ms + 1000), name)
+        else
+            local reply, later = scan.visit(r, c)
+
+            if not reply and not later then
+                call('ZREM', keys[1], name)
+            else
+                call('ZADD', keys[1], digits(later or clock.ms), name)
+            end
+            if reply then
+                return reply
+            end
+        end
+    end
+
+    return {}
+end
+
+
+function scan.page_read(a)
+    scan.read_held(a)
+    a.lease_ms = args_integer(a, 'lease_ms', 1, LEASE_MAX)
+    a.bulk_max = args_integer(a, 'bulk_max', 1, MS_MAX)
+    a.cursor = args_key(a)
+    a.is_last = args_integer(a, 'is_last', 0, 1)
+    a.counts = {}
+
+    for i = 1, scan.TOLD do
+        a.counts[scan.COUNTS[i]] = args_integer(a, scan.COUNTS[i], 0, MS_MAX)
+    end
+
+    a.marks, a.differences = {}, {}
+
+    for i = 1, args_integer(a, 'marks', 0, MS_MAX) or 0 do
+        a.marks[i] = { facets = args_integer(a, 'facets', 1, EVERYTHING),
+                       key = args_key(a) }
+        if a.error then
+            return
+        end
+    end
+
+    a.differences = args_groups(a, function()
+        return { what = args_integer(a, 'what', 1, #scan.WHAT),
+                 key = args_key(a), evidence = args_string(a, 'evidence', 0,
+                                                           REASON_LEN_MAX) }
+    end)
+end
+
+
+-- Past what is kept a difference is only counted.
+function scan.differ(s, list)
+    local room = scan.DIFFERENCES_MAX - call('ZCARD', s.differences)
+
+    for _, d in ipairs(list) do
+        if room > 0 or call('ZSCORE', s.differences, d.key) then
+            room = room - call('ZADD', s.differences, d.what, d.key)
+            call('HSET', s.evidence, d.key, d.evidence)
+        end
+    end
+end
+
+
+-- Keys that wait already take no room.
+function scan.has_room(r, a)
+    local n = #a.marks
+
+    return n == 0 or (call('ZCARD', r.bulk) + n <= math.max(a.bulk_max, n)
+                      and mark_room(r) >= n)
+end
+
+
+function scan.advance(r, s, shard, a)
+    for _, m in ipairs(a.marks) do
+        key_mark(r, m.key, { source = 'scan', ms = clock.ms,
+                             facets = m.facets })
+    end
+
+    scan.differ(s, a.differences)
+
+    for i = 1, scan.TOLD do
+        local name = scan.COUNTS[i]
+        shard[name] = shard[name] + a.counts[name]
+    end
+
+    shard.marked = shard.marked + #a.marks
+    shard.pages = shard.pages + 1
+    shard.failures = 0
+    shard.cursor = a.cursor
+    shard.expiry = clock.ms + a.lease_ms
+
+    if a.is_last == 1 then
+        shard.state = 'done'
+    end
+
+    scan.shard_put(s, a.n, shard)
+end
+
+
+function scan.is_done(s)
+    for _, shard in ipairs(scan.shards_of(s)) do
+        if shard.state ~= 'done' then
+            return false
+        end
+    end
+
+    return true
+end
+
+
+function scan.note(s, reason)
+    if call('HGET', s.hash, 'reason') ~= reason then
+        call('HSET', s.hash, 'reason', reason)
+    end
+end
+
+
+-- What a page says of keys behind `to`, where the shard was cut meanwhile, is
+-- somebody else's to say.
+-- { what became of it, to, is_cut }
+function scan.page(r, a)
+    local s, shard = scan.shard_held(r, a)
+
+    if not s then
+        return { 'lost', '', 0 }
+    end
+
+    local reply = 'taken'
+
+    if not replication_is_active(r) then
+        reply = 'paused'
+    elseif shard.is_cut == 1 and a.cursor > shard.to then
+        reply = 'cut'
+    elseif not scan.has_room(r, a) then
+        scan.note(s, 'waits: as many keys as may be are in bulk')
+        shard.expiry = clock.ms + a.lease_ms
+        scan.shard_put(s, a.n, shard)
+        reply = 'wait'
+    else
+        scan.note(s, '')
+        scan.advance(r, s, shard, a)
+        if a.is_last == 1 and scan.is_done(s) then
+            scan.finish(r, s)
+        end
+    end
+
+    return { reply, shard.to, shard.is_cut }
+end
+
+
+function scan.renew_read(a)
+    scan.read_held(a)
+    a.lease_ms = args_integer(a, 'lease_ms', 1, LEASE_MAX)
+end
+
+
+function scan.renew(r, a)
+    local s, shard = scan.shard_held(r, a)
+
+    if not s or not replication_is_active(r) then
+        return 0
+    end
+
+    shard.expiry = clock.ms + a.lease_ms
+    scan.shard_put(s, a.n, shard)
+
+    return 1
+end
+
+
+function scan.release_read(a)
+    scan.read_held(a)
+    a.delay_ms = args_integer(a, 'delay_ms', 0, DELAY_MAX)
+    a.is_failure = args_integer(a, 'is_failure', 0, 1)
+    a.reason = args_string(a, 'reason', 0, MS_MAX)
+end
+
+
+function scan.release(r, a)
+    local s, shard = scan.shard_held(r, a)
+
+    if not s then
+        return 0
+    end
+
+    shard.token = 0
+    shard.expiry = 0
+    shard.not_before = clock.ms + a.delay_ms
+    shard.failures = shard.failures + a.is_failure
+    scan.shard_put(s, a.n, shard)
+
+    if a.reason ~= '' then
+        scan.note(s, a.reason:sub(1, REASON_LEN_MAX))
+    end
+
+    if replication_is_active(r) then
+        call('ZADD', scan.SCANS, 'LT', digits(clock.ms + a.delay_ms), r.name)
+    end
+
+    return 1
+end
+
+
+function scan.fail_read(a)
+    scan.read_held(a)
+    a.reason = args_string(a, 'reason', 1, MS_MAX)
+end
+
+
+-- It cannot be done, whoever tries: a person has to look.
+function scan.fail(r, a)
+    local s = scan.shard_held(r, a)
+
+    if not s then
+        return 0
+    end
+
+    scan.close(s, 'failed', a.reason:sub(1, REASON_LEN_MAX))
+
+    return 1
+end
+
+
+function scan.split_read(a)
+    a.id = args_token(a)
+    a.n = args_integer(a, 'shard', 1, scan.SHARDS_MAX)
+    a.at = args_string(a, 'at', 1, MS_MAX)
+end
+
+
+-- The first half ends at the key `at`, and keeps its worker.  The new shard
+-- goes in first: what both cover is compared twice at worst, never left out.
+function scan.split(r, a)
+    local s = scan.open(r)
+    local h = call('HMGET', s.hash, 'id', 'state')
+    local shard = h[1] == a.id and h[2] == 'running'
+                  and scan.shard_get(s, a.n)
+    local n = call('HLEN', s.shards)
+
+    if not shard or shard.state ~= 'open' or n >= scan.SHARDS_MAX
+       or a.at <= shard.cursor or (shard.is_cut == 1 and a.at >= shard.to)
+    then
+        return 0
+    end
+
+    scan.shard_put(s, n + 1, scan.shard_new(a.at, shard.to, shard.is_cut))
+    shard.to = a.at
+    shard.is_cut = 1
+    scan.shard_put(s, a.n, shard)
+    scan.kick(r)
+    call('PUBLISH', WAKE, r.name)
+
+    return 1
+end
+
+
+function scan.moving_read(a)
+    a.keys = args_groups(a, args_key)
+end
+
+
+-- Which of the keys differ for the moment because a client has just changed
+-- them, or because they are being copied.
+function scan.moving(r, a)
+    local reply = {}
+
+    for i, key in ipairs(a.keys) do
+        local place = place_of(r, key)
+        reply[i] = place and place ~= 'failed' and 1 or 0
+    end
+
+    return reply
+end
+
+
+----------------------------------------------------------------------------
+-- Scans: reports
+----------------------------------------------------------------------------
+
+-- The scan that runs, or the last one; nil: there was none.
+function scan.json(r)
+    local s = scan.open(r)
+    local h, flat = {}, call('HGETALL', s.hash)
+
+    for i = 1, #flat, 2 do
+        h[flat[i]] = flat[i + 1]
+    end
+
+    if not h.id then
+        return h.state and json_object({
+            'replication', json_string(r.name), 'state',
+            json_string(h.state) })
+    end
+
+    local totals = h.state == 'running' and scan.totals(s) or h
+    local now = call('HMGET', r.hash, 'scan_done', 'scan_bytes')
+    local fields = {
+        'replication', json_string(r.name), 'id', h.id,
+        'kind', json_string(h.kind), 'depth', json_string(h.depth),
+        'delete_surplus', h.surplus == '1' and 'true' or 'false',
+        'state', json_string(h.state), 'reason', json_string(h.reason),
+        'started_ms', h.started_ms, 'ended_ms', h.ended_ms,
+        'verified_ms', h.verified_ms or '0',
+        'took_ms', digits((h.state == 'running' and clock.ms
+                           or tonumber(h.ended_ms)) - tonumber(h.started_ms)),
+        'shards', digits(totals.shards or 0),
+        'shards_done', digits(totals.shards_done or 0),
+        'copied', digits(math.max(0, tonumber(now[1] or 0)
+                                     - tonumber(h.done_before))),
+        'copied_bytes', digits(math.max(0, tonumber(now[2] or 0)
+                                           - tonumber(h.bytes_before))),
+        'waiting', digits(call('ZCARD', r.bulk) + call('ZCARD', r.bulksince)),
+        'failed', digits(call('ZCARD', r.failed)),
+        'differences_kept', digits(call('ZCARD', s.differences)),
+    }
+
+    for _, name in ipairs(scan.COUNTS) do
+        fields[#fields + 1] = name
+        fields[#fields + 1] = digits(totals[name] or 0)
+    end
+
+    return json_object(fields)
+end
+
+
+function scan.look(r)
+    return scan.json(r) or false
+end
+
+
+-- As chorus_status, those that have had a scan.
+function scan.list(keys, a)
+    local page = call('SSCAN', keys[1], digits(a.cursor), 'COUNT', a.count)
+    local rows = {}
+
+    for _, name in ipairs(page[2]) do
+        rows[#rows + 1] = scan.json(replication_open(name))
+    end
+
+    return json_object({ 'cursor', page[1], 'scans', json_array(rows) })
+end
+
+
+function scan.differences(r, a)
+    local s = scan.open(r)
+    local page = call('ZRANGE', s.differences, digits(a.offset),
+                      digits(a.offset + a.count - 1), 'WITHSCORES')
+    local rows = {}
+
+    for i = 1, #page, 2 do
+        local row = json_key_fields(page[i])
+        row[#row + 1] = 'what'
+        row[#row + 1] = json_string(scan.WHAT[tonumber(page[i + 1])])
+        row[#row + 1] = 'evidence'
+        row[#row + 1] = json_string(call('HGET', s.evidence, page[i]) or '')
+        rows[#rows + 1] = json_object(row)
+    end
+
+    return json_array(rows)
+end
+
+
+----------------------------------------------------------------------------
 -- Registration
 ----------------------------------------------------------------------------
 
@@ -2129,6 +2946,8 @@ local KEYS_OF = {
     schedule_or_none = { 0, 1, 'chorus:schedule or none' },
     replications = { 1, 1, 'chorus:replications' },
     owed = { 1, 1, 'chorus:owed' },
+    scans = { 1, 1, 'chorus:scans' },
+    discover = { 1, 1, 'chorus:discover' },
     heal = { 3, 3, 'chorus:heal chorus:schedule chorus:replications' },
     generation = { 2, 2, 'chorus:generation chorus:owed' },
     one = { 1, 1, 'chorus:{R}' },
@@ -2238,16 +3057,48 @@ local FUNCTIONS = {
     { name = 'failed', keys = 'one', flags = READS, read = failed_read,
       run = failed },
     { name = 'check', keys = 'look', flags = READS, run = check },
+    { name = 'scan_start', keys = 'change', flags = DRAINS,
+      read = scan.start_read, run = scan.start },
+    { name = 'scan_stop', keys = 'change', flags = DRAINS, run = scan.stop },
+    { name = 'scan_ensure', keys = 'change', flags = DRAINS,
+      read = scan.ensure_read, run = scan.ensure },
+    { name = 'scan_discover', keys = 'discover', flags = DRAINS,
+      read = scan.discover_read, run = scan.discover },
+    { name = 'scan_claim', keys = 'scans', flags = DRAINS,
+      read = scan.claim_read, run = scan.claim },
+    { name = 'scan_page', keys = 'change', flags = WRITES,
+      read = scan.page_read, run = scan.page },
+    { name = 'scan_renew', keys = 'change', flags = DRAINS,
+      read = scan.renew_read, run = scan.renew },
+    { name = 'scan_release', keys = 'change', flags = DRAINS,
+      read = scan.release_read, run = scan.release },
+    { name = 'scan_fail', keys = 'change', flags = DRAINS,
+      read = scan.fail_read, run = scan.fail },
+    { name = 'scan_split', keys = 'change', flags = DRAINS,
+      read = scan.split_read, run = scan.split },
+    { name = 'scan_moving', keys = 'one', flags = READS,
+      read = scan.moving_read, run = scan.moving },
+    { name = 'scan_look', keys = 'one', flags = READS, run = scan.look },
+    { name = 'scan_list', keys = 'replications', flags = READS,
+      read = status_read, run = scan.list },
+    { name = 'scan_differences', keys = 'one', flags = READS,
+      read = failed_read, run = scan.differences },
 }
 
 
--- no ipairs while the library is being loaded either
-for i = 1, #FUNCTIONS do
-    local f = FUNCTIONS[i]
+-- A function of its own, since the variables of a loop count among the 200
+-- locals of a file; and no ipairs while the library is being loaded either.
+local function register()
+    for i = 1, #FUNCTIONS do
+        local f = FUNCTIONS[i]
 
-    redis.register_function({
-        function_name = 'chorus_' .. f.name,
-        callback = function(keys, argv) return serve(f, keys, argv) end,
-        flags = f.flags,
-    })
+        redis.register_function({
+            function_name = 'chorus_' .. f.name,
+            callback = function(keys, argv) return serve(f, keys, argv) end,
+            flags = f.flags,
+        })
+    end
 end
+
+
+register()

@@ -33,7 +33,7 @@ def test_a_newer_library_finds_all_data(q, client, library):
 def test_all_names_carry_the_prefix(client):
     (library,) = client.execute_command('FUNCTION', 'LIST')
     names = [dict(zip(f[::2], f[1::2]))[b'name'] for f in library[5]]
-    assert len(names) == 23
+    assert len(names) == 37
     assert all(name.startswith(b'chorus_') for name in names)
 
 
