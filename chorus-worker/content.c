@@ -7,6 +7,7 @@
 
 #include "acl.h"
 #include "checksum.h"
+#include "chorus_s3_request.h"
 #include "compare.h"
 #include "content.h"
 #include "filter.h"
@@ -215,13 +216,15 @@ content_tags(work_t *work, const object_t *object, chorus_tagging_t *tags)
 
 /* Worth asking the follower what it has: content is much, or takes many
  * requests, or would make one more version of what cannot be deleted, or may
- * be there since the last attempt. */
+ * be there since the last attempt, or looked equal to a scan. */
 
 static bool
 content_is_compared(const work_t *work, const object_t *object)
 {
     return object->size > CONTENT_LARGE || object->nparts != 0
-           || lock_is_set(&object->lock) || work->task->attempts != 0;
+           || lock_is_set(&object->lock) || work->task->attempts != 0
+           || (work->task->is_scan
+               && (work->task->facets & CHORUS_FACET_CONTENT) == 0);
 }
 
 

@@ -16,6 +16,7 @@
 #include "health.h"
 #include "live_config.h"
 #include "log.h"
+#include "scan.h"
 #include "work.h"
 
 #define DISPATCHER_IDLE_POLL_MS   1000
@@ -406,6 +407,8 @@ dispatcher_abort_tasks(dispatcher_t *d)
 static void
 dispatcher_stop(dispatcher_t *d)
 {
+    scanners_stop();
+
     if (d->state == DISPATCHER_RUNS) {
         log_write(LOG_INFO, "ending: %zu keys in work, %lld s for them",
                   d->nheld, (long long) d->grace_ms / 1000);

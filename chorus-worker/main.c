@@ -20,6 +20,7 @@
 #include "live_config.h"
 #include "log.h"
 #include "queue.h"
+#include "scan.h"
 #include "slot.h"
 
 #ifndef CHORUS_VERSION
@@ -28,6 +29,7 @@
 
 #define MAIN_CONFIG_PATH   "/etc/chorus/chorus.json"
 #define MAIN_WORKER_SIZE   128
+#define MAIN_SCANNERS_MAX  16       /* of worker.scans */
 /* few heaps: slots allocate little, and memory freed in one serves another */
 #define MAIN_MALLOC_HEAPS  4
 #define MAIN_MMAP_FROM     (256 * 1024)
@@ -213,15 +215,49 @@ main_stop_slots(slot_t *slots, unsigned n, channel_t *channel)
 }
 
 
+/* Scanners are few: those that cannot start are missed, not waited for. */
+
+static void
+main_start_scanners(scanner_t *scanners, const chorus_config_t *config,
+    const char *worker_id)
+{
+    unsigned  i;
+
+    for (i = 0; i < config->worker.scans; i++) {
+        if (!scanner_start(&scanners[i], &config->redis, worker_id)) {
+            log_write(LOG_ERROR, "cannot start scanner %u of %u", i + 1,
+                      config->worker.scans);
+        }
+    }
+}
+
+
+static void
+main_stop_scanners(scanner_t *scanners, unsigned n)
+{
+    unsigned  i;
+
+    scanners_stop();
+
+    for (i = 0; i < n; i++) {
+        scanner_join(&scanners[i]);
+    }
+}
+
+
 static int
 main_run(const main_options_t *options, int signal_fd, queue_t *queue,
-    unsigned concurrency)
+    const chorus_config_t *config, const char *worker_id)
 {
     bool                   is_clean;
     slot_t                *slots;
+    unsigned               concurrency;
+    scanner_t              scanners[MAIN_SCANNERS_MAX];
     channel_t              channel;
     dispatcher_options_t   dispatcher;
 
+    memset(scanners, 0, sizeof(scanners));
+    concurrency = config->worker.concurrency;
     slots = calloc(concurrency, sizeof(slot_t));
 
     if (slots == NULL || !channel_open(&channel)) {
@@ -234,6 +270,8 @@ main_run(const main_options_t *options, int signal_fd, queue_t *queue,
         /* those that did start use what a return would free */
         _exit(1);
     }
+
+    main_start_scanners(scanners, config, worker_id);
 
     dispatcher = (dispatcher_options_t) {
         .queue = queue,
@@ -251,6 +289,7 @@ main_run(const main_options_t *options, int signal_fd, queue_t *queue,
         _exit(0);
     }
 
+    main_stop_scanners(scanners, config->worker.scans);
     main_stop_slots(slots, concurrency, &channel);
     channel_free(&channel);
     free(slots);
@@ -275,7 +314,6 @@ main_serve(const main_options_t *options)
     int                      rc, signal_fd;
     char                     worker_id[MAIN_WORKER_SIZE];
     queue_t                 *queue;
-    unsigned                 concurrency;
     live_config_t           *live;
     chorus_error_t           error;
     const chorus_config_t   *config;
@@ -296,20 +334,20 @@ main_serve(const main_options_t *options)
 
     live = live_config_get();
     config = live_config(live);
-    concurrency = config->worker.concurrency;
     queue = queue_create(&config->redis, worker_id, &error);
-    live_config_put(live);
 
     if (queue == NULL) {
         log_write(LOG_ERROR, "%s", error.text);
+        live_config_put(live);
         return 1;
     }
 
     log_write(LOG_INFO, "chorus-worker " CHORUS_VERSION " %s with %u slots",
-              worker_id, concurrency);
+              worker_id, config->worker.concurrency);
 
-    rc = main_run(options, signal_fd, queue, concurrency);
+    rc = main_run(options, signal_fd, queue, config, worker_id);
 
+    live_config_put(live);
     queue_destroy(queue);
     live_config_clear();
     curl_global_cleanup();

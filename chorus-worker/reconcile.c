@@ -100,7 +100,9 @@ reconcile_object(work_t *work, task_outcome_t *outcome)
 
     /* new tags may let in what has not been copied before */
     facets = filter_asks_tags(work) ? CHORUS_FACET_ALL : work->task->facets;
-    is_narrow = (facets & CHORUS_FACET_CONTENT) == 0
+    /* a scan knows no more than that the contents are equal */
+    is_narrow = !work->task->is_scan
+                && (facets & CHORUS_FACET_CONTENT) == 0
                 && (facets & (CHORUS_FACET_TAGS | CHORUS_FACET_ACL)) != 0;
 
     return is_narrow ? reconcile_besides(work, outcome)

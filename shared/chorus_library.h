@@ -15,6 +15,8 @@
 #define CHORUS_REDIS_WAKE          "chorus:wake"
 #define CHORUS_REDIS_GENERATION    "chorus:generation"
 #define CHORUS_REDIS_OWED          "chorus:owed"
+#define CHORUS_REDIS_SCANS         "chorus:scans"
+#define CHORUS_REDIS_DISCOVER      "chorus:discover"
 #define CHORUS_REDIS_HEAL          "chorus:heal"
 
 extern const char    chorus_library_text[];

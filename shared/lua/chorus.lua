@@ -2339,9 +2339,7 @@ function scan.pay(r, s, totals)
         return
     end
 
-    if totals.undecided + totals.moving > 0
-       or (totals.surplus > 0 and h[3] ~= '1')
-    then
+    if totals.surplus > 0 and h[3] ~= '1' then
         call('HSET', s.hash, 'reason', totals.surplus .. ' keys that only '
              .. 'the follower has: what is owed may be their deletion')
         return
@@ -2592,6 +2590,7 @@ function scan.page_read(a)
     scan.read_held(a)
     a.lease_ms = args_integer(a, 'lease_ms', 1, LEASE_MAX)
     a.bulk_max = args_integer(a, 'bulk_max', 1, MS_MAX)
+    a.from = args_key(a)
     a.cursor = args_key(a)
     a.is_last = args_integer(a, 'is_last', 0, 1)
     a.counts = {}
@@ -2699,6 +2698,9 @@ function scan.page(r, a)
 
     if not replication_is_active(r) then
         reply = 'paused'
+    elseif shard.cursor ~= a.from then
+        -- it was taken, and only the reply got lost
+        reply = shard.cursor == a.cursor and 'taken' or 'lost'
     elseif shard.is_cut == 1 and a.cursor > shard.to then
         reply = 'cut'
     elseif not scan.has_room(r, a) then
