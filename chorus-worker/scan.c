@@ -318,7 +318,9 @@ scan_next(scan_t *scan)
                           &scan->claim)
         || scan->claim.what == QUEUE_SCAN_NOTHING)
     {
-        task_free(scan->claim.task);
+        if (scan->claim.task != NULL) {
+            task_free(scan->claim.task);
+        }
         return false;
     }
 

@@ -2279,7 +2279,7 @@ function scan.begin(r, kind, depth, surplus)
     scan.kick(r)
     call('DEL', s.shards, s.differences, s.evidence)
     scan.shard_put(s, 1, scan.shard_new('', '', 0))
-    call('HSET', s.hash, 'id', id, 'kind', kind, 'depth', depth, 'surplus',
+    call('HSET', s.hash, 'id', id, 'kind', kind, 'depth', depth, 'deletes',
          surplus, 'started_ms', digits(clock.ms), 'ended_ms', '0',
          'reason', '', 'owed', owed and owed.id or '', 'owed_all',
          owed_all and owed_all.id or '', 'done_before', base[1] or '0',
@@ -2332,7 +2332,7 @@ end
 -- What is owed may be deletes, too: those a person has to ask for, and until
 -- then they are owed.
 function scan.pay(r, s, totals)
-    local h = call('HMGET', s.hash, 'kind', 'depth', 'surplus', 'owed',
+    local h = call('HMGET', s.hash, 'kind', 'depth', 'deletes', 'owed',
                    'owed_all')
 
     if not scan.pays(h[1], h[2]) then
@@ -2410,9 +2410,9 @@ function scan.owes(r, s)
                    'depth')
     local tried = scan.pays(h[4], h[5])
 
-    return (owed ~= nil and not (tried and h[1] == owed.id))
-           or (owed_all ~= nil and h[3] ~= owed_all.id
-               and not (tried and h[2] == owed_all.id))
+    return owed and not (tried and h[1] == owed.id)
+           or owed_all and h[3] ~= owed_all.id
+              and not (tried and h[2] == owed_all.id)
 end
 
 
@@ -2458,8 +2458,8 @@ function scan.discover(keys, a)
     local next_ms = tonumber(call('HGET', keys[1], 'next_ms') or 0)
     local owed_all = debt_of(OWED)
     local is_due = clock.ms >= next_ms
-                   or (owed_all ~= nil
-                       and call('HGET', keys[1], 'owed') ~= owed_all.id)
+                   or owed_all
+                      and call('HGET', keys[1], 'owed') ~= owed_all.id
 
     if is_due then
         call('HSET', keys[1], 'next_ms', digits(clock.ms + a.interval_ms),
@@ -2486,7 +2486,7 @@ end
 
 
 function scan.reply(r, s, what, n, shard)
-    local h = call('HMGET', s.hash, 'id', 'kind', 'depth', 'surplus')
+    local h = call('HMGET', s.hash, 'id', 'kind', 'depth', 'deletes')
 
     return { r.name, what, tonumber(h[1]), n, digits(shard.token), h[2],
              h[3], tonumber(h[4]), shard.to, shard.is_cut, shard.cursor,
@@ -2869,7 +2869,7 @@ function scan.json(r)
     local fields = {
         'replication', json_string(r.name), 'id', h.id,
         'kind', json_string(h.kind), 'depth', json_string(h.depth),
-        'delete_surplus', h.surplus == '1' and 'true' or 'false',
+        'delete_surplus', h.deletes == '1' and 'true' or 'false',
         'state', json_string(h.state), 'reason', json_string(h.reason),
         'started_ms', h.started_ms, 'ended_ms', h.ended_ms,
         'verified_ms', h.verified_ms or '0',
