@@ -2360,7 +2360,7 @@ function scan.finish(r, s)
        + totals.undecided == 0
     then
         call('HSET', s.hash, 'verified_ms', digits(clock.ms),
-             'verified_depth', call('HGET', s.hash, 'depth'))
+             'verified_depth', 'quick')
     end
 
     scan.pay(r, s, totals)

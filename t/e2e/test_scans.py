@@ -12,7 +12,7 @@ from operations import ODD
 from process import wait_until
 from wire import path_of
 
-KEYS = 3000
+KEYS = 300
 SCANS = {"scans": 2, "discover_seconds": 1}
 
 
@@ -84,7 +84,7 @@ def scans(stack, bucket_name):
 def test_what_was_there_before_is_copied_though_workers_are_killed(
         stack, scans, figures):
     scan = scans(KEYS)
-    stack.use_worker(**SCANS, bulk_max=100)
+    stack.use_worker(**SCANS, bulk_max=1000)
     stack.start_worker(stack.worker.config)
     wait_until(lambda: scan.look().get("pages"), 30, "a first page")
     stack.worker.stop(signal.SIGKILL)
@@ -98,7 +98,7 @@ def test_what_was_there_before_is_copied_though_workers_are_killed(
     second = scan.run("migrate")
     assert second["equal"] == second["main"] == scan.keys
     assert second["verified_ms"] >= second["started_ms"]
-    assert second["marked"] == 1            # the bucket itself
+    assert second["marked"] == 1, second    # the bucket itself
     figures(f"{scan.keys} keys compared in {second['took_ms']} ms, "
             f"copied in {found['took_ms']} ms; shards: {found['shards']}")
 
