@@ -2928,7 +2928,7 @@ function scan.differences(r, a)
         rows[#rows + 1] = json_object(row)
     end
 
-    return json_array(rows)
+    return json_object({ 'differences', json_array(rows) })
 end
 
 

@@ -53,7 +53,7 @@ class Scans:
     def differences(self):
         rows = json.loads(self.redis.call(
             "scan_differences", 1, f"chorus:{{{self.name}}}", 0, 1000))
-        return {row["key"]: row["what"] for row in rows}
+        return {row["key"]: row["what"] for row in rows["differences"]}
 
     def stats(self):
         return self.redis.stats(self.name)

@@ -91,8 +91,9 @@ class Scans:
                                            1000))['scans']
 
     def differences(self, offset=0, count=1000, r=R1):
-        return strict_json(self.q.fcall_ro('scan_differences', 1,
-                                           self.q.hash(r), offset, count))
+        return strict_json(self.q.fcall_ro(
+            'scan_differences', 1, self.q.hash(r), offset,
+            count))['differences']
 
     def owed_all(self):
         return self.q.client.hget(OWED, 'owed_id')
