@@ -12,7 +12,7 @@ from operations import ODD
 from process import wait_until
 from wire import path_of
 
-KEYS = 300
+KEYS = 3000
 SCANS = {"scans": 2, "discover_seconds": 1}
 
 
