@@ -85,7 +85,8 @@ read_everything(void **state)
         " 'routes': [{'user': 'bob', 'bucket': '~^logs-', 'storage': 'logs'}],"
         " 'worker': {'concurrency': 8, 'lease_seconds': 10,"
         "            'max_attempts': 5, 'retry_max_seconds': 60,"
-        "            'grace_seconds': 0, 'recheck_seconds': [2, 86400]},"
+        "            'grace_seconds': 0, 'recheck_seconds': [2, 86400],"
+        "            'scans': 0, 'discover_seconds': 1, 'bulk_max': 7},"
         " 'api': {'token_file': '/run/token'}}";
 
     (void) state;
@@ -166,6 +167,9 @@ read_everything(void **state)
     check_int("attempts", config.worker.max_attempts, 5);
     check_int("retry", config.worker.retry_max_seconds, 60);
     check_int("grace", config.worker.grace_seconds, 0);
+    check_int("scans", config.worker.scans, 0);
+    check_int("discover", config.worker.discover_seconds, 1);
+    check_int("bulk", config.worker.bulk_max, 7);
     check_int("rechecks", (int64_t) config.worker.nrechecks, 2);
     check_int("first recheck", config.worker.recheck_seconds[0], 2);
     check_int("second recheck", config.worker.recheck_seconds[1], 86400);
@@ -199,6 +203,9 @@ defaults(void **state)
     check_int("attempts", config.worker.max_attempts, 0);
     check_int("retry", config.worker.retry_max_seconds, 300);
     check_int("grace", config.worker.grace_seconds, 30);
+    check_int("scans", config.worker.scans, 2);
+    check_int("discover", config.worker.discover_seconds, 60);
+    check_int("bulk", config.worker.bulk_max, 10000);
     check_int("rechecks", (int64_t) config.worker.nrechecks, 3);
     check_int("first recheck", config.worker.recheck_seconds[0], 10);
     check_int("second recheck", config.worker.recheck_seconds[1], 60);

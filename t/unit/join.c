@@ -304,17 +304,8 @@ join_random(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_setup_teardown(join_rows, test_setup,
-                                        test_teardown),
-        cmocka_unit_test_setup_teardown(no_surplus_before_main_is_read,
-                                        test_setup, test_teardown),
-        cmocka_unit_test_setup_teardown(join_random, test_setup,
-                                        test_teardown),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(join_rows),
+    test_row(no_surplus_before_main_is_read),
+    test_row(join_random)
+)

@@ -251,21 +251,10 @@ parse_buckets(void **state)
 }
 
 
-int
-main(void)
-{
-    const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_setup_teardown(parse_listing, test_setup,
-                                        test_teardown),
-        cmocka_unit_test_setup_teardown(parse_fields, test_setup,
-                                        test_teardown),
-        cmocka_unit_test_setup_teardown(parse_at_most_a_page, test_setup,
-                                        test_teardown),
-        cmocka_unit_test_setup_teardown(sorted_by_bytes, test_setup,
-                                        test_teardown),
-        cmocka_unit_test_setup_teardown(parse_buckets, test_setup,
-                                        test_teardown),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}
+test_main(NULL, NULL,
+    test_row(parse_listing),
+    test_row(parse_fields),
+    test_row(parse_at_most_a_page),
+    test_row(sorted_by_bytes),
+    test_row(parse_buckets)
+)
