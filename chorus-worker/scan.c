@@ -171,7 +171,7 @@ scan_failed(scan_t *scan)
 
     failure = &scan->work.failure;
 
-    if (failure->kind == FAILURE_STOPPED) {
+    if (failure->kind == FAILURE_STOPPED || scan_is_over()) {
         scan_release(scan, 0, false, "");
         return;
     }

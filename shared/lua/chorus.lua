@@ -2312,8 +2312,7 @@ end
 
 
 -- Totals and state in one write: there is no end without its figures.
-function scan.close(s, state, reason)
-    local totals = scan.totals(s)
+function scan.close(s, totals, state, reason)
     local fields = { 'state', state, 'reason', reason, 'ended_ms',
                      digits(clock.ms) }
 
@@ -2324,8 +2323,6 @@ function scan.close(s, state, reason)
 
     call('HSET', s.hash, unpack(fields))
     call('DEL', s.shards)
-
-    return totals
 end
 
 
@@ -2340,9 +2337,8 @@ function scan.pay(r, s, totals)
     end
 
     if totals.surplus > 0 and h[3] ~= '1' then
-        call('HSET', s.hash, 'reason', totals.surplus .. ' keys that only '
-             .. 'the follower has: what is owed may be their deletion')
-        return
+        return totals.surplus .. ' keys that only the follower has: what is '
+               .. 'owed may be their deletion'
     end
 
     if h[4] ~= '' then
@@ -2353,8 +2349,11 @@ function scan.pay(r, s, totals)
 end
 
 
+-- The end itself comes last: half of this is done again by whoever asks for
+-- work and finds that there is none left.
 function scan.finish(r, s)
-    local totals = scan.close(s, 'ended', '')
+    local totals = scan.totals(s)
+    local reason = scan.pay(r, s, totals) or ''
 
     if totals.different + totals.missing + totals.surplus + totals.moving
        + totals.undecided == 0
@@ -2363,7 +2362,7 @@ function scan.finish(r, s)
              'verified_depth', 'quick')
     end
 
-    scan.pay(r, s, totals)
+    scan.close(s, totals, 'ended', reason)
     scan.kick(r)
 end
 
@@ -2394,7 +2393,7 @@ function scan.stop(r)
         return 0
     end
 
-    scan.close(s, 'stopped', '')
+    scan.close(s, scan.totals(s), 'stopped', '')
     return 1
 end
 
@@ -2503,6 +2502,17 @@ function scan.lease(r, s, n, shard, c)
 end
 
 
+function scan.is_done(s)
+    for _, shard in ipairs(scan.shards_of(s)) do
+        if shard.state ~= 'done' then
+            return false
+        end
+    end
+
+    return true
+end
+
+
 -- A shard that somebody else works on, and that has shown to be long: it is
 -- cut in two by whoever has nothing else to do.
 function scan.may_split(list, shard)
@@ -2516,6 +2526,14 @@ end
 function scan.work(r, s, c)
     local list = scan.shards_of(s)
     local later
+
+    if #list == 0 then
+        scan.close(s, scan.totals(s), 'failed', 'its shards are gone')
+        return nil, clock.ms
+    elseif scan.is_done(s) then
+        scan.finish(r, s)
+        return nil, clock.ms
+    end
 
     for n, shard in ipairs(list) do
         local at = math.max(shard.expiry, shard.not_before)
@@ -2666,17 +2684,6 @@ function scan.advance(r, s, shard, a)
 end
 
 
-function scan.is_done(s)
-    for _, shard in ipairs(scan.shards_of(s)) do
-        if shard.state ~= 'done' then
-            return false
-        end
-    end
-
-    return true
-end
-
-
 function scan.note(s, reason)
     if call('HGET', s.hash, 'reason') ~= reason then
         call('HSET', s.hash, 'reason', reason)
@@ -2787,7 +2794,8 @@ function scan.fail(r, a)
         return 0
     end
 
-    scan.close(s, 'failed', a.reason:sub(1, REASON_LEN_MAX))
+    scan.close(s, scan.totals(s), 'failed',
+               a.reason:sub(1, REASON_LEN_MAX))
 
     return 1
 end

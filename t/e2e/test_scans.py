@@ -117,13 +117,29 @@ def test_a_check_finds_exactly_what_differs_and_repair_mends_it(stack, scans):
     follower.put_object(Bucket=scan.bucket, Key="d3/00003",
                         Body=b"y" * size["ContentLength"])
 
-    found = scan.run("check")
+    begun = scan.look()["id"]
+    assert stack.chorusctl("check", scan.name,
+                           ADMIN_TOKEN_FILE=stack.token_file).returncode == 0
+    found = scan.wait(begun)
     assert scan.differences() == {
         "d1/00001": "missing", "surplus": "surplus",
         "d2/00002": "different", "d3/00003": "different"}
     assert (found["missing"], found["surplus"], found["different"],
             found["marked"]) == (1, 1, 2, 0)
     assert scan.stats()["dirty"] == 0
+
+    def said(*words):
+        ctl = stack.chorusctl(*words, ADMIN_TOKEN_FILE=stack.token_file)
+        assert ctl.returncode == 0, ctl.stderr
+        return ctl.stdout
+
+    assert [json.loads(line)["key"] for line in said(
+        "-o", "json", "differences", scan.name).splitlines()] == [
+            "d2/00002", "d3/00003", "d1/00001", "surplus"]
+    assert "main: none; follower: 1 bytes" in said("differences", scan.name)
+    assert scan.name in said("scans")
+    assert stack.chorusctl("scans", "stop", scan.name,
+                           ADMIN_TOKEN_FILE=stack.token_file).returncode == 1
 
     assert scan.run("repair")["marked"] == 4     # with the bucket itself
     assert compare.differences(stack.main, stack.follower, scan.bucket) == [

@@ -134,6 +134,30 @@ def test_a_sick_follower_is_left_out(s):
     assert s.claim(exclude=['f1']) is None
 
 
+def test_half_an_end_is_made_whole(s, q, shard):
+    q.owe('overflow')
+    s.page(shard, b'k', counts={'main': 3, 'equal': 3})
+    key = q.hash(R1) + ':shards'
+    before = q.client.hget(key, 1)
+    s.page(shard, b'k', last=True)
+    after = s.look()
+    # as after the first writes of that transition: the shard, not the end
+    q.client.hset(key, 1, before.replace(b'\xa4open', b'\xa4done'))
+    q.client.hset(q.hash(R1) + ':scan', 'state', 'running')
+    q.client.zadd(SCANS, {R1: 1})
+    assert s.claim() is None
+    for ms in ('ended_ms', 'verified_ms', 'took_ms', 'pages'):
+        after[ms] = s.look()[ms]
+    assert s.look() == after and after['state'] == 'ended'
+
+
+def test_a_scan_without_its_shards_is_no_clean_one(s, q, shard):
+    q.client.delete(q.hash(R1) + ':shards')
+    q.client.zadd(SCANS, {R1: 1})
+    assert s.claim() is None
+    assert s.look()['state'] == 'failed' and s.look()['verified_ms'] == 0
+
+
 # ---- back-pressure, pause ----
 
 def test_more_than_bulk_takes_has_to_wait(s, q, shard):
