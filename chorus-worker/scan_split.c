@@ -25,7 +25,8 @@ static const char *const  scan_marks[] = {
     "x", "y", "z", "{", "|", "}", "~",
     "\xc3\x80", "\xc4\x80", "\xce\x80", "\xd0\x80", "\xd8\x80",
     "\xe0\xa4\x80", "\xe3\x80\x80", "\xe4\xb8\x80", "\xe6\x80\x80",
-    "\xe8\x80\x80", "\xea\xb0\x80", "\xee\x80\x80", "\xf0\x9f\x80\x80"
+    "\xe8\x80\x80", "\xea\xb0\x80", "\xee\x80\x80", "\xf0\x9f\x80\x80",
+    "\xf4\x80\x80\x80"
 };
 
 #define SCAN_NMARKS  (sizeof(scan_marks) / sizeof(scan_marks[0]))
@@ -142,9 +143,8 @@ scan_split_find(scan_t *scan, chorus_str_t *at)
         prefix = (chorus_str_t) { cursor.data, len };
         first = scan_mark_of(chorus_str_sub(cursor, len)) + 1;
 
-        if (scan_probe(scan, prefix, first < SCAN_NMARKS
-                                     ? scan_marks[first] : "\xf4\x80\x80\x80")
-                .data != NULL)
+        if (first < SCAN_NMARKS
+            && scan_probe(scan, prefix, scan_marks[first]).data != NULL)
         {
             last = scan_split_last(scan, prefix, first);
             *at = scan_probe(scan, prefix,

@@ -250,7 +250,7 @@ ngx_http_chorus_scans_started(ngx_http_chorus_api_t *api,
 
     last = ngx_snprintf(p, size, "{\"id\":%V}\n", text);
 
-    return ngx_http_chorus_api_send(api, NGX_HTTP_ACCEPTED, p, last - p);
+    return ngx_http_chorus_api_send(api, NGX_HTTP_OK, p, last - p);
 }
 
 
