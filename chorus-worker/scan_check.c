@@ -9,7 +9,7 @@
 #include "scan_work.h"
 
 #define SCAN_AGAIN_ROUNDS  3
-#define SCAN_AGAIN_MS      1500     /* for marks on their way to Redis */
+#define SCAN_AGAIN_MS      1000     /* for marks on their way to Redis */
 
 
 /* Of each difference of the page, in their order. */

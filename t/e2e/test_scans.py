@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 
 import pytest
 
@@ -9,10 +10,11 @@ import compare
 from fault import SLOW_DOWN
 from load import Load
 from operations import ODD
-from process import wait_until
-from wire import path_of
+from process import Process, wait_until
+from stack import ROOT, answers, free_ports
 
-KEYS = 3000
+KEYS = 2000
+MANY = 40000
 SCANS = {"scans": 2, "discover_seconds": 1}
 
 
@@ -220,6 +222,33 @@ def test_a_paused_replication_is_not_scanned(stack, scans):
     assert scan.look()["pages"] == 0
     scan.change("resume")
     scan.wait(first["id"])
+
+
+def test_a_large_bucket_is_cut_among_scanners_and_each_key_counts_once(
+        stack, figures):
+    ports = free_ports(2)
+    lister = Process("lister", [sys.executable, f"{ROOT}/bench/scan_store.py",
+                                *map(str, ports), str(MANY), "10"],
+                     f"{stack.folder}/log/lister.log")
+    lister.start()
+    try:
+        wait_until(lambda: all(map(answers, ports)), 20, "it lists")
+        scan = Scans(stack, "mig-bench")
+        # it owes nothing: nobody copies from what only lists
+        scan.change("scan_ensure", 0)
+        scan.change("scan_start", "check", "quick", 0)
+        urls = [f"http://127.0.0.1:{port}" for port in ports]
+        stack.use_worker(*urls, **SCANS)
+        found = scan.wait()
+    finally:
+        stack.stop_workers()
+        lister.stop(signal.SIGKILL)
+        scan.change("scan_stop")
+    assert (found["state"], found["main"], found["equal"],
+            found["different"]) == ("ended", MANY, MANY - 10, 10), found
+    assert found["shards"] > 1
+    figures(f"{MANY} keys in {found['took_ms']} ms, "
+            f"{found['shards']} shards")
 
 
 def test_a_follower_that_fails_is_asked_again(stack, scans):
