@@ -7,6 +7,7 @@
 
 #include "acl.h"
 #include "checksum.h"
+#include "chorus_s3_request.h"
 #include "compare.h"
 #include "content.h"
 #include "filter.h"
@@ -128,7 +129,7 @@ content_expect_md5(work_t *work, object_t *object, transfer_md5_t *md5)
 
 /* Worth asking the follower what it has: content is much, or takes many
  * requests, or would make one more version of what cannot be deleted, or may
- * be there since the last attempt. */
+ * be there since the last attempt, or looked equal to a scan. */
 
 static bool
 content_is_compared(const work_t *work, const object_t *object)
@@ -138,7 +139,9 @@ content_is_compared(const work_t *work, const object_t *object)
     }
 
     return object->size > CONTENT_LARGE || object->nparts != 0
-           || lock_is_set(&object->lock) || work->task->attempts != 0;
+           || lock_is_set(&object->lock) || work->task->attempts != 0
+           || (work->task->is_scan
+               && (work->task->facets & CHORUS_FACET_CONTENT) == 0);
 }
 
 

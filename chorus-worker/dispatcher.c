@@ -18,6 +18,7 @@
 #include "log.h"
 #include "notify.h"
 #include "rate.h"
+#include "scan.h"
 #include "work.h"
 
 #define DISPATCHER_IDLE_POLL_MS   1000
@@ -452,6 +453,7 @@ static void
 dispatcher_stop(dispatcher_t *d)
 {
     notify_stopping();
+    scanners_stop();
 
     if (d->state == DISPATCHER_RUNS) {
         log_write(LOG_INFO, "ending: %zu keys in work, %lld s for them",

@@ -22,6 +22,7 @@
 #include "parts.h"
 #include "queue.h"
 #include "queue_ledger.h"
+#include "scan.h"
 #include "slot.h"
 
 #ifndef CHORUS_VERSION
@@ -31,6 +32,7 @@
 #define MAIN_CONFIG_PATH   "/etc/chorus/chorus.json"
 #define MAIN_WORKER_SIZE   128
 #define MAIN_EXIT_LEFT     3        /* --once: not everything is synced */
+#define MAIN_SCANNERS_MAX  16       /* of worker.scans */
 /* few heaps: slots allocate little, and memory freed in one serves another */
 #define MAIN_MALLOC_HEAPS  4
 #define MAIN_MMAP_FROM     (256 * 1024)
@@ -250,15 +252,49 @@ main_stop_slots(slot_t *slots, unsigned n, channel_t *channel)
 }
 
 
+/* Scanners are few: those that cannot start are missed, not waited for. */
+
+static void
+main_start_scanners(scanner_t *scanners, const chorus_config_t *config,
+    const char *worker_id)
+{
+    unsigned  i;
+
+    for (i = 0; i < config->worker.scans; i++) {
+        if (!scanner_start(&scanners[i], &config->redis, worker_id)) {
+            log_write(LOG_ERROR, "cannot start scanner %u of %u", i + 1,
+                      config->worker.scans);
+        }
+    }
+}
+
+
+static void
+main_stop_scanners(scanner_t *scanners, unsigned n)
+{
+    unsigned  i;
+
+    scanners_stop();
+
+    for (i = 0; i < n; i++) {
+        scanner_join(&scanners[i]);
+    }
+}
+
+
 static int
 main_run(const main_options_t *options, int signal_fd, queue_t *queue,
-    unsigned concurrency)
+    const chorus_config_t *config, const char *worker_id)
 {
     slot_t                *slots;
+    unsigned               concurrency;
+    scanner_t              scanners[MAIN_SCANNERS_MAX];
     channel_t              channel;
     dispatcher_end_t       end;
     dispatcher_options_t   dispatcher;
 
+    memset(scanners, 0, sizeof(scanners));
+    concurrency = config->worker.concurrency;
     slots = calloc(concurrency, sizeof(slot_t));
 
     if (slots == NULL || !channel_open(&channel)) {
@@ -272,6 +308,10 @@ main_run(const main_options_t *options, int signal_fd, queue_t *queue,
     {
         /* those that did start use what a return would free */
         _exit(1);
+    }
+
+    if (!options->is_once) {
+        main_start_scanners(scanners, config, worker_id);
     }
 
     dispatcher = (dispatcher_options_t) {
@@ -291,6 +331,7 @@ main_run(const main_options_t *options, int signal_fd, queue_t *queue,
         _exit(options->is_once ? MAIN_EXIT_LEFT : 0);
     }
 
+    main_stop_scanners(scanners, config->worker.scans);
     main_stop_slots(slots, concurrency, &channel);
     parts_stop();
     queue_ledger_close();
@@ -317,7 +358,6 @@ main_serve(const main_options_t *options)
     int                      rc, signal_fd;
     char                     worker_id[MAIN_WORKER_SIZE];
     queue_t                 *queue;
-    unsigned                 concurrency;
     live_config_t           *live;
     chorus_error_t           error;
     const chorus_config_t   *config;
@@ -338,20 +378,20 @@ main_serve(const main_options_t *options)
 
     live = live_config_get();
     config = live_config(live);
-    concurrency = config->worker.concurrency;
     queue = queue_create(&config->redis, worker_id, &error);
-    live_config_put(live);
 
     if (queue == NULL) {
         log_write(LOG_ERROR, "%s", error.text);
+        live_config_put(live);
         return 1;
     }
 
     log_write(LOG_INFO, "chorus-worker " CHORUS_VERSION " %s with %u slots",
-              worker_id, concurrency);
+              worker_id, config->worker.concurrency);
 
-    rc = main_run(options, signal_fd, queue, concurrency);
+    rc = main_run(options, signal_fd, queue, config, worker_id);
 
+    live_config_put(live);
     queue_destroy(queue);
     live_config_clear();
     curl_global_cleanup();

@@ -106,8 +106,10 @@ reconcile_object(work_t *work, task_outcome_t *outcome)
     /* new tags may let in what has not been copied before */
     facets = filter_asks_tags(work) ? CHORUS_FACET_ALL : work->task->facets;
 
-    /* tags and ACL of which version? */
-    is_narrow = !are_kept && (facets & CHORUS_FACET_CONTENT) == 0
+    /* Tags and ACL of which version?  And a scan knows no more than that the
+     * contents are equal. */
+    is_narrow = !are_kept && !work->task->is_scan
+                && (facets & CHORUS_FACET_CONTENT) == 0
                 && (facets & (CHORUS_FACET_TAGS | CHORUS_FACET_ACL)) != 0;
 
     return is_narrow ? reconcile_besides(work, outcome)

@@ -298,7 +298,9 @@ version_besides_in(version_edit_t *v, chorus_arena_t *arena, size_t max,
     work_rc_t  rc;
     failure_t  first;
 
-    facets = v->work->task->facets;
+    /* what looks equal in a listing may have another lock */
+    facets = v->work->task->is_scan ? CHORUS_FACET_ALL
+                                    : v->work->task->facets;
     memset(&first, 0, sizeof(failure_t));
 
     if (facets & CHORUS_FACET_ACL) {

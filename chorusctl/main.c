@@ -15,6 +15,8 @@
 #include "chorus_redis_tls.h"
 #include "failed.h"
 #include "limits.h"
+
+#include "scans.h"
 #include "status.h"
 
 
@@ -56,6 +58,31 @@ static const command_t  commands[] = {
 
     { "retry", NULL, -1, retry_run,
       "retry --all|REPLICATION [KEY]   tries them again (retry --help)" },
+
+    { "scans", NULL, 0, scans_show,
+      "scans                scans: what was compared, copied, differs" },
+
+    { "scans", "stop", 1, scans_stop,
+      "scans stop R         R: a replication, as status names it" },
+
+    { "differences", NULL, 1, scans_differences,
+      "differences R        what the last check found, a line a key" },
+
+    { "migrate", NULL, 1, scans_migrate,
+      "migrate R            copy what main has and the follower has not" },
+
+    { "check", NULL, 1, scans_check,
+      "check R              compare, and change nothing" },
+
+    { "repair", NULL, 1, scans_repair,
+      "repair R             copy what differs" },
+
+    { "repair", "--full", 1, scans_repair_full,
+      "repair --full R      the same, with metadata, tags and ACLs" },
+
+    { "repair", "--delete-surplus", 1, scans_repair_surplus,
+      "repair --delete-surplus R\n"
+      "                       the same, and delete what main does not have" },
 
     { "config", "check", 1, config_check,
       "config check FILE    is this chorus.json right?" },

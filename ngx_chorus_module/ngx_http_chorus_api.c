@@ -45,6 +45,21 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
     { NGX_HTTP_POST, ngx_string("/api/v1/retry"), 0,
       ngx_http_chorus_retry },
 
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/scans"), 0,
+      ngx_http_chorus_scans },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/scans/*"), 0,
+      ngx_http_chorus_scans_look },
+
+    { NGX_HTTP_POST, ngx_string("/api/v1/scans/*"), 1,
+      ngx_http_chorus_scans_start },
+
+    { NGX_HTTP_DELETE, ngx_string("/api/v1/scans/*"), 0,
+      ngx_http_chorus_scans_stop },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/scans/*/differences"), 0,
+      ngx_http_chorus_scans_differences },
+
     { 0, ngx_null_string, 0, NULL }
 };
 

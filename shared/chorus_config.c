@@ -28,7 +28,8 @@ static const char  *const root_keys[] = {
 
 static const char  *const worker_keys[] = {
     "concurrency", "part_concurrency", "lease_seconds", "max_attempts",
-    "retry_max_seconds", "grace_seconds", "recheck_seconds", "limits", NULL
+    "retry_max_seconds", "grace_seconds", "recheck_seconds", "limits",
+    "scans", "discover_seconds", "bulk_max", NULL
 };
 
 static const unsigned  worker_rechecks[] = { 10, 60, 600 };
@@ -139,7 +140,10 @@ config_worker(const chorus_config_reader_t *reader,
         { "lease_seconds", 5, 3600, 30, &worker->lease_seconds },
         { "max_attempts", 0, 1000000, 0, &worker->max_attempts },
         { "retry_max_seconds", 1, 86400, 300, &worker->retry_max_seconds },
-        { "grace_seconds", 0, 3600, 30, &worker->grace_seconds }
+        { "grace_seconds", 0, 3600, 30, &worker->grace_seconds },
+        { "scans", 0, 16, 2, &worker->scans },
+        { "discover_seconds", 1, 86400, 60, &worker->discover_seconds },
+        { "bulk_max", 1, 1000000, 10000, &worker->bulk_max }
     };
 
     if (node->json != NULL) {

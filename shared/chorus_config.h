@@ -83,6 +83,7 @@ typedef struct {
     chorus_destination_t   *to;         /* of chorus_destination_t */
     size_t                  nto;
     chorus_filter_t         filter;
+    bool                    migrates;   /* what was there before */
     bool                    has_settings;   /* else those of the storage */
     unsigned                settings;   /* as in chorus_storage_t */
 } chorus_replication_rule_t;
@@ -127,6 +128,10 @@ typedef struct {
     unsigned  max_attempts;             /* 0 (default): retry for ever */
     unsigned  retry_max_seconds;        /* cap of the back-off, default 300 */
     unsigned  grace_seconds;            /* at SIGTERM, default 30 */
+    unsigned  scans;                    /* at a time, 0..16, default 2 */
+    unsigned  discover_seconds;         /* 1..86400, default 60 */
+    unsigned  bulk_max;                 /* keys that scans let wait, of one
+                                         * replication, default 10000 */
     /* after a write whose outcome is unknown, ascending, 1..86400 each,
      * default 10, 60, 600 */
     unsigned  recheck_seconds[CHORUS_CONFIG_RECHECKS_MAX];

@@ -7,7 +7,7 @@
 
 
 static const char  *const replication_keys[] = {
-    "user", "bucket", "to", "filter", "bucket_settings", NULL
+    "user", "bucket", "to", "filter", "bucket_settings", "migrate", NULL
 };
 
 static const char  *const route_keys[] = {
@@ -125,7 +125,7 @@ rules_replication(const chorus_config_reader_t *reader,
     chorus_replication_rule_t *rule)
 {
     chorus_rc_t           rc;
-    chorus_config_node_t  filter, settings;
+    chorus_config_node_t  filter, settings, migrate;
 
     rc = chorus_config_object(reader, node, replication_keys);
     if (rc != CHORUS_OK) {
@@ -151,6 +151,14 @@ rules_replication(const chorus_config_reader_t *reader,
     filter = chorus_config_member(node, "filter");
 
     rc = chorus_config_filter(reader, &filter, &rule->filter);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    migrate = chorus_config_member(node, "migrate");
+    rule->migrates = true;
+
+    rc = chorus_config_bool(reader, &migrate, &rule->migrates);
     if (rc != CHORUS_OK) {
         return rc;
     }

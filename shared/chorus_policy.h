@@ -73,6 +73,11 @@ bool chorus_policy_takes_tags(const chorus_config_t *config,
 unsigned chorus_policy_settings(const chorus_config_t *config,
     const chorus_replication_t *replication);
 
+/* Whether what was there before is copied, too: some rule says so, or none is
+ * for it. */
+bool chorus_policy_migrates(const chorus_config_t *config,
+    const chorus_replication_t *replication);
+
 /* Whether a rule for another bucket, named in it, leads to the same target:
  * its name, else the null string. */
 chorus_str_t chorus_policy_rival(const chorus_config_t *config,

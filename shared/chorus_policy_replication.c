@@ -332,6 +332,30 @@ chorus_policy_settings(const chorus_config_t *config,
 }
 
 
+bool
+chorus_policy_migrates(const chorus_config_t *config,
+    const chorus_replication_t *replication)
+{
+    bool                              is_ruled;
+    size_t                            i;
+    const chorus_replication_rule_t  *rule;
+
+    i = 0;
+    is_ruled = false;
+
+    while ((rule = policy_next(config, replication, &i)) != NULL) {
+
+        if (rule->migrates) {
+            return true;
+        }
+
+        is_ruled = true;
+    }
+
+    return !is_ruled;
+}
+
+
 /* A rule that names its bucket goes before one that matches many. */
 chorus_str_t
 chorus_policy_rival(const chorus_config_t *config,

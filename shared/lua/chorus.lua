@@ -73,10 +73,11 @@ local DOUBT_BOTH = 3
 local COUNTERS = { 'claimed', 'synced', 'deleted', 'equal', 'bytes',
                    'failed_attempts', 'expired', 'dropped' }
 
--- Two sections below that others ask; tables, because a chunk of Lua has room
--- for 200 locals.
+-- Two sections below and chorus_scan.lua, that others ask; tables, because a
+-- chunk of Lua has room for 200 locals.
 local blocked = {}
 local trace = {}
+local scan = {}
 
 -- redis.call does not exist yet while the library is being loaded
 local function call(...)
@@ -187,6 +188,7 @@ local function replication_create(r, set)
     call('HSET', r.hash, 'user', parts[1], 'bucket', parts[2],
          'follower', parts[3], 'target', parts[4], 'state', 'active',
          'token', '0', 'created_ms', digits(clock.ms))
+    scan.kick(r)
 end
 
 
@@ -604,6 +606,10 @@ local function debt_add(hash, reason, ms)
     call('HSET', hash, 'owed_id', id, 'owed_last', id,
          'owed_reason', reason, 'owed_since',
          digits(math.min(ms, tonumber(old[2] or ms))))
+
+    if hash ~= OWED then
+        scan.kick({ name = hash:match('^chorus:{(.*)}$') })
+    end
 
     return old[1] and 0 or 1
 end
@@ -1525,6 +1531,11 @@ local function done_settle(group)
         call('HINCRBY', r.hash, group.outcome, 1)
         call('HINCRBY', r.hash, 'bytes', digits(group.bytes))
         blocked.well(r, key)
+
+        if origin_get(r, key) == 'scan' then
+            call('HINCRBY', r.hash, 'scan_done', 1)
+            call('HINCRBY', r.hash, 'scan_bytes', digits(group.bytes))
+        end
     end
 end
 
@@ -1897,6 +1908,10 @@ end
 
 local function resume(r, a)
     local changed = state_set(r, a, 'active')
+
+    if changed == 1 then
+        scan.kick(r)
+    end
 
     if changed == 1 and replication_has_work(r) then
         call('PUBLISH', WAKE, r.name)

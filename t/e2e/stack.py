@@ -33,14 +33,15 @@ IS_FULL = bool(os.environ.get("CHORUS_E2E_FULL"))
 
 SLOTS = 16
 WORKER = {"concurrency": SLOTS, "lease_seconds": 5, "retry_max_seconds": 2,
-          "grace_seconds": 5}
+          "grace_seconds": 5, "scans": 0}
 
 SANITIZED = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0",
              "UBSAN_OPTIONS": "print_stacktrace=1"} if IS_ASAN else {}
 
 PROGRAMS = ["ngx_http_chorus_module.so", "chorus-worker", "chorusctl"]
 # of test_buckets.py
-BUCKET_RULES = [{"user": "alice", "to": "follower", **more} for more in (
+BUCKET_RULES = [{"user": "alice", "to": "follower", "migrate": False, **more}
+                for more in (
     {"bucket": "~^set-", "bucket_settings": [
         "cors", "website", "lifecycle", "policy", "encryption",
         "object_lock"]},
@@ -263,8 +264,10 @@ class Stack:
                       "bob": [credential("bob")]},
             "replications": [
                 {"user": "alice", "bucket": "~^(r|off|routed|arc|v2)-",
-                 "to": ["follower"]},
-                {"user": "*", "bucket": "~-for-all-", "to": ["follower"]},
+                 "to": ["follower"], "migrate": False},
+                {"user": "*", "bucket": "~-for-all-", "to": ["follower"],
+                 "migrate": False},
+                {"user": "alice", "bucket": "~^mig-", "to": ["follower"]},
                 *BUCKET_RULES],
             "routes": [{"user": "*", "bucket": "~^routed-",
                         "storage": "archive"}],

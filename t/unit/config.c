@@ -88,7 +88,8 @@ read_everything(void **state)
         "            'grace_seconds': 0, 'recheck_seconds': [2, 86400],"
         "            'limits': {'main': {'requests_per_second': 500,"
         "                                'bytes_per_second': '200MiB'},"
-        "                       'logs': {'bytes_per_second': 16384}}},"
+        "                       'logs': {'bytes_per_second': 16384}},"
+        "            'scans': 0, 'discover_seconds': 1, 'bulk_max': 7},"
         " 'api': {'token_file': '/run/token'}}";
 
     (void) state;
@@ -169,6 +170,9 @@ read_everything(void **state)
     check_int("attempts", config.worker.max_attempts, 5);
     check_int("retry", config.worker.retry_max_seconds, 60);
     check_int("grace", config.worker.grace_seconds, 0);
+    check_int("scans", config.worker.scans, 0);
+    check_int("discover", config.worker.discover_seconds, 1);
+    check_int("bulk", config.worker.bulk_max, 7);
     check_int("rechecks", (int64_t) config.worker.nrechecks, 2);
     check_int("first recheck", config.worker.recheck_seconds[0], 2);
     check_int("second recheck", config.worker.recheck_seconds[1], 86400);
@@ -210,6 +214,9 @@ defaults(void **state)
     check_int("attempts", config.worker.max_attempts, 0);
     check_int("retry", config.worker.retry_max_seconds, 300);
     check_int("grace", config.worker.grace_seconds, 30);
+    check_int("scans", config.worker.scans, 2);
+    check_int("discover", config.worker.discover_seconds, 60);
+    check_int("bulk", config.worker.bulk_max, 10000);
     check_int("rechecks", (int64_t) config.worker.nrechecks, 3);
     check_int("first recheck", config.worker.recheck_seconds[0], 10);
     check_int("second recheck", config.worker.recheck_seconds[1], 60);

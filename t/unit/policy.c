@@ -154,7 +154,8 @@ load(chorus_config_t *config)
         "  {'user': 'alice', 'bucket': 'raw', 'to': 'f1:old',"
         "   'bucket_settings': ['lifecycle']},"
         "  {'user': 'alice', 'bucket': '~^p-', 'to': ['f2:{bucket}-2', "
-        "   'f2', 'f2:x-{bucket}'], 'filter': {'prefix': 'in/'}},"
+        "   'f2', 'f2:x-{bucket}'], 'filter': {'prefix': 'in/'},"
+        "   'migrate': false},"
         "  {'user': 'alice', 'bucket': 'p-1', 'to': 'f2', 'filter': "
         "   {'prefix': 'out/', 'tags': {'a': '1', 'b': '2'}}},"
         "  {'user': 'alice', 'bucket': 'p-2', 'to': 'f2', 'filter': "
@@ -419,6 +420,39 @@ settings(void **state)
 }
 
 
+static void
+migrations(void **state)
+{
+    size_t                i;
+    chorus_config_t       config;
+    chorus_replication_t  replication;
+
+    static const struct {
+        const char  *replication;
+        bool         expected;
+    } rows[] = {
+        { "alice:photos:f1", true },
+        { "alice:p-3:f2", false },
+        { "alice:p-1:f2", true },       /* of two rules one does */
+        { "alice:x:f1:elsewhere", true },   /* no rule: a directive's */
+    };
+
+    (void) state;
+
+    load(&config);
+
+    for (i = 0; i < NROWS(rows); i++) {
+        replication = replication_of(rows[i].replication);
+
+        check_int(rows[i].replication,
+                  chorus_policy_migrates(&config, &replication),
+                  rows[i].expected);
+    }
+
+    chorus_config_close(&config);
+}
+
+
 test_main(NULL, NULL,
     test_row(match_patterns),
     test_row(match_in_doubt),
@@ -426,5 +460,6 @@ test_main(NULL, NULL,
     test_row(routes),
     test_row(followers),
     test_row(filters),
-    test_row(settings)
+    test_row(settings),
+    test_row(migrations)
 )

@@ -1,0 +1,132 @@
+/*
+ * Scans as Redis keeps them.  All calls return false when Redis did not take
+ * them.
+ */
+
+#ifndef QUEUE_SCAN_H
+#define QUEUE_SCAN_H
+
+#include "queue.h"
+
+/* Keys are at most 1024 bytes; a storage that gives longer ones cannot be
+ * scanned. */
+#define QUEUE_SCAN_KEY_MAX   2048
+/* What one page tells: two full pages of listings, one of each side. */
+#define QUEUE_SCAN_KEYS_MAX  2048
+
+
+typedef enum {
+    QUEUE_SCAN_NOTHING = 0,
+    QUEUE_SCAN_NEW,         /* a replication nobody has decided about */
+    QUEUE_SCAN_SHARD,       /* a lease */
+    QUEUE_SCAN_SPLIT        /* somebody else's: cut it in two */
+} queue_scan_what_t;
+
+typedef struct {
+    queue_scan_what_t   what;
+    task_t             *task;       /* its replication and deadline; ours */
+    int64_t             id;
+    int64_t             shard;
+    chorus_str_t        token;
+    bool                is_check;
+    bool                is_full;    /* what listings do not tell, too */
+    bool                deletes_surplus;
+    chorus_str_t        to;
+    bool                is_bounded; /* by `to` */
+    chorus_str_t        cursor;     /* the last key that is done */
+    uint64_t            failures;
+} queue_scan_t;
+
+typedef enum {
+    QUEUE_SCAN_TAKEN = 0,
+    QUEUE_SCAN_WAIT,        /* enough keys wait already: tell it again */
+    QUEUE_SCAN_CUT,         /* the shard ends before the page: scan->to */
+    QUEUE_SCAN_PAUSED,
+    QUEUE_SCAN_LOST         /* the lease, or the scan */
+} queue_scan_page_t;
+
+/* In the order of the arguments. */
+typedef struct {
+    uint64_t  ours;
+    uint64_t  theirs;
+    uint64_t  equal;
+    uint64_t  different;
+    uint64_t  missing;
+    uint64_t  surplus;
+    uint64_t  moving;
+    uint64_t  undecided;
+    uint64_t  bytes;        /* on main */
+} queue_scan_counts_t;
+
+typedef enum {
+    QUEUE_SCAN_DIFFERENT = 1,
+    QUEUE_SCAN_MISSING,
+    QUEUE_SCAN_SURPLUS
+} queue_scan_differs_t;
+
+typedef struct {
+    chorus_str_t           key;
+    unsigned               facets;      /* of a mark */
+    queue_scan_differs_t   what;        /* of a difference */
+    chorus_str_t           evidence;
+} queue_scan_key_t;
+
+typedef struct {
+    queue_scan_counts_t   counts;
+    queue_scan_key_t     *marks;        /* of queue_scan_key_t */
+    size_t                nmarks;
+    queue_scan_key_t     *differences;
+    size_t                ndifferences;
+    chorus_str_t          from;         /* the cursor before */
+    chorus_str_t          cursor;
+    bool                  is_last;
+} queue_scan_told_t;
+
+
+/* What there is to do; scan->task is to be freed by the caller, NULL when
+ * there is nothing. */
+bool queue_scan_claim(queue_t *queue, int64_t lease_ms,
+    const chorus_str_t *excluded, size_t nexcluded, queue_scan_t *scan);
+
+/* One page; taken, the lease has been renewed.  May be told again when the
+ * reply got lost. */
+bool queue_scan_page(queue_t *queue, queue_scan_t *scan, int64_t lease_ms,
+    unsigned bulk_max, const queue_scan_told_t *told,
+    queue_scan_page_t *reply);
+
+/* The task is stopped when the lease is not ours any more. */
+bool queue_scan_renew(queue_t *queue, queue_scan_t *scan, int64_t lease_ms);
+
+/* Gives the shard back; nobody gets it before the delay is over. */
+bool queue_scan_release(queue_t *queue, const queue_scan_t *scan,
+    int64_t delay_ms, bool is_failure, const char *reason);
+/* Ends the scan for good. */
+bool queue_scan_fail(queue_t *queue, const queue_scan_t *scan,
+    const char *reason);
+
+bool queue_scan_split(queue_t *queue, const queue_scan_t *scan,
+    chorus_str_t at, bool *is_done);
+
+/* is_moving[i]: the key waits for its sync, or is in it. */
+bool queue_scan_moving(queue_t *queue, const queue_scan_t *scan,
+    const chorus_str_t *keys, size_t n, bool *is_moving);
+
+/* Whether it is for us to look for buckets now, and the id of what all
+ * replications owe, or "". */
+bool queue_scan_discover(queue_t *queue, unsigned interval_seconds,
+    bool *is_due, char *owed, size_t size);
+
+/* A replication that there is: it gets the scans that it has to have.
+ * *is_covered: it owes nothing any more of what all do. */
+bool queue_scan_ensure(queue_t *queue, chorus_str_t replication,
+    bool migrates, bool *is_covered);
+
+/* A page of the names of all replications, which live in `mem`; *cursor is
+ * "0" at the begin and at the end. */
+bool queue_scan_names(queue_t *queue, chorus_mem_t *mem, char *cursor,
+    size_t size, chorus_str_t **names, size_t *n);
+
+bool queue_scan_paid_all(queue_t *queue, const char *owed);
+
+
+#endif

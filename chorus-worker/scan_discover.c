@@ -1,0 +1,301 @@
+/*
+ * Which replications there are: a rule names users and patterns of buckets,
+ * and main knows which buckets these are today.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "chorus_policy.h"
+#include "chorus_s3_xml.h"
+#include "scan_work.h"
+
+#define SCAN_FOLLOWERS_MAX  64
+#define SCAN_CURSOR_SIZE    32
+
+
+/* ---- one replication ---- */
+
+
+/* The configuration still has all that it takes. */
+
+static bool
+scan_is_configured(const chorus_config_t *config,
+    const chorus_replication_t *parts)
+{
+    const chorus_storage_t  *follower;
+
+    follower = chorus_config_storage(config, parts->follower);
+
+    return follower != NULL && follower != config->main
+           && chorus_storage_credential(config->main, parts->user) != NULL
+           && chorus_storage_credential(follower, parts->user) != NULL
+           && chorus_policy_route(config, parts->user, parts->bucket)
+              == config->main;
+}
+
+
+void
+scan_decide(scan_t *scan, chorus_str_t replication,
+    const chorus_replication_t *parts, bool *is_covered)
+{
+    bool              migrates;
+    live_config_t    *live;
+
+    live = live_config_get();
+    migrates = scan_is_configured(live_config(live), parts)
+               && chorus_policy_migrates(live_config(live), parts);
+
+    if (!queue_scan_ensure(scan->queue, replication, migrates, is_covered)) {
+        *is_covered = false;
+    }
+
+    live_config_put(live);
+}
+
+
+/* ---- buckets ---- */
+
+
+static work_rc_t
+scan_buckets_parse(scan_list_t *list, chorus_buckets_t *buckets)
+{
+    chorus_error_t  error;
+
+    if (list->body.failed
+        || chorus_buckets_parse(&list->mem, chorus_buf_str(&list->body),
+                                buckets, &error) != CHORUS_OK)
+    {
+        return WORK_FAILED;
+    }
+
+    return WORK_DONE;
+}
+
+
+static size_t
+scan_buckets_write(void *data, const char *bytes, size_t len)
+{
+    scan_list_t  *list = data;
+
+    if (list->body.len + len > CHORUS_XML_MAX_BYTES) {
+        return S3_ABORT;
+    }
+
+    chorus_buf_add(&list->body, (chorus_str_t) { bytes, len });
+
+    return list->body.failed ? S3_ABORT : len;
+}
+
+
+/* All of one user, in the memory of again_ours. */
+
+static work_rc_t
+scan_buckets(scan_t *scan, const chorus_config_t *config,
+    const chorus_credential_t *credential, chorus_buckets_t *buckets)
+{
+    scan_list_t          *list;
+    s3_request_t          request;
+    const s3_response_t  *response;
+
+    list = &scan->again_ours;
+    chorus_arena_reset(list->arena);
+    list->body = chorus_buf(&list->mem, 4096);
+
+    memset(&request, 0, sizeof(s3_request_t));
+    request.method = "GET";
+    request.storage = config->main;
+    request.credential = credential;
+    request.write = scan_buckets_write;
+    request.data = list;
+
+    response = s3_client_call(scan->client, S3_LANE_SOURCE, &request);
+
+    if (!s3_response_is(response, 200)
+        || scan_buckets_parse(list, buckets) != WORK_DONE)
+    {
+        return WORK_FAILED;
+    }
+
+    if (buckets->token.data != NULL) {
+        log_write(LOG_WARN, "main lists its buckets in pages: only those of "
+                  "the first are looked at");
+        return WORK_FAILED;
+    }
+
+    return WORK_DONE;
+}
+
+
+/* What a bucket of main is replicated to; false when something of it could
+ * not be told. */
+
+static bool
+scan_bucket_found(scan_t *scan, const chorus_config_t *config,
+    chorus_str_t user, chorus_str_t bucket)
+{
+    bool                   is_covered;
+    size_t                 i, n;
+    chorus_str_t           name;
+    chorus_follower_t      followers[SCAN_FOLLOWERS_MAX];
+    chorus_replication_t   parts;
+
+    if (chorus_policy_route(config, user, bucket) != config->main
+        || chorus_policy_followers(config, &scan->mem, user, bucket,
+                                   followers, SCAN_FOLLOWERS_MAX, &n)
+           != CHORUS_OK)
+    {
+        return true;
+    }
+
+    for (i = 0; i < n && i < SCAN_FOLLOWERS_MAX; i++) {
+        parts.user = user;
+        parts.bucket = bucket;
+        parts.follower = followers[i].storage->name;
+        parts.target = followers[i].target;
+
+        name = chorus_replication_name(&scan->mem, &parts);
+        if (name.data == NULL) {
+            return false;
+        }
+
+        scan_decide(scan, name, &parts, &is_covered);
+    }
+
+    return true;
+}
+
+
+static bool
+scan_user_is_ruled(const chorus_config_t *config, chorus_str_t user)
+{
+    size_t        i;
+    chorus_str_t  rule;
+
+    for (i = 0; i < config->nreplications; i++) {
+        rule = config->replications[i].user;
+
+        if (chorus_str_eq(rule, chorus_str("*")) || chorus_str_eq(rule, user))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* false when the buckets of one could not be listed. */
+
+static bool
+scan_users(scan_t *scan, const chorus_config_t *config)
+{
+    bool                        is_whole;
+    size_t                      i, k;
+    chorus_str_t                user;
+    chorus_buckets_t            buckets;
+    const chorus_credential_t  *credential;
+
+    is_whole = true;
+
+    for (i = 0; i < config->nusers && !scan_is_over(); i++) {
+
+        user = config->users[i].name;
+        credential = chorus_storage_credential(config->main, user);
+
+        if (credential == NULL || !scan_user_is_ruled(config, user)) {
+            continue;
+        }
+
+        chorus_arena_reset(scan->arena);
+
+        if (scan_buckets(scan, config, credential, &buckets) != WORK_DONE) {
+            log_write(LOG_INFO, "the buckets of \"%.*s\" could not be listed",
+                      chorus_fmt(user));
+            is_whole = false;
+            continue;
+        }
+
+        for (k = 0; k < buckets.n && !scan_is_over(); k++) {
+            is_whole &= scan_bucket_found(scan, config, user,
+                                          buckets.names[k]);
+        }
+    }
+
+    return is_whole && !scan_is_over();
+}
+
+
+/* ---- what all replications owe ---- */
+
+
+/* One that the configuration has no more owes nothing. */
+
+static bool
+scan_is_covered(scan_t *scan, const chorus_config_t *config,
+    chorus_str_t name)
+{
+    bool                   is_covered;
+    chorus_error_t         error;
+    chorus_replication_t   parts;
+
+    if (chorus_replication_parse(&scan->mem, name, &parts, &error)
+        != CHORUS_OK || !scan_is_configured(config, &parts))
+    {
+        return true;
+    }
+
+    scan_decide(scan, name, &parts, &is_covered);
+
+    return is_covered;
+}
+
+
+static void
+scan_pay_all(scan_t *scan, const chorus_config_t *config, const char *owed)
+{
+    char           cursor[SCAN_CURSOR_SIZE] = "0";
+    bool           is_covered;
+    size_t         i, n;
+    chorus_str_t  *names;
+
+    is_covered = true;
+
+    do {
+        chorus_arena_reset(scan->arena);
+
+        if (!queue_scan_names(scan->queue, &scan->mem, cursor,
+                              sizeof(cursor), &names, &n))
+        {
+            return;
+        }
+
+        for (i = 0; i < n; i++) {
+            is_covered &= scan_is_covered(scan, config, names[i]);
+        }
+
+    } while (strcmp(cursor, "0") != 0 && !scan_is_over());
+
+    if (is_covered && !scan_is_over()
+        && queue_scan_paid_all(scan->queue, owed))
+    {
+        log_write(LOG_INFO, "what all replications owed has been scanned");
+    }
+}
+
+
+void
+scan_discover(scan_t *scan, const char *owed)
+{
+    bool            is_whole;
+    live_config_t  *live;
+
+    live = live_config_get();
+    is_whole = scan_users(scan, live_config(live));
+
+    if (is_whole && owed[0] != '\0') {
+        scan_pay_all(scan, live_config(live), owed);
+    }
+
+    live_config_put(live);
+}

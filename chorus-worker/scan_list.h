@@ -1,0 +1,45 @@
+/*
+ * One page after the other of a bucket's objects, as ListObjects gives them:
+ * the first version of it, which all storages know, goes on behind any key.
+ * What else is to be listed (versions, say) is to be done here.
+ */
+
+#ifndef SCAN_LIST_H
+#define SCAN_LIST_H
+
+#include "chorus_listing.h"
+#include "queue_scan.h"
+#include "work.h"
+
+
+typedef struct {
+    failure_side_t         side;
+    s3_lane_t              lane;
+    chorus_arena_t        *arena;       /* of the page */
+    chorus_mem_t           mem;
+    chorus_buf_t           body;
+    char                   marker[QUEUE_SCAN_KEY_MAX];
+    size_t                 marker_len;
+    const s3_response_t   *response;    /* NULL: nothing was asked */
+    chorus_listing_t       listing;
+    bool                   is_absent;   /* there is no such bucket */
+} scan_list_t;
+
+
+bool scan_list_open(scan_list_t *list, failure_side_t side);
+void scan_list_close(scan_list_t *list);
+
+/* From behind the key on; the last page is gone with that. */
+bool scan_list_seek(scan_list_t *list, chorus_str_t key);
+
+/* Asks for the next page; scan_list_wait() for all that were begun. */
+void scan_list_begin(scan_list_t *list, work_t *work, unsigned max);
+void scan_list_wait(work_t *work, scan_list_t *a, scan_list_t *b);
+
+/* list->listing is the page, and stays until the next one is begun.  A bucket
+ * that is not there is an empty one.  WORK_FAILED: work->failure says why;
+ * FAILURE_PARK when it is no use to try again. */
+work_rc_t scan_list_end(scan_list_t *list, work_t *work);
+
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * One shard of a scan in the hands of one scanner; for scan*.c only.
+ */
+
+#ifndef SCAN_WORK_H
+#define SCAN_WORK_H
+
+#include "chorus_join.h"
+#include "live_config.h"
+#include "queue_scan.h"
+#include "scan_list.h"
+#include "work.h"
+
+
+typedef struct {
+    queue_t            *queue;          /* of this scanner only */
+    s3_client_t        *client;
+    chorus_arena_t     *arena;          /* of one page */
+    chorus_mem_t        mem;
+
+    /* of the shard at hand */
+    live_config_t      *live;
+    queue_scan_t        claim;
+    work_t              work;
+    int64_t             lease_ms;
+    int64_t             renew_at_ms;
+    unsigned            bulk_max;
+
+    scan_list_t         ours;
+    scan_list_t         theirs;
+    chorus_join_t       join;
+    char                cursor[QUEUE_SCAN_KEY_MAX];
+    size_t              cursor_len;
+
+    scan_list_t         again_ours;     /* for a second look */
+    scan_list_t         again_theirs;
+} scan_t;
+
+
+/* The scanner is told to end. */
+bool scan_is_over(void);
+
+/* Waits; false when the lease was lost or the worker ends. */
+bool scan_sleep(scan_t *scan, int64_t ms);
+
+/* What there is to tell of one page, in scan->mem: what stands on both sides
+ * up to where one of them needs its next page. */
+work_rc_t scan_page(scan_t *scan, queue_scan_told_t *told);
+
+/* The next page of each side that has used up its own. */
+work_rc_t scan_refill(scan_t *scan, scan_list_t *ours, scan_list_t *theirs,
+    chorus_join_t *join);
+
+/* The entry of a difference: what both sides say. */
+bool scan_evidence(scan_t *scan, const chorus_listed_t *ours,
+    const chorus_listed_t *theirs, queue_scan_key_t *difference);
+
+/* Looks again at what differs, until it does so twice in the same way while
+ * nobody is at work on it.  What does not come to rest is `moving`. */
+work_rc_t scan_check_again(scan_t *scan, queue_scan_told_t *told);
+
+/* The scan's shard is somebody else's: a key of main's in the middle of what
+ * is left of it.  false: none was found. */
+bool scan_split_find(scan_t *scan, chorus_str_t *at);
+
+/* Looks which buckets there are on main, and sees to it that those that a
+ * rule covers have their scans. */
+void scan_discover(scan_t *scan, const char *owed);
+/* One that nobody has decided about. */
+void scan_decide(scan_t *scan, chorus_str_t replication,
+    const chorus_replication_t *parts, bool *is_covered);
+
+
+#endif

@@ -1,0 +1,20 @@
+/* Scans: begin one, see how it goes, what it found. */
+
+#ifndef CTL_SCANS_H
+#define CTL_SCANS_H
+
+#include "api.h"
+
+
+int scans_show(const ctl_options_t *options, char **args);
+int scans_stop(const ctl_options_t *options, char **args);
+int scans_differences(const ctl_options_t *options, char **args);
+
+int scans_migrate(const ctl_options_t *options, char **args);
+int scans_check(const ctl_options_t *options, char **args);
+int scans_repair(const ctl_options_t *options, char **args);
+int scans_repair_full(const ctl_options_t *options, char **args);
+int scans_repair_surplus(const ctl_options_t *options, char **args);
+
+
+#endif
