@@ -694,8 +694,7 @@ dispatcher_run(const dispatcher_options_t *options)
     }
 
     end = d.nheld != 0 ? DISPATCHER_STUCK
-          : options->is_once && d.is_left ? DISPATCHER_LEFT
-          : DISPATCHER_DONE;
+          : options->is_once && d.is_left ? DISPATCHER_LEFT : DISPATCHER_DONE;
     dispatcher_close(&d);
 
     return end;

@@ -312,6 +312,17 @@ health_room_main(chorus_str_t storage, uint32_t few, uint32_t in_flight)
 }
 
 
+/* Sick, and no probe is due; or silent. */
+
+static bool
+health_is_away(const health_t *h, int64_t now)
+{
+    return h->failures >= HEALTH_SICK_AFTER
+           ? now < h->probe_at_ms
+           : now - h->progress_ms > HEALTH_SILENT_MS && h->in_flight != 0;
+}
+
+
 size_t
 health_excluded(chorus_str_t *names, size_t max,
     const health_limits_t *limits)
@@ -327,7 +338,9 @@ health_excluded(chorus_str_t *names, size_t max,
 
     for (i = 0; i < health_n && n < max; i++) {
         h = &health_table[i];
-        if (health_room_of(h, limits, now) == 0) {
+        if (limits == NULL ? health_is_away(h, now)
+                           : health_room_of(h, limits, now) == 0)
+        {
             names[n++] = (chorus_str_t) { h->name, h->name_len };
         }
     }

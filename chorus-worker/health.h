@@ -58,7 +58,8 @@ uint32_t health_room(chorus_str_t storage, const health_limits_t *limits);
 uint32_t health_room_main(chorus_str_t storage, uint32_t few,
     uint32_t in_flight);
 
-/* The names of followers without room.  The views stay valid. */
+/* The names of followers without room; with NULL of those that are sick or
+ * silent, however busy others are.  The views stay valid. */
 size_t health_excluded(chorus_str_t *names, size_t max,
     const health_limits_t *limits);
 

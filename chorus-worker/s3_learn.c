@@ -94,8 +94,10 @@ s3_learn_load(const s3_request_t *request, const s3_response_t *response,
         return;
     }
 
-    if (curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us)
-        != CURLE_OK
+    /* a listing takes longer than an object */
+    if (request->key.len == 0
+        || curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us)
+           != CURLE_OK
         || curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T,
                              &answered_us) != CURLE_OK
         || curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &upload)

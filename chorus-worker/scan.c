@@ -307,12 +307,12 @@ scan_work(scan_t *scan)
 static bool
 scan_next(scan_t *scan)
 {
-    bool             ignored;
-    size_t           n;
-    chorus_str_t     excluded[SCAN_EXCLUDED_MAX];
-    health_limits_t  limits = { .few = 1, .most = UINT32_MAX };
+    bool          ignored;
+    size_t        n;
+    chorus_str_t  excluded[SCAN_EXCLUDED_MAX];
 
-    n = health_excluded(excluded, SCAN_EXCLUDED_MAX, &limits);
+    /* a follower that is busy is listed all the same */
+    n = health_excluded(excluded, SCAN_EXCLUDED_MAX, NULL);
 
     if (!queue_scan_claim(scan->queue, scan->lease_ms, excluded, n,
                           &scan->claim)
