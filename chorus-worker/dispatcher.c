@@ -574,8 +574,7 @@ dispatcher_claim_time(dispatcher_t *d, int64_t now)
         return d->is_backlogged ? now : d->claim_at_ms;
     }
 
-    /* all slots are busy: a result will wake us; or main is sick: look for
-     * the time of its next probe */
+    /* all slots are busy, a result will wake us; or main waits for a probe */
     return now + (d->nheld + d->nfinished == d->concurrency
                   ? DISPATCHER_IDLE_POLL_MS : DISPATCHER_REPEAT_MS);
 }
