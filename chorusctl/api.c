@@ -9,6 +9,7 @@
 #define API_TOKEN_MAX   512
 #define API_BODY_MAX    (64 * 1024 * 1024)
 #define API_TIMEOUT_S   30L
+#define API_URL_MAX     8192
 
 
 typedef struct {
@@ -97,41 +98,48 @@ api_parse(const char *url, long status, const api_body_t *body)
 }
 
 
-json_t *
-api_get(const ctl_options_t *options, const char *path)
+/* NULL and said so when out of memory. */
+
+static struct curl_slist *
+api_headers(const char *token)
 {
-    CURL               *curl;
-    char                url[2048], token[API_TOKEN_MAX + 2];
     char                header[API_TOKEN_MAX + 64];
-    long                status;
-    json_t             *root;
-    CURLcode            rc;
-    api_body_t          body = { NULL, 0 };
-    struct curl_slist  *headers;
+    struct curl_slist  *first, *all;
 
-    if (!api_token(options->token_file, token, sizeof(token))) {
-        return NULL;
-    }
-
-    snprintf(url, sizeof(url), "%s%s", options->url, path);
     snprintf(header, sizeof(header), "Authorization: Bearer %s", token);
 
-    curl = curl_easy_init();
-    headers = curl_slist_append(NULL, header);
+    first = curl_slist_append(NULL, header);
+    all = first == NULL ? NULL
+          : curl_slist_append(first, "Content-Type: application/json");
 
-    if (curl == NULL || headers == NULL) {
+    if (all == NULL) {
         fputs("chorusctl: out of memory\n", stderr);
-        curl_slist_free_all(headers);
-        curl_easy_cleanup(curl);
-        return NULL;
+        curl_slist_free_all(first);
     }
 
+    return all;
+}
+
+
+static json_t *
+api_perform(CURL *curl, const char *url, const char *method, const char *sent)
+{
+    long        status;
+    json_t     *root;
+    CURLcode    rc;
+    api_body_t  body = { NULL, 0 };
+
     curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, api_take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, API_TIMEOUT_S);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+
+    if (sent != NULL) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, sent);
+    }
+
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 
     rc = curl_easy_perform(curl);
     root = NULL;
@@ -146,8 +154,78 @@ api_get(const ctl_options_t *options, const char *path)
     }
 
     free(body.data);
+
+    return root;
+}
+
+
+json_t *
+api_call(const ctl_options_t *options, const char *method, const char *path,
+    const json_t *body)
+{
+    CURL               *curl;
+    char               *sent;
+    char                url[API_URL_MAX], token[API_TOKEN_MAX + 2];
+    json_t             *root;
+    struct curl_slist  *headers;
+
+    if (!api_token(options->token_file, token, sizeof(token))) {
+        return NULL;
+    }
+
+    if (snprintf(url, sizeof(url), "%s%s", options->url, path)
+        >= (int) sizeof(url))
+    {
+        fputs("chorusctl: the URL would be too long\n", stderr);
+        return NULL;
+    }
+
+    headers = api_headers(token);
+    if (headers == NULL) {
+        return NULL;
+    }
+
+    root = NULL;
+    curl = curl_easy_init();
+    sent = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+
+    if (curl != NULL && (body == NULL || sent != NULL)) {
+        curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        root = api_perform(curl, url, method, sent);
+
+    } else {
+        fputs("chorusctl: out of memory\n", stderr);
+    }
+
+    free(sent);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);
 
     return root;
+}
+
+
+json_t *
+api_get(const ctl_options_t *options, const char *path)
+{
+    return api_call(options, "GET", path, NULL);
+}
+
+
+bool
+api_escape(char *out, size_t size, const char *text)
+{
+    char  *escaped;
+    bool   fits;
+
+    escaped = curl_easy_escape(NULL, text, 0);
+    fits = escaped != NULL
+           && snprintf(out, size, "%s", escaped) < (int) size;
+    curl_free(escaped);
+
+    if (!fits) {
+        fputs("chorusctl: a name is too long\n", stderr);
+    }
+
+    return fits;
 }

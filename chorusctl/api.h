@@ -1,4 +1,4 @@
-/* One GET to the control API. */
+/* One request to the control API. */
 
 #ifndef CTL_API_H
 #define CTL_API_H
@@ -17,6 +17,15 @@ typedef struct {
     bool         json;
 } ctl_options_t;
 
+
+/* The JSON object that the API answers to `method` with; `body` may be NULL.
+ * Owned by the caller; NULL after having said on stderr what went wrong. */
+json_t *api_call(const ctl_options_t *options, const char *method,
+    const char *path, const json_t *body);
+
+/* A part of a path or a value in a query, percent-encoded; false after having
+ * said that it does not fit. */
+bool api_escape(char *out, size_t size, const char *text);
 
 /* The JSON object at `path` ("/api/v1/status"), owned by the caller; NULL
  * after having said on stderr what went wrong and what to do.  While Redis is

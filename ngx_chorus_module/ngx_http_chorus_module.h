@@ -24,7 +24,8 @@
  *     journal*.c   what is not in Redis yet, in files (see journal.h)
  *     redis*.c     the connection to Redis (see redis.h)
  *     recent.c     what a Redis that restarts may forget
- *     status.c     counters and GET /api/v1/status
+ *     counters.c   what this proxy did
+ *     api*.c       the control API (see api.h), with status.c
  */
 
 #ifndef _NGX_HTTP_CHORUS_MODULE_H_INCLUDED_
@@ -541,8 +542,8 @@ typedef enum {
     NGX_HTTP_CHORUS_REDIS_GONE          /* no reply: it may have happened */
 } ngx_http_chorus_redis_result_t;
 
-/* `text` is the reply when it is a string, else the null string, valid during
- * the call.  Called exactly once for each call that was taken, never from
+/* `text` is the reply when it is a string or an error, or a decimal when it is
+ * an integer, else the null string; valid during the call.  Called exactly once for each call that was taken, never from
  * inside ngx_http_chorus_redis_call(). */
 typedef void (*ngx_http_chorus_redis_pt)(void *data,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
@@ -568,7 +569,7 @@ void ngx_http_chorus_redis_known(ngx_http_chorus_redis_t *redis,
 /* When it last said anything; of ngx_current_msec. */
 ngx_msec_t ngx_http_chorus_redis_last(ngx_http_chorus_redis_t *redis);
 
-/* status.c */
+/* api.c */
 char *ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* counters.c */

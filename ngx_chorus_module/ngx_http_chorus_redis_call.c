@@ -82,6 +82,7 @@ ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply, void *data)
 {
     ngx_http_chorus_redis_call_t *call = data;
 
+    u_char                    digits[NGX_INT64_LEN];
     ngx_str_t                 text;
     redisReply               *r;
     ngx_http_chorus_redis_t  *redis;
@@ -106,6 +107,11 @@ ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply, void *data)
     if (r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_ERROR) {
         text.data = (u_char *) r->str;
         text.len = r->len;
+
+    } else if (r->type == REDIS_REPLY_INTEGER) {
+        text.data = digits;
+        text.len = ngx_snprintf(digits, sizeof(digits), "%L",
+                                (int64_t) r->integer) - digits;
     }
 
     if (r->type != REDIS_REPLY_ERROR) {
