@@ -52,6 +52,7 @@ ldflags = -pthread $(sanitize) $(LDFLAGS)
 libs    = $(hiredis_libs) $(shell pkg-config --libs $(libraries))
 
 shared_src := $(addprefix shared/,$(shell sed -e '/^\#/d' shared/SOURCES))
+library    := shared/lua/chorus.lua shared/lua/chorus_policy.lua
 shared_obj := $(shared_src:%.c=$(BUILD)/obj/%.o) \
               $(BUILD)/obj/chorus_library.o
 worker_obj := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard chorus-worker/*.c))
@@ -154,9 +155,9 @@ $(BUILD)/libchorus.a: $(shared_obj)
 	$(say) "  AR    $@"
 	$(q)ar rcs $@ $^
 
-$(BUILD)/chorus_library.c: shared/lua/chorus.lua tools/embed
+$(BUILD)/chorus_library.c: $(library) tools/embed
 	@mkdir -p $(@D)
-	$(q)tools/embed $< > $@
+	$(q)tools/embed $(library) > $@
 
 $(BUILD)/obj/chorus_library.o: $(BUILD)/chorus_library.c
 	@mkdir -p $(@D)
@@ -201,7 +202,7 @@ $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(BUILD)/libchorus.a
 
 nginx_tree   := $(BUILD)/nginx
 module_deps  := config tools/embed tools/hiredis shared/SOURCES \
-                shared/lua/chorus.lua
+                $(library)
 module_files := $(wildcard ngx_chorus_module/*.[ch] shared/*.[ch])
 
 $(nginx_tree)/objs/Makefile: $(module_deps)

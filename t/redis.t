@@ -16,7 +16,8 @@ use Chorus::Sign qw(request);
 use Chorus::Storage;
 
 my $FAST = 1.5;             # seconds of a request that waits for nobody
-my $library = read_file("$Conf/../shared/lua/chorus.lua");
+my $library = join '', map { read_file("$Conf/../shared/lua/$_.lua") }
+    qw(chorus chorus_policy);
 my $nginx;
 my $logs = '';              # of all of them
 

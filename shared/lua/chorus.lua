@@ -181,7 +181,8 @@ end
 
 
 local function replication_is_active(r)
-    return call('HGET', r.hash, 'state') == 'active'
+    local h = call('HMGET', r.hash, 'state', 'held')
+    return h[1] == 'active' and not h[2]
 end
 
 
@@ -1852,14 +1853,14 @@ end
 
 local function stats_json(r, stats)
     local h = call('HMGET', r.hash, 'user', 'bucket', 'follower', 'target',
-                   'state', 'created_ms')
+                   'state', 'created_ms', 'held')
     local fields = {
         'replication', json_string(r.name),
         'user', json_string(h[1] or ''),
         'bucket', json_string(h[2] or ''),
         'follower', json_string(h[3] or ''),
         'target', json_string(h[4] or ''),
-        'state', json_string(h[5] or ''),
+        'state', json_string(h[7] and 'paused' or h[5] or ''),
         'created_ms', h[6] or '0',
     }
 

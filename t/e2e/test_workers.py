@@ -349,8 +349,7 @@ def test_doubts_are_told_again_once(stack, bucket):
     stack.use_worker(**settings)
     wait_until(lambda: f.hits == 1, 10, "its PUT")
     stack.wait_idle(bucket)
-    with open(f"{ROOT}/shared/lua/chorus.lua") as f:
-        library = f.read()
+    library = the_library()
     slow = library.replace(
         "local function heal(keys, a)\n",
         "local function heal(keys, a)\n"
@@ -402,8 +401,7 @@ def test_a_result_that_redis_refuses_becomes_a_mark(stack, bucket):
     stack.wire().put(bucket, "k", b"old")
     stack.wait_equal(bucket)
     stack.wait_idle(bucket)
-    with open(f"{ROOT}/shared/lua/chorus.lua") as f:
-        library = f.read()
+    library = the_library()
     broken = library.replace(
         "local function done(r, a)\n",
         "local function done(r, a)\n    error('not today')\n")
@@ -422,8 +420,7 @@ def test_a_result_that_redis_refuses_becomes_a_mark(stack, bucket):
 
 def test_an_older_library_under_a_worker_is_replaced(stack, bucket):
     """FUNCTION FLUSH, and an older proxy was the first to come by."""
-    with open(f"{ROOT}/shared/lua/chorus.lua") as f:
-        library = f.read()
+    library = the_library()
     older = re.sub(r"local VERSION = \d+", "local VERSION = 1", library)
     older = older.replace(
         "local function done_read(a)\n",
@@ -440,3 +437,12 @@ def test_an_older_library_under_a_worker_is_replaced(stack, bucket):
 def log_has(worker, text):
     with open(worker.log) as f:
         return any(text in line for line in f)
+
+
+def the_library():
+    """As the programs carry it: its files in a row."""
+    text = ""
+    for name in ("chorus", "chorus_policy"):
+        with open(f"{ROOT}/shared/lua/{name}.lua") as f:
+            text += f.read()
+    return text

@@ -14,7 +14,8 @@ import time
 import pytest
 import redis
 
-LIBRARY = pathlib.Path(__file__).parents[2] / 'shared/lua/chorus.lua'
+LUA = pathlib.Path(__file__).parents[2] / 'shared/lua'
+LIBRARY = [LUA / 'chorus.lua', LUA / 'chorus_policy.lua']
 
 SCHEDULE = 'chorus:schedule'
 REPLICATIONS = 'chorus:replications'
@@ -265,7 +266,7 @@ def connect(server):
 
 @pytest.fixture(scope='session')
 def library():
-    return LIBRARY.read_text()
+    return ''.join(part.read_text() for part in LIBRARY)
 
 
 @pytest.fixture
