@@ -29,7 +29,7 @@ ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api)
     char                        *text;
     u_char                      *body;
     size_t                       len;
-    json_t                      *answer;
+    json_t                      *answer, *route;
     const chorus_live_t         *live;
     ngx_http_chorus_ctx_t        ctx;
     ngx_http_chorus_loc_conf_t   nothing;
@@ -51,12 +51,13 @@ ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api)
     }
 
     live = ngx_http_chorus_policy(api->cmcf);
+    route = ngx_http_chorus_api_route_of(api, &ctx);
 
     answer = json_pack("{s:o, s:o, s:I, s:o, s:o, s:o}",
                        "user", ngx_http_chorus_api_text(ctx.user),
                        "bucket", ngx_http_chorus_api_text(ctx.uri.bucket),
                        "version", (json_int_t) live->version,
-                       "route", ngx_http_chorus_api_route_of(api, &ctx),
+                       "route", route,
                        "replications",
                        ngx_http_chorus_api_followers_of(api, &ctx),
                        "block", ngx_http_chorus_api_block_of(live, &ctx));

@@ -64,7 +64,9 @@ ngx_http_chorus_header_filter(ngx_http_request_t *r)
         r->keepalive = 0;
     }
 
-    if (ctx && ctx->ready && ctx->nfollowers && u && ctx->finalize == NULL
+    /* also when it has no follower yet: it may have some by then */
+
+    if (ctx && ctx->ready && ctx->policy && u && ctx->finalize == NULL
         && u->finalize_request)
     {
         ctx->finalize = u->finalize_request;
