@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -265,6 +266,20 @@ policy_wait(long ms)
 }
 
 
+/* Nobody waits for it here, but Redis minds who does not read. */
+
+static void
+policy_drain(void)
+{
+    struct pollfd  fd = { .fd = queue_wake_fd(policy.queue),
+                          .events = POLLIN };
+
+    if (poll(&fd, 1, 0) > 0) {
+        queue_drain_wake(policy.queue);
+    }
+}
+
+
 static void *
 policy_run(void *data)
 {
@@ -274,9 +289,7 @@ policy_run(void *data)
         chorus_arena_reset(policy.arena);
 
         if (queue_ready(policy.queue)) {
-
-            /* nobody waits for it here, but Redis minds who does not read */
-            queue_drain_wake(policy.queue);
+            policy_drain();
         }
 
         if (queue_ready(policy.queue) && policy_poll()) {

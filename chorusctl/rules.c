@@ -140,13 +140,25 @@ rules_print_all(const ctl_options_t *options, const json_t *root)
 static bool
 rules_path(char *path, const char *kind, const char *id, const char *action)
 {
-    char  part[1024];
+    size_t  i;
 
-    if (!api_escape(part, sizeof(part), id)) {
+    /* "../status" would be another path */
+
+    for (i = 0; isalnum((unsigned char) id[i])
+                || (id[i] != '\0' && strchr("-_.", id[i]) != NULL); i++)
+    {
+        /* void */
+    }
+
+    if (i == 0 || id[i] != '\0' || strcmp(id, ".") == 0
+        || strcmp(id, "..") == 0)
+    {
+        fputs("chorusctl: an ID has letters, digits, '-', '_' and '.'\n",
+              stderr);
         return false;
     }
 
-    return snprintf(path, RULES_PATH_MAX, "/api/v1/%s/%s%s", kind, part,
+    return snprintf(path, RULES_PATH_MAX, "/api/v1/%s/%s%s", kind, id,
                     action) < RULES_PATH_MAX;
 }
 
