@@ -47,7 +47,9 @@ struct ngx_http_chorus_policies_s {
     unsigned                      asking:1;
     unsigned                      met:1;        /* Redis, at least once */
     unsigned                      left:1;
-    unsigned                      complained:1; /* of the file */
+    unsigned                      saved:1;      /* there is a file */
+    unsigned                      complained:1; /* of it */
+    ngx_uint_t                    ticks;        /* until Redis was met */
 };
 
 

@@ -43,8 +43,13 @@ ngx_http_chorus_policy_load(ngx_http_chorus_policies_t *policies)
         ngx_log_error(NGX_LOG_ERR, policies->log, 0,
                       "chorus: \"%s\" cannot be used: %s; without a dynamic "
                       "policy until Redis tells it", name, error.text);
+        policies->written = 0;
         return;
     }
+
+    /* by a process before, perhaps, that Redis has not heard of since */
+    policies->written = policy->live.version;
+    policies->saved = 1;
 
     ngx_http_chorus_policy_use(policies, policy);
 }
@@ -140,6 +145,7 @@ ngx_http_chorus_policy_save(ngx_http_chorus_policies_t *policies)
         && ngx_rename_file(temp, name) != NGX_FILE_ERROR)
     {
         policies->complained = 0;
+        policies->saved = 1;
         return;
     }
 

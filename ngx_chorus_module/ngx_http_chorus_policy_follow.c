@@ -9,6 +9,7 @@
 
 #define NGX_HTTP_CHORUS_POLICY_MS        1000
 #define NGX_HTTP_CHORUS_POLICY_FIRST_MS  50     /* until Redis was met */
+#define NGX_HTTP_CHORUS_POLICY_TICKS     20     /* of these */
 #define NGX_HTTP_CHORUS_POLICY_ARGS      16
 
 #define NGX_HTTP_CHORUS_POLICY_TROUBLE   255    /* bytes of it, to Redis */
@@ -34,6 +35,15 @@ ngx_http_chorus_policy_tick(ngx_event_t *ev)
         && ngx_http_chorus_redis_is_ready(policies->cmcf->redis))
     {
         ngx_http_chorus_policy_ask(policies);
+    }
+
+    /* what is run is run under some version, be it none */
+
+    if (!policies->saved && !ngx_exiting
+        && (policies->met
+            || policies->ticks++ == NGX_HTTP_CHORUS_POLICY_TICKS))
+    {
+        ngx_http_chorus_policy_save(policies);
     }
 
     ngx_add_timer(ev, policies->met ? NGX_HTTP_CHORUS_POLICY_MS

@@ -319,6 +319,50 @@ ok(wait_for(sub { @{ api(GET => 'routes')->{json}{rules} // [] } == 2 }, 10),
 is(storage_of('/routed/k'), 'follower', 'it has been in force all the time');
 
 
+# ---- a process that Redis did not hear of ----
+
+sub set_rule {
+    my ($id, $bucket) = @_;
+
+    $redis->call('FCALL', 'chorus_policy_set', 3, 'chorus:policy',
+        'chorus:audit', 'chorus:policy:owed', 'replication', $id, '', 'me', 1,
+        JSON::PP->new->encode({ user => 'alice', bucket => $bucket,
+            to => 'follower' }));
+}
+
+sub owed { return +{ @{ $redis->call('HGETALL', 'chorus:policy:owed') } } }
+
+ok(defined followed(), 'all is well');
+ok($nginx->stop, 'nginx stops');
+set_rule('meanwhile', 'm');
+$redis->call('DEL', 'chorus:policy:owed');
+$nginx = Chorus::Nginx->start(@config);
+ok(defined followed(), 'and starts');
+like(owed()->{meanwhile}, qr/ written before it was known$/,
+    'what another one may have written before it ended is owed to a scan');
+$redis->call('DEL', 'chorus:policy:owed');
+ok($nginx->stop, 'nginx stops');
+$nginx = Chorus::Nginx->start(@config);
+ok(defined followed(), 'and starts once more');
+is_deeply(owed(), {}, 'nothing is owed when nothing was set meanwhile');
+
+{
+    # a write that ends after the rule was made, and before it is known
+    my $socket = $nginx->connect;
+    my @pids = $nginx->workers;
+    kill 'STOP', @pids;
+    print $socket request(PUT => '/unknown/k', body => '');
+    $socket->flush;
+    set_rule('unknown', 'unknown');
+    $redis->call('DEL', 'chorus:policy:owed');
+    kill 'CONT', @pids;
+    like(scalar <$socket>, qr/ 200 /, 'a write just before it is known');
+    ok(wait_for { owed()->{unknown}
+        || grep { /^alice:unknown:follower k/ } $redis->marks_now },
+        'is marked, or the rule owes a scan');
+}
+
+
 # ---- a start without Redis ----
 
 ok($nginx->stop, 'nginx stops');
