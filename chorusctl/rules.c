@@ -1,4 +1,4 @@
-#include "rules.h"
+#include "rules_internal.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -9,30 +9,11 @@
 
 #include "words.h"
 
-/* exit codes: 0 done, 1 it failed, 2 the command line is wrong */
-#define EXIT_USAGE  2
-
-#define RULES_PATH_MAX    2048
 #define RULES_WAIT_S      30
 #define RULES_WAIT_MS     100
-#define RULES_TAGS_MAX    10
 
 
-typedef struct {
-    const char  *user;
-    const char  *to;            /* "f1,f2:bucket" */
-    const char  *prefix;
-    const char  *tags;          /* "a=b,c=d" */
-    const char  *id;
-    const char  *reason;
-    bool         migrate;
-    bool         reads;
-    bool         wait;
-    bool         yes;
-} rules_words_t;
-
-
-static int
+int
 rules_take(char **args, rules_words_t *words, int min, int max,
     const char *usage)
 {
@@ -64,12 +45,23 @@ rules_take(char **args, rules_words_t *words, int min, int max,
 }
 
 
+bool
+rules_needs(const char *value, const char *option)
+{
+    if (value == NULL) {
+        fprintf(stderr, "chorusctl: %s is missing\n", option);
+    }
+
+    return value != NULL;
+}
+
+
 /* ---- text ---- */
 
 
 /* Names come from people: no control byte reaches the terminal. */
 
-static void
+void
 rules_print_text(const char *text, int width)
 {
     int  n;
@@ -137,8 +129,9 @@ rules_print_all(const ctl_options_t *options, const json_t *root)
 }
 
 
-static bool
-rules_path(char *path, const char *kind, const char *id, const char *action)
+bool
+rules_path(char path[RULES_PATH_MAX], const char *kind, const char *id,
+    const char *action)
 {
     size_t  i;
 
@@ -207,7 +200,7 @@ rules_behind(const ctl_options_t *options, json_int_t version, bool say)
 }
 
 
-static int
+int
 rules_wait(const ctl_options_t *options, json_int_t version)
 {
     int              n;
@@ -238,7 +231,7 @@ rules_wait(const ctl_options_t *options, json_int_t version)
 /* ---- changes ---- */
 
 
-static int
+int
 rules_change(const ctl_options_t *options, const rules_words_t *words,
     const char *method, const char *path, const json_t *body)
 {
@@ -277,7 +270,7 @@ rules_change(const ctl_options_t *options, const rules_words_t *words,
 }
 
 
-static json_t *
+json_t *
 rules_body(const rules_words_t *words, const char *bucket)
 {
     json_t  *body;
@@ -293,7 +286,7 @@ rules_body(const rules_words_t *words, const char *bucket)
 }
 
 
-static int
+int
 rules_create(const ctl_options_t *options, const rules_words_t *words,
     const char *path, json_t *body)
 {
@@ -333,7 +326,7 @@ rules_asks(const rules_words_t *words, const char *what, const char *id)
 }
 
 
-static int
+int
 rules_delete(const ctl_options_t *options, char **args, const char *kind,
     const char *usage)
 {
@@ -356,7 +349,7 @@ rules_delete(const ctl_options_t *options, char **args, const char *kind,
 }
 
 
-static int
+int
 rules_list(const ctl_options_t *options, char **args, const char *path,
     const char *usage)
 {
@@ -377,440 +370,4 @@ rules_list(const ctl_options_t *options, char **args, const char *path,
     json_decref(root);
 
     return rc;
-}
-
-
-/* ---- repl ---- */
-
-
-/* "a,b" */
-
-static json_t *
-rules_split(const char *text)
-{
-    size_t   len;
-    json_t  *list;
-
-    list = json_array();
-
-    for ( /* void */ ; list != NULL; text += len + 1) {
-        len = strcspn(text, ",");
-        (void) json_array_append_new(list, json_stringn(text, len));
-
-        if (text[len] == '\0') {
-            break;
-        }
-    }
-
-    return list;
-}
-
-
-/* "a=b,c=d" */
-
-static json_t *
-rules_tags(const char *text)
-{
-    char         name[256];
-    size_t       i, len;
-    json_t      *tags, *pair, *pairs;
-    const char  *word;
-
-    tags = json_object();
-    pairs = rules_split(text);
-
-    json_array_foreach(pairs, i, pair) {
-        word = json_string_value(pair);
-        len = word == NULL ? 0 : strcspn(word, "=");
-
-        if (len == 0 || len >= sizeof(name) || word[len] != '=') {
-            json_decref(tags);
-            tags = NULL;
-            break;
-        }
-
-        memcpy(name, word, len);
-        name[len] = '\0';
-        (void) json_object_set_new(tags, name, json_string(word + len + 1));
-    }
-
-    json_decref(pairs);
-
-    return tags;
-}
-
-
-static json_t *
-rules_repl_body(const rules_words_t *words, const char *bucket)
-{
-    json_t  *body, *filter;
-
-    body = rules_body(words, bucket);
-    filter = json_object();
-
-    if (body == NULL || filter == NULL
-        || json_object_set_new(body, "to", rules_split(words->to)) != 0
-        || (words->prefix != NULL
-            && json_object_set_new(filter, "prefix",
-                                   json_string(words->prefix)) != 0)
-        || (words->tags != NULL
-            && json_object_set_new(filter, "tags",
-                                   rules_tags(words->tags)) != 0))
-    {
-        json_decref(filter);
-        json_decref(body);
-        return NULL;
-    }
-
-    if (json_object_size(filter) != 0) {
-        (void) json_object_set(body, "filter", filter);
-    }
-
-    json_decref(filter);
-
-    if (words->migrate) {
-        (void) json_object_set_new(body, "migrate", json_true());
-    }
-
-    return body;
-}
-
-
-int
-rules_repl_add(const ctl_options_t *options, char **args)
-{
-    rules_words_t  words;
-
-    if (rules_take(args, &words, 1, 1,
-                   "repl add BUCKET --to FOLLOWER[:BUCKET][,...] "
-                   "[--user USER]\n       [--prefix P] [--tags K=V,...] "
-                   "[--migrate] [--id ID] [--wait]") == -1
-        || words.to == NULL)
-    {
-        return EXIT_USAGE;
-    }
-
-    return rules_create(options, &words, "/api/v1/replications",
-                        rules_repl_body(&words, args[0]));
-}
-
-
-int
-rules_repl_list(const ctl_options_t *options, char **args)
-{
-    return rules_list(options, args, "/api/v1/replications?count=1000",
-                      "repl list");
-}
-
-
-int
-rules_repl_show(const ctl_options_t *options, char **args)
-{
-    char            path[RULES_PATH_MAX];
-    json_t         *root;
-    rules_words_t   words;
-
-    if (rules_take(args, &words, 1, 1, "repl show ID") == -1) {
-        return EXIT_USAGE;
-    }
-
-    if (!rules_path(path, "replications", args[0], "")) {
-        return EXIT_FAILURE;
-    }
-
-    root = api_get(options, path);
-    if (root == NULL) {
-        return EXIT_FAILURE;
-    }
-
-    json_dumpf(root, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(root);
-
-    return EXIT_SUCCESS;
-}
-
-
-static int
-rules_repl_action(const ctl_options_t *options, char **args,
-    const char *action, const char *usage)
-{
-    char           path[RULES_PATH_MAX];
-    rules_words_t  words;
-
-    if (rules_take(args, &words, 1, 1, usage) == -1) {
-        return EXIT_USAGE;
-    }
-
-    if (!rules_path(path, "replications", args[0], action)) {
-        return EXIT_FAILURE;
-    }
-
-    return rules_change(options, &words, "POST", path, NULL);
-}
-
-
-int
-rules_repl_pause(const ctl_options_t *options, char **args)
-{
-    return rules_repl_action(options, args, "/pause",
-                             "repl pause ID [--wait]");
-}
-
-
-int
-rules_repl_resume(const ctl_options_t *options, char **args)
-{
-    return rules_repl_action(options, args, "/resume",
-                             "repl resume ID [--wait]");
-}
-
-
-int
-rules_repl_delete(const ctl_options_t *options, char **args)
-{
-    return rules_delete(options, args, "replications",
-                        "repl delete ID [--yes] [--wait]");
-}
-
-
-/* Until all run what is set now. */
-
-int
-rules_repl_wait(const ctl_options_t *options, char **args)
-{
-    json_t         *root;
-    json_int_t      version;
-    rules_words_t   words;
-
-    if (rules_take(args, &words, 0, 0, "repl wait") == -1) {
-        return EXIT_USAGE;
-    }
-
-    root = api_get(options, "/api/v1/readers");
-    if (root == NULL) {
-        return EXIT_FAILURE;
-    }
-
-    version = json_integer_value(json_object_get(root, "version"));
-    json_decref(root);
-
-    return rules_wait(options, version);
-}
-
-
-/* ---- route, block, pause ---- */
-
-
-int
-rules_route_add(const ctl_options_t *options, char **args)
-{
-    json_t         *body;
-    rules_words_t   words;
-
-    if (rules_take(args, &words, 1, 1, "route add BUCKET --to STORAGE "
-                   "[--user USER] [--id ID] [--wait]") == -1
-        || words.to == NULL)
-    {
-        return EXIT_USAGE;
-    }
-
-    body = rules_body(&words, args[0]);
-
-    if (body != NULL) {
-        (void) json_object_set_new(body, "storage", json_string(words.to));
-    }
-
-    return rules_create(options, &words, "/api/v1/routes", body);
-}
-
-
-int
-rules_route_list(const ctl_options_t *options, char **args)
-{
-    return rules_list(options, args, "/api/v1/routes?count=1000",
-                      "route list");
-}
-
-
-/* ", target", where it has another name there */
-
-static void
-rules_print_follower(const json_t *row, const char *bucket)
-{
-    const char  *id, *target;
-
-    id = json_string_value(json_object_get(row, "id"));
-    target = json_string_value(json_object_get(row, "target"));
-
-    printf("replicated to ");
-    rules_print_text(json_string_value(json_object_get(row, "follower")), 0);
-    printf("(%s%s%s)%s%s%s\n",
-           json_string_value(json_object_get(row, "from")), id ? " " : "",
-           id ? id : "",
-           json_is_true(json_object_get(row, "paused")) ? ", paused" : "",
-           target && strcmp(target, bucket) != 0 ? ", as " : "",
-           target && strcmp(target, bucket) != 0 ? target : "");
-}
-
-
-static void
-rules_print_route(const json_t *root, const char *bucket)
-{
-    size_t       i;
-    json_t      *row;
-    const char  *id;
-
-    row = json_object_get(root, "route");
-    id = json_string_value(json_object_get(row, "id"));
-
-    printf("served by ");
-    rules_print_text(json_string_value(json_object_get(row, "storage")), 0);
-    printf("(%s%s%s)\n", json_string_value(json_object_get(row, "from")),
-           id ? " " : "", id ? id : "");
-
-    json_array_foreach(json_object_get(root, "replications"), i, row) {
-        rules_print_follower(row, bucket);
-    }
-
-    row = json_object_get(root, "block");
-
-    if (json_is_object(row)) {
-        printf("blocked%s: ", json_is_true(json_object_get(row, "reads"))
-                              ? " but for reads" : "");
-        rules_print_text(json_string_value(json_object_get(row, "reason")),
-                         0);
-        putchar('\n');
-    }
-}
-
-
-int
-rules_route_show(const ctl_options_t *options, char **args)
-{
-    char            user[512], bucket[1024], path[RULES_PATH_MAX];
-    json_t         *root;
-    rules_words_t   words;
-
-    if (rules_take(args, &words, 1, 1, "route show BUCKET --user USER") == -1
-        || words.user == NULL)
-    {
-        return EXIT_USAGE;
-    }
-
-    if (!api_escape(user, sizeof(user), words.user)
-        || !api_escape(bucket, sizeof(bucket), args[0]))
-    {
-        return EXIT_FAILURE;
-    }
-
-    (void) snprintf(path, sizeof(path), "/api/v1/resolve?user=%s&bucket=%s",
-                    user, bucket);
-
-    root = api_get(options, path);
-    if (root == NULL) {
-        return EXIT_FAILURE;
-    }
-
-    if (options->json) {
-        json_dumpf(root, stdout, JSON_INDENT(2));
-        putchar('\n');
-
-    } else {
-        rules_print_route(root, args[0]);
-    }
-
-    json_decref(root);
-
-    return EXIT_SUCCESS;
-}
-
-
-int
-rules_route_delete(const ctl_options_t *options, char **args)
-{
-    return rules_delete(options, args, "routes",
-                        "route delete ID [--yes] [--wait]");
-}
-
-
-int
-rules_block_add(const ctl_options_t *options, char **args)
-{
-    json_t         *body;
-    rules_words_t   words;
-
-    if (rules_take(args, &words, 1, 1, "block add BUCKET [--reason TEXT] "
-                   "[--reads] [--user USER]\n       [--id ID] [--wait]")
-        == -1)
-    {
-        return EXIT_USAGE;
-    }
-
-    body = rules_body(&words, args[0]);
-
-    if (body != NULL && words.reason != NULL) {
-        (void) json_object_set_new(body, "reason",
-                                   json_string(words.reason));
-    }
-
-    if (body != NULL && words.reads) {
-        (void) json_object_set_new(body, "reads", json_true());
-    }
-
-    return rules_create(options, &words, "/api/v1/blocks", body);
-}
-
-
-int
-rules_block_list(const ctl_options_t *options, char **args)
-{
-    return rules_list(options, args, "/api/v1/blocks?count=1000",
-                      "block list");
-}
-
-
-int
-rules_block_delete(const ctl_options_t *options, char **args)
-{
-    return rules_delete(options, args, "blocks",
-                        "block delete ID [--yes] [--wait]");
-}
-
-
-int
-rules_pause_add(const ctl_options_t *options, char **args)
-{
-    json_t         *body;
-    rules_words_t   words;
-
-    if (rules_take(args, &words, 1, 1, "pause add BUCKET [--to FOLLOWER] "
-                   "[--user USER] [--id ID] [--wait]") == -1)
-    {
-        return EXIT_USAGE;
-    }
-
-    body = rules_body(&words, args[0]);
-
-    if (body != NULL && words.to != NULL) {
-        (void) json_object_set_new(body, "to", json_string(words.to));
-    }
-
-    return rules_create(options, &words, "/api/v1/pauses", body);
-}
-
-
-int
-rules_pause_list(const ctl_options_t *options, char **args)
-{
-    return rules_list(options, args, "/api/v1/pauses?count=1000",
-                      "pause list");
-}
-
-
-int
-rules_pause_delete(const ctl_options_t *options, char **args)
-{
-    return rules_delete(options, args, "pauses",
-                        "pause delete ID [--yes] [--wait]");
 }

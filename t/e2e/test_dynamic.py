@@ -257,7 +257,9 @@ def test_a_route_leads_where_it_says(stack, both, ctl, dynamic):
 
 # words, exit code, what stderr says
 REFUSED = {
-    "no-follower": (["repl", "add", "b"], 2, ""),
+    "no-follower": (["repl", "add", "b"], 2, "--to is missing"),
+    "no-user": (["route", "show", "b"], 2, "--user is missing"),
+    "no-bucket": (["block", "add"], 2, "usage: chorusctl block add"),
     "unknown-follower": (["repl", "add", "b", "--to", "nowhere"], 1,
                          "no storage"),
     "main": (["repl", "add", "b", "--to", "main"], 1, "main storage"),
@@ -273,7 +275,7 @@ REFUSED = {
     "route-without-upstream": (["route", "add", "b", "--to", "follower"], 1,
                                "upstream"),
     "bad-tags": (["repl", "add", "b", "--to", "follower", "--tags", "x"], 2,
-                 ""),
+                 "no text"),
 }
 
 
