@@ -12,6 +12,7 @@
 
 #define POLICY_POLL_MS   1000
 #define POLICY_FIRST_MS  50             /* until Redis has told it once */
+#define POLICY_SWEEP_MS  30000          /* in any case */
 #define POLICY_LEASE_MS  10000          /* for what a rule owes */
 
 
@@ -26,7 +27,7 @@ static struct {
     chorus_mem_t     mem;
     chorus_error_t   trouble;           /* with the policy in Redis */
     uint64_t         swept;             /* version whose pauses are held */
-    bool             has_swept;
+    int64_t          sweep_ms;          /* of the next time, at the latest */
 } policy = {
     .mutex = PTHREAD_MUTEX_INITIALIZER,
     .wake = PTHREAD_COND_INITIALIZER,
@@ -188,7 +189,8 @@ policy_hold_all(const chorus_live_t *live)
 
 
 /* With each version, and as long as it pauses something: replications that are
- * new are paused as well. */
+ * new are paused as well.  Now and then for those that a worker has held which
+ * ran an older version, and ended.  Who cannot use the policy does not. */
 
 static void
 policy_sweep(void)
@@ -196,14 +198,19 @@ policy_sweep(void)
     live_policy_t        *current;
     const chorus_live_t  *live;
 
+    if (policy.trouble.text[0] != '\0') {
+        return;
+    }
+
     current = live_policy_get();
     live = live_policy(current);
 
-    if (!policy.has_swept || policy.swept != live->version
+    if (policy.swept != live->version || clock_ms() >= policy.sweep_ms
         || policy_pauses(live))
     {
-        policy.has_swept = policy_hold_all(live);
         policy.swept = live->version;
+        policy.sweep_ms = policy_hold_all(live)
+                          ? clock_ms() + POLICY_SWEEP_MS : 0;
     }
 
     live_policy_put(current);

@@ -21,8 +21,9 @@ static ngx_int_t ngx_http_chorus_api_token_file(ngx_conf_t *cf,
     ngx_str_t *path, u_char *buf, size_t size, chorus_str_t *text);
 static char *ngx_http_chorus_api_token_lines(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, ngx_str_t *path, chorus_str_t text);
-static const char *ngx_http_chorus_api_token_line(ngx_conf_t *cf,
-    ngx_http_chorus_main_conf_t *cmcf, chorus_str_t line);
+static chorus_rc_t ngx_http_chorus_api_token_line(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, chorus_str_t line,
+    chorus_error_t *error);
 static ngx_int_t ngx_http_chorus_api_token_copy(ngx_conf_t *cf,
     ngx_str_t *copy, chorus_str_t text);
 
@@ -116,9 +117,9 @@ static char *
 ngx_http_chorus_api_token_lines(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, ngx_str_t *path, chorus_str_t text)
 {
-    ngx_uint_t    n;
-    const char   *why;
-    chorus_str_t  line;
+    ngx_uint_t      n;
+    chorus_str_t    line;
+    chorus_error_t  error;
 
     for (n = 1; text.data; n++) {
         line = chorus_str_cut(&text, '\n');
@@ -133,12 +134,12 @@ ngx_http_chorus_api_token_lines(ngx_conf_t *cf,
             continue;
         }
 
-        why = ngx_http_chorus_api_token_line(cf, cmcf, line);
-
-        if (why) {
+        if (ngx_http_chorus_api_token_line(cf, cmcf, line, &error)
+            != CHORUS_OK)
+        {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "api.token_file \"%V\", line %ui: %s", path, n,
-                               why);
+                               error.text);
             return NGX_CONF_ERROR;
         }
     }
@@ -154,11 +155,10 @@ ngx_http_chorus_api_token_lines(ngx_conf_t *cf,
 }
 
 
-/* NULL, or why not. */
-
-static const char *
+static chorus_rc_t
 ngx_http_chorus_api_token_line(ngx_conf_t *cf,
-    ngx_http_chorus_main_conf_t *cmcf, chorus_str_t line)
+    ngx_http_chorus_main_conf_t *cmcf, chorus_str_t line,
+    chorus_error_t *error)
 {
     size_t                        n;
     chorus_str_t                  words[3];
@@ -170,7 +170,7 @@ ngx_http_chorus_api_token_line(ngx_conf_t *cf,
     }
 
     if (line.data) {
-        return "must be [read|admin] [name] token";
+        return chorus_error_set(error, "must be [read|admin] [name] token");
     }
 
     token = ngx_array_push(cmcf->api_tokens);
@@ -178,7 +178,7 @@ ngx_http_chorus_api_token_line(ngx_conf_t *cf,
     if (token == NULL
         || cmcf->api_tokens->nelts > NGX_HTTP_CHORUS_API_TOKENS)
     {
-        return "there are too many tokens";
+        return chorus_error_set(error, "there are too many tokens");
     }
 
     token->reads_only = n > 1 && chorus_str_eq(words[0], chorus_str("read"));
@@ -186,17 +186,23 @@ ngx_http_chorus_api_token_line(ngx_conf_t *cf,
     if (n > 1 && !token->reads_only
         && !chorus_str_eq(words[0], chorus_str("admin")))
     {
-        return "the role of a token is \"read\" or \"admin\"";
+        return chorus_error_set(error, "the role of a token is \"read\" or "
+                                "\"admin\"");
     }
 
     if (words[n - 1].len < NGX_HTTP_CHORUS_API_TOKEN_MIN
         || words[n - 1].len > NGX_HTTP_CHORUS_API_TOKEN_MAX)
     {
-        return "a token has 16 to 512 characters";
+        return chorus_error_set(error, "a token has %d to %d characters, "
+                                "this one has %zu",
+                                NGX_HTTP_CHORUS_API_TOKEN_MIN,
+                                NGX_HTTP_CHORUS_API_TOKEN_MAX,
+                                words[n - 1].len);
     }
 
     if (n == 3 && words[1].len > NGX_HTTP_CHORUS_API_WHO_MAX) {
-        return "the name of a token has at most 64 characters";
+        return chorus_error_set(error, "the name of a token has at most "
+                                "64 characters");
     }
 
     if (ngx_http_chorus_api_token_copy(cf, &token->text, words[n - 1])
@@ -207,10 +213,10 @@ ngx_http_chorus_api_token_line(ngx_conf_t *cf,
                                           ? chorus_str("read")
                                           : chorus_str("admin")) != NGX_OK)
     {
-        return "out of memory";
+        return chorus_error_set(error, "out of memory");
     }
 
-    return NULL;
+    return CHORUS_OK;
 }
 
 

@@ -451,6 +451,14 @@ local function restore(keys, a)
 
     call('DEL', keys[1])
     call('HSET', keys[1], unpack(fields))
+
+    -- what Redis has forgotten beside: marks, and what the rules owed
+    for _, rule in ipairs(rules_of(keys[1], 'replication')) do
+        if not h[1] or tonumber(rule.since) > tonumber(h[1]) then
+            owed_add(keys[3], rule.id, 'Redis forgot')
+        end
+    end
+
     audit(keys[2], { who = 'chorus', kind = '', id = '' }, 'restore',
           digits(doc.version))
 

@@ -337,6 +337,7 @@ def test_a_redis_that_was_emptied_gets_its_policy_back(policy):
     policy.client.flushall()
     assert policy.restore(before) == 1
     assert policy.poll() == before
+    assert policy.owed() == {'one': 'Redis forgot'}
     assert policy.restore(before) == 0
     assert policy.set('three')['version'] > before['version']
 
@@ -348,6 +349,17 @@ def test_the_newest_of_the_same_origin_wins(policy):
     new = policy.poll()
     assert policy.restore(old) == 0
     assert policy.poll() == new
+
+
+def test_a_redis_that_lost_its_last_second_owes_what_is_newer(policy):
+    policy.set('old')
+    lost = policy.client.dump(POLICY)
+    policy.set('new')
+    new = policy.poll()
+    policy.client.restore(POLICY, 0, lost, replace=True)
+    assert policy.restore(new) == 1
+    assert policy.poll() == new
+    assert policy.owed() == {'new': 'Redis forgot'}
 
 
 def test_a_policy_of_another_redis_is_not_taken(policy):
