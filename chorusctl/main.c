@@ -44,7 +44,7 @@ static const command_t  commands[] = {
 
     { "repl", "add", -1, rules_repl_add,
       "repl add BUCKET --to FOLLOWER[:BUCKET]   replicate a bucket, or a\n"
-      "                       pattern (\"~^logs-\", \"*\"); repl add: its options" },
+      "                       pattern (\"~^logs-\"); alone: its options" },
 
     { "repl", "list", -1, rules_repl_list,
       "repl list            what was set by repl add" },

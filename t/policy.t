@@ -250,7 +250,8 @@ is_deeply([$redis->marks(5)], ['alice:bkt:archive:bkt-copy k 7',
 
 {
     my $socket = $nginx->connect;
-    print $socket request(PUT => '/late/k', body => '0123456789') =~ s/56789\z//r;
+    print $socket request(PUT => "/late/k", body => "0123456789")
+        =~ s/56789\z//r;
     $socket->flush;
     sleep 0.2;
     api(POST => 'replications', { user => 'alice', bucket => 'late',
@@ -335,7 +336,7 @@ sub owed { return +{ @{ $redis->call('HGETALL', 'chorus:policy:owed') } } }
 ok(defined followed(), 'all is well');
 ok($nginx->stop, 'nginx stops');
 set_rule('meanwhile', 'm');
-$redis->call('DEL', 'chorus:policy:owed');
+$redis->call('DEL', map { "chorus:policy:$_" } qw(owed readers alive));
 $nginx = Chorus::Nginx->start(@config);
 ok(defined followed(), 'and starts');
 like(owed()->{meanwhile}, qr/ written before it was known$/,
