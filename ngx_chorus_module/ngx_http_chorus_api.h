@@ -104,6 +104,10 @@ ngx_int_t ngx_http_chorus_api_readers(ngx_http_chorus_api_t *api);
 ngx_int_t ngx_http_chorus_api_audit(ngx_http_chorus_api_t *api);
 
 /* api_resolve.c */
+/* An argument of the query, decoded; NGX_ERROR when it is not there, empty or
+ * no text. */
+ngx_int_t ngx_http_chorus_api_arg(ngx_http_chorus_api_t *api,
+    const char *name, chorus_str_t *value);
 ngx_int_t ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api);
 
 /* status.c */

@@ -50,16 +50,26 @@ static ngx_str_t ngx_http_chorus_api_number(ngx_http_chorus_api_t *api,
 ngx_int_t
 ngx_http_chorus_api_rules(ngx_http_chorus_api_t *api)
 {
+    chorus_str_t  user, bucket;
+
+    user = chorus_str("");
+    bucket = chorus_str("");
+
+    (void) ngx_http_chorus_api_arg(api, "user", &user);
+    (void) ngx_http_chorus_api_arg(api, "bucket", &bucket);
+
     ngx_str_t  args[] = {
         ngx_string(CHORUS_REDIS_POLICY),
         ngx_http_chorus_api_str(chorus_rule_kind_name(
                                     ngx_http_chorus_api_kind(api))),
         ngx_http_chorus_api_number(api, "offset", "0"),
-        ngx_http_chorus_api_number(api, "count", "200")
+        ngx_http_chorus_api_number(api, "count", "200"),
+        ngx_http_chorus_ngx_str(user),
+        ngx_http_chorus_ngx_str(bucket)
     };
 
     return ngx_http_chorus_api_ask(api, "FCALL_RO", "chorus_policy_list", 1,
-                                   args, 4, ngx_http_chorus_api_relay);
+                                   args, 6, ngx_http_chorus_api_relay);
 }
 
 

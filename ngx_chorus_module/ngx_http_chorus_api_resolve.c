@@ -10,8 +10,6 @@
 #include <jansson.h>
 
 
-static ngx_int_t ngx_http_chorus_api_arg(ngx_http_chorus_api_t *api,
-    const char *name, chorus_str_t *value);
 static json_t *ngx_http_chorus_api_text(chorus_str_t text);
 static json_t *ngx_http_chorus_api_route_of(ngx_http_chorus_api_t *api,
     ngx_http_chorus_ctx_t *ctx);
@@ -83,9 +81,7 @@ ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api)
 }
 
 
-/* Decoded, and text. */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_chorus_api_arg(ngx_http_chorus_api_t *api, const char *name,
     chorus_str_t *value)
 {

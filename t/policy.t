@@ -246,6 +246,13 @@ is_deeply([$redis->marks(5)], ['alice:bkt:archive:bkt-copy k 7',
     'writes are marked as the policy says');
 
 
+is_deeply([map { $_->{id} } @{ api(GET => "replications?$_->[0]")
+    ->{json}{rules} }], $_->[1], "rules by $_->[0]")
+    for ['user=alice', ['r-forced', 'r-off']], ['bucket=~%5Ebkt%24',
+        ['r-bkt']], ['bucket=bkt', []], ['count=1', ['r-forced']],
+        ['offset=1&count=1', ['r-off']];
+
+
 # ---- a write that began before ----
 
 {

@@ -570,11 +570,37 @@ local function list_read(a)
     a.kind = args_kind(a)
     a.offset = args_integer(a, 'offset', 0, MS_MAX)
     a.count = args_integer(a, 'count', 1, BATCH_MAX)
+    a.user = args_string(a, 'user', 0, TEXT_MAX)
+    a.bucket = args_string(a, 'bucket', 0, TEXT_MAX)
+end
+
+
+-- Rules that say just this user and this bucket or pattern; "" for any.
+local function rules_saying(rules, user, bucket)
+    if user == '' and bucket == '' then
+        return rules
+    end
+
+    local found = {}
+
+    for _, rule in ipairs(rules) do
+        local good, said = pcall(cjson.decode, rule.text)
+
+        if good and type(said) == 'table'
+           and (user == '' or said.user == user)
+           and (bucket == '' or said.bucket == bucket)
+        then
+            found[#found + 1] = rule
+        end
+    end
+
+    return found
 end
 
 
 local function list(keys, a)
-    local all, page = rules_of(keys[1], a.kind), {}
+    local all = rules_saying(rules_of(keys[1], a.kind), a.user, a.bucket)
+    local page = {}
 
     for i = a.offset + 1, math.min(#all, a.offset + a.count) do
         page[#page + 1] = rule_json(all[i])

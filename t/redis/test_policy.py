@@ -54,8 +54,10 @@ class Policy:
     def readers(self):
         return self.call('policy_readers', (POLICY, READERS, ALIVE, OWED))
 
-    def list(self, kind='replication', offset=0, count=1000):
-        return self.call('policy_list', (POLICY,), kind, offset, count)
+    def list(self, kind='replication', offset=0, count=1000, user='',
+             bucket=''):
+        return self.call('policy_list', (POLICY,), kind, offset, count, user,
+                         bucket)
 
     def owed(self):
         return {k.decode(): v.decode().split(' ', 3)[3]
@@ -150,6 +152,20 @@ def test_rules_are_listed_in_pages_oldest_first(policy):
     assert policy.list(offset=2, count=3)['total'] == 7
     assert [r['id'] for r in policy.list(offset=2, count=3)['rules']] \
         == ids[2:5]
+
+
+def test_rules_are_found_by_what_they_say(policy):
+    policy.set('a', RULE)
+    policy.set('b', OTHER)
+    policy.set('c', RULE.replace('alice', '*'))
+
+    def found(**what):
+        return [r['id'] for r in policy.list(**what)['rules']]
+    assert found(user='alice') == ['a', 'b']
+    assert found(bucket='photos') == ['a', 'c']
+    assert found(user='*', bucket='photos') == ['c']
+    assert found(bucket='photo') == []
+    assert policy.list(user='alice', count=1)['total'] == 2
 
 
 def test_the_number_of_rules_is_bounded(policy):
