@@ -587,6 +587,7 @@ ngx_http_chorus_refuse_blocked(ngx_http_request_t *r,
 
     refusal.code = CHORUS_S3_SERVICE_UNAVAILABLE;
     refusal.message = block->reason;
+    ctx->blocked = 1;
 
     return ngx_http_chorus_refuse(r, ctx, &refusal);
 }

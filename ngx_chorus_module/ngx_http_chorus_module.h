@@ -254,6 +254,7 @@ struct ngx_http_chorus_ctx_s {
     unsigned                     ready:1;       /* may be proxied */
     unsigned                     settled:1;
     unsigned                     noted:1;       /* by the policy */
+    unsigned                     blocked:1;     /* by it, on purpose */
     unsigned                     cut:1;         /* main's answer was */
 };
 
