@@ -302,7 +302,7 @@ live_record(live_parser_t *parser, const chorus_config_node_t *record,
     chorus_live_t                 *live;
     chorus_live_name_t            *name;
     chorus_rule_kind_t             kind;
-    chorus_config_node_t           id, paused;
+    chorus_config_node_t           id, paused, migrate;
     const chorus_config_reader_t  *reader;
 
     live = parser->live;
@@ -330,6 +330,7 @@ live_record(live_parser_t *parser, const chorus_config_node_t *record,
     name = &live->names[kind][live->nnames[kind]++];
     id = chorus_config_member(record, "id");
     paused = chorus_config_member(record, "paused");
+    migrate = chorus_config_member(record, "migrate");
 
     rc = chorus_config_text(reader, &id, &name->id);
 
@@ -339,6 +340,10 @@ live_record(live_parser_t *parser, const chorus_config_node_t *record,
 
     if (rc == CHORUS_OK) {
         rc = chorus_config_bool(reader, &paused, &name->paused);
+    }
+
+    if (rc == CHORUS_OK) {
+        rc = chorus_config_bool(reader, &migrate, &name->migrates);
     }
 
     return rc == CHORUS_OK ? live_record_rule(parser, record, kind) : rc;

@@ -30,6 +30,7 @@ typedef struct {
     chorus_str_t        id;
     uint64_t            since;      /* the version that first said so */
     bool                paused;
+    bool                migrates;   /* all that is there is copied, too */
 } chorus_live_name_t;
 
 typedef struct {

@@ -209,6 +209,7 @@ a_malformed_document_is_refused(void **state)
         DOCUMENT(RECORD("a", "route", "1", "false", "[]")),
         DOCUMENT(RECORD("a", "route", "1", "false", "nonsense")),
         DOCUMENT(RECORD("a", "route", "1", "1", "{}")),
+        DOCUMENT(RECORD("a", "route", "1", "false, 'migrate': 7", "{}")),
         DOCUMENT(RECORD("a", "route", "'1'", "false", "{}")),
         DOCUMENT(RECORD("a", "replication", "1", "false", "{" Q "user" Q ":"
                  Q "alice" Q "," Q "bucket" Q ":" Q "~(" Q "," Q "to" Q ":" Q
