@@ -192,6 +192,27 @@ queue_connection_check_library(queue_connection_t *connection)
 
 
 static bool
+queue_connection_take_generation(queue_connection_t *connection,
+    const redisReply *reply)
+{
+    redisReply  **part;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) {
+        return false;
+    }
+
+    part = reply->element;
+
+    return part[0]->type == REDIS_REPLY_STRING
+           && part[1]->type == REDIS_REPLY_INTEGER
+           && part[2]->type == REDIS_REPLY_INTEGER
+           && chorus_redis_take_generation(&connection->seen,
+                            (chorus_str_t) { part[0]->str, part[0]->len },
+                            part[1]->integer, part[2]->integer);
+}
+
+
+static bool
 queue_connection_read_generation(queue_connection_t *connection)
 {
     bool              is_read;
@@ -207,19 +228,21 @@ queue_connection_read_generation(queue_connection_t *connection)
 
     chorus_redis_generation(bytes, candidate);
 
-    queue_command_begin(&command, connection->mem, 6);
+    queue_command_begin(&command, connection->mem, 9);
     queue_command_text(&command, "FCALL");
     queue_command_text(&command, "chorus_generation");
-    queue_command_text(&command, "2");
+    queue_command_text(&command, "3");
     queue_command_text(&command, CHORUS_REDIS_GENERATION);
     queue_command_text(&command, CHORUS_REDIS_OWED);
+    queue_command_text(&command, CHORUS_REDIS_ALIVE);
     queue_command_text(&command, candidate);
+    queue_command_text(&command, connection->seen.run);
+    queue_command_text(&command, connection->known.run);
 
     reply = queue_command_call(&command, connection->redis);
 
-    is_read = reply != NULL && reply->type == REDIS_REPLY_STRING
-              && chorus_redis_take_generation(&connection->seen,
-                         (chorus_str_t) { reply->str, reply->len });
+    is_read = reply != NULL && queue_connection_take_generation(connection,
+                                                                reply);
 
     if (!is_read) {
         queue_connection_error(connection, reply, "chorus_generation");
@@ -282,6 +305,12 @@ queue_connection_recognize(queue_connection_t *connection)
         log_write(LOG_WARN, "redis: restarted or failed over, its last "
                   "seconds may be lost; what is running is synced again "
                   "if need be");
+        break;
+
+    case CHORUS_REDIS_LOST_MORE:
+        log_write(LOG_ERROR, "redis: it came back with an older state; the "
+                  "buckets owe a scan");
+        connection->owes_all = true;
         break;
 
     case CHORUS_REDIS_LOST_ALL:

@@ -43,6 +43,7 @@
 #include "chorus_crypto.h"
 #include "chorus_live.h"
 #include "chorus_policy.h"
+#include "chorus_redis.h"
 #include "chorus_replication.h"
 #include "chorus_s3_error.h"
 #include "chorus_s3_request.h"
@@ -476,13 +477,13 @@ void ngx_http_chorus_recent_exit(ngx_http_chorus_main_conf_t *cmcf);
 /* Redis has acknowledged a mark: "chorus:{R}", `name_len` of it, and key. */
 void ngx_http_chorus_recent_add(ngx_http_chorus_recent_t *recent,
     ngx_str_t *mark, size_t name_len, unsigned facets, ngx_msec_t since);
-/* From redis.c, before ngx_http_chorus_marks_resume(): what Redis has
- * acknowledged since then (of ngx_current_msec) may be gone; with `all`
- * everything is. */
 /* How long before its last reply a Redis may have forgotten, in ms. */
 ngx_msec_t ngx_http_chorus_recent_window(ngx_http_chorus_main_conf_t *cmcf);
+/* From redis.c, before ngx_http_chorus_marks_resume(): what Redis has
+ * acknowledged since then (of ngx_current_msec) may be gone; unless only the
+ * tail is lost, everything may be. */
 void ngx_http_chorus_recent_forgotten(ngx_http_chorus_recent_t *recent,
-    ngx_msec_t since, ngx_uint_t all);
+    ngx_msec_t since, chorus_redis_memory_t memory);
 
 /* repeat.c */
 char *ngx_http_chorus_repeat_directive(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -241,9 +241,11 @@ ngx_http_chorus_recent_drop(ngx_http_chorus_recent_t *recent,
 
 void
 ngx_http_chorus_recent_forgotten(ngx_http_chorus_recent_t *recent,
-    ngx_msec_t since, ngx_uint_t all)
+    ngx_msec_t since, chorus_redis_memory_t memory)
 {
-    ngx_uint_t  n;
+    ngx_uint_t  n, all;
+
+    all = (memory != CHORUS_REDIS_LOST_TAIL);
 
     n = ngx_http_chorus_recent_resend(recent, since, all);
     ngx_http_chorus_journal_again(recent->cmcf->journal);
@@ -253,8 +255,10 @@ ngx_http_chorus_recent_forgotten(ngx_http_chorus_recent_t *recent,
 
     if (all) {
         ngx_log_error(NGX_LOG_ERR, recent->log, 0,
-                      "chorus: Redis was emptied: %ui changed keys are marked "
-                      "again, and the buckets owe a scan", n);
+                      "chorus: Redis %s: %ui changed keys are marked again, "
+                      "and the buckets owe a scan",
+                      memory == CHORUS_REDIS_LOST_ALL
+                      ? "was emptied" : "came back with an older state", n);
         return;
     }
 

@@ -266,8 +266,7 @@ ngx_http_chorus_redis_recognize(ngx_http_chorus_redis_t *redis)
 
     if (memory != CHORUS_REDIS_SAME) {
         ngx_http_chorus_debts_again(redis->cmcf->debts);
-        ngx_http_chorus_recent_forgotten(redis->cmcf->recent, since,
-                                         memory == CHORUS_REDIS_LOST_ALL);
+        ngx_http_chorus_recent_forgotten(redis->cmcf->recent, since, memory);
     }
 
     ngx_http_chorus_debts_tick(redis->cmcf->debts);

@@ -324,9 +324,10 @@ ngx_http_chorus_redis_send_generation(ngx_http_chorus_redis_t *redis)
     chorus_redis_generation(bytes, candidate);
 
     return redisAsyncCommand(redis->ac, ngx_http_chorus_redis_greeted, redis,
-                             "FCALL chorus_generation 2 "
+                             "FCALL chorus_generation 3 "
                              CHORUS_REDIS_GENERATION " " CHORUS_REDIS_OWED
-                             " %s", candidate);
+                             " " CHORUS_REDIS_ALIVE " %s %s %s", candidate,
+                             redis->seen.run, redis->known.run);
 }
 
 
@@ -334,12 +335,23 @@ static ngx_int_t
 ngx_http_chorus_redis_take_generation(ngx_http_chorus_redis_t *redis,
     redisReply *reply)
 {
-    if (reply->type == REDIS_REPLY_STRING
-        && chorus_redis_take_generation(&redis->seen,
-                            (chorus_str_t) { reply->str, reply->len }))
-    {
-        return NGX_OK;
+    redisReply  **part;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) {
+        return NGX_ERROR;
     }
 
-    return NGX_ERROR;
+    part = reply->element;
+
+    if (part[0]->type != REDIS_REPLY_STRING
+        || part[1]->type != REDIS_REPLY_INTEGER
+        || part[2]->type != REDIS_REPLY_INTEGER)
+    {
+        return NGX_ERROR;
+    }
+
+    return chorus_redis_take_generation(&redis->seen,
+                           (chorus_str_t) { part[0]->str, part[0]->len },
+                           part[1]->integer, part[2]->integer)
+           ? NGX_OK : NGX_ERROR;
 }

@@ -8,13 +8,14 @@
 
 #include <stddef.h>
 
-#define CHORUS_LIBRARY_VERSION  3   /* equals chorus_version of chorus.lua */
+#define CHORUS_LIBRARY_VERSION  4   /* equals chorus_version of chorus.lua */
 
 #define CHORUS_REDIS_SCHEDULE      "chorus:schedule"
 #define CHORUS_REDIS_REPLICATIONS  "chorus:replications"
 #define CHORUS_REDIS_WAKE          "chorus:wake"
 #define CHORUS_REDIS_GENERATION    "chorus:generation"
 #define CHORUS_REDIS_OWED          "chorus:owed"
+#define CHORUS_REDIS_ALIVE         "chorus:alive"
 #define CHORUS_REDIS_HEAL          "chorus:heal"
 
 #define CHORUS_REDIS_POLICY          "chorus:policy"

@@ -63,7 +63,7 @@ chorus_redis_take_info(chorus_redis_identity_t *identity, chorus_str_t info)
 
 bool
 chorus_redis_take_generation(chorus_redis_identity_t *identity,
-    chorus_str_t generation)
+    chorus_str_t generation, int64_t alive_ms, int64_t known_ms)
 {
     if (generation.len == 0 || generation.len >= CHORUS_REDIS_GENERATION_SIZE)
     {
@@ -72,6 +72,8 @@ chorus_redis_take_generation(chorus_redis_identity_t *identity,
 
     memcpy(identity->generation, generation.data, generation.len);
     identity->generation[generation.len] = '\0';
+    identity->alive_ms = alive_ms;
+    identity->known_ms = known_ms;
 
     return true;
 }
@@ -87,11 +89,17 @@ chorus_redis_compare(const chorus_redis_identity_t *known,
         return CHORUS_REDIS_LOST_ALL;
     }
 
-    if (known->run[0] != '\0' && strcmp(known->run, now->run) != 0) {
-        return CHORUS_REDIS_LOST_TAIL;
+    if (known->run[0] == '\0' || strcmp(known->run, now->run) == 0) {
+        return CHORUS_REDIS_SAME;
     }
 
-    return CHORUS_REDIS_SAME;
+    /* signs of life are marks like any other: the last one that we saw is
+     * there if what we told before it is there */
+    if (now->known_ms < known->alive_ms - CHORUS_REDIS_ALIVE_MS) {
+        return CHORUS_REDIS_LOST_MORE;
+    }
+
+    return CHORUS_REDIS_LOST_TAIL;
 }
 
 

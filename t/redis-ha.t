@@ -302,6 +302,47 @@ for (
     $redis->end;
 }
 
+# a snapshot or a restored backup: the same generation, an older state
+for (
+    ['a snapshot of now', 0],
+    ['a snapshot that is older than what is marked again', 9000],
+) {
+    my ($name, $age_ms) = @$_;
+
+    my $redis = Chorus::Redis->start;
+
+    start_nginx(url => $redis->url);
+    passes($name, 'kept');
+    arrives($name, $redis, 'kept');
+    ok(wait_for(sub { $redis->call('EXISTS', 'chorus:alive') }, 5),
+        "$name: a sign of life");
+
+    my %alive = @{ $redis->call('HGETALL', 'chorus:alive') };
+    $redis->call('HSET', 'chorus:alive', $_, $alive{$_} - $age_ms)
+        for keys %alive;
+    $redis->call('SAVE');
+    passes($name, 'lost');
+    arrives($name, $redis, 'lost');
+    sleep 1.2 if $age_ms;       # the next sign of life
+    is(debt_of($redis), undef, "$name: no debt before");
+
+    $redis->end;
+    $redis->begin;
+    arrives($name, $redis, 'kept', 'lost');
+
+    if ($age_ms) {
+        ok(wait_for(sub { debt_of($redis) }, 5), "$name: a scan is owed");
+        is(debt_of($redis)->{reason}, 'forgotten', "$name: because of that");
+        logs_soon($name, qr/\[error\].*Redis came back with an older state/);
+
+    } else {
+        logs_soon($name, qr/\[warn\].*its last seconds may be lost/);
+        is(debt_of($redis), undef, "$name: no scan is owed");
+    }
+
+    $redis->end;
+}
+
 
 # ---- a Redis that is there and cannot ----
 

@@ -36,7 +36,7 @@
 -- from the last one, and heal() makes something whole of what it finds.
 
 
-local VERSION = 3
+local VERSION = 4
 
 local WAKE = 'chorus:wake'      -- channel: "R has something to claim"
 local OWED = 'chorus:owed'      -- hash: the scan that all replications owe
@@ -1087,21 +1087,85 @@ end
 -- The generation: whoever remembers another one knows that all is gone
 ----------------------------------------------------------------------------
 
-local function generation_read(a)
+local generation = {}
+
+
+do          -- the locals of a chunk are counted: 200
+
+local RUNS_MAX = 8              -- whose last signs of life are kept
+local ALIVE_MS = 1000           -- between two of them
+
+
+function generation.read(a)
     a.candidate = args_string(a, 'candidate', GENERATION_LEN_MIN,
                               GENERATION_LEN_MAX)
+
+    if args_more(a) then
+        a.run = args_string(a, 'run', 1, RUN_LEN_MAX)
+        a.known = args_string(a, 'known', 0, RUN_LEN_MAX)
+    end
+
+    if (a.run ~= nil) ~= (a.set ~= nil) then
+        a.error = a.error or 'KEYS[3] chorus:alive and ARGV[2] run go together'
+    end
 end
 
 
 -- Begins one when there is none.  A Redis that begins empty knows of no
 -- change that was ever made, so all of it is owed from here on.
-local function generation(keys, a)
+local function generation_begin(keys, a)
     if call('SET', keys[1], a.candidate, 'NX') then
         debt_add(keys[2], 'empty', clock.ms)
         return a.candidate
     end
 
     return call('GET', keys[1])
+end
+
+
+local function alive_trim(alive)
+    local runs = call('HGETALL', alive)
+    local oldest, oldest_ms
+
+    for i = 1, #runs, 2 do
+        if not oldest or tonumber(runs[i + 1]) < oldest_ms then
+            oldest, oldest_ms = runs[i], tonumber(runs[i + 1])
+        end
+    end
+
+    if #runs / 2 > RUNS_MAX then
+        call('HDEL', alive, oldest)
+    end
+end
+
+
+-- When this run of Redis was last heard of.  What an earlier run has of
+-- itself tells those who knew it how much of it is lost.
+local function alive_beat(alive, run)
+    local last = tonumber(call('HGET', alive, run) or 0)
+
+    if math.abs(clock.ms - last) < ALIVE_MS then
+        return last
+    end
+
+    call('HSET', alive, run, digits(clock.ms))
+    alive_trim(alive)
+    return clock.ms
+end
+
+
+function generation.run(keys, a)
+    local name = generation_begin(keys, a)
+
+    if not a.run then
+        return name
+    end
+
+    local known = tonumber(call('HGET', keys[3], a.known) or 0)
+
+    return { name, alive_beat(keys[3], a.run), known }
+end
+
 end
 
 
@@ -2131,7 +2195,7 @@ local KEYS_OF = {
     replications = { 1, 1, 'chorus:replications' },
     owed = { 1, 1, 'chorus:owed' },
     heal = { 3, 3, 'chorus:heal chorus:schedule chorus:replications' },
-    generation = { 2, 2, 'chorus:generation chorus:owed' },
+    generation = { 2, 3, 'chorus:generation chorus:owed chorus:alive' },
     one = { 1, 1, 'chorus:{R}' },
     change = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
     look = { 3, 3, 'chorus:{R} chorus:schedule chorus:replications' },
@@ -2200,7 +2264,7 @@ local FUNCTIONS = {
     { name = 'version', keys = 'none', flags = READS,
       run = function() return VERSION end },
     { name = 'generation', keys = 'generation', flags = DRAINS,
-      read = generation_read, run = generation },
+      read = generation.read, run = generation.run },
     { name = 'mark', keys = 'change', flags = WRITES, read = mark_read,
       run = mark },
     { name = 'owe', keys = 'change', flags = DRAINS, read = debt_read,

@@ -20,6 +20,7 @@ LIBRARY = [LUA / 'chorus.lua', LUA / 'chorus_policy.lua']
 SCHEDULE = 'chorus:schedule'
 REPLICATIONS = 'chorus:replications'
 GENERATION = 'chorus:generation'
+ALIVE = 'chorus:alive'
 OWED = 'chorus:owed'
 HEAL = 'chorus:heal'
 WAKE = 'chorus:wake'
@@ -163,6 +164,12 @@ class Queue:
     def generation(self, candidate):
         return self.fcall('generation', 2, GENERATION, OWED,
                           candidate).decode()
+
+    def alive(self, run, known=''):
+        """The last sign of life of this run, and of the one known before."""
+        name, *times = self.fcall('generation', 3, GENERATION, OWED, ALIVE,
+                                  'c' * 32, run, known)
+        return times
 
     def limit(self, keys_max, r=R1):
         return self.change('limit', r, keys_max)

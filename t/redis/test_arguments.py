@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from conftest import (GENERATION, HEAL, LEASE, OWED, R1, REPLICATIONS,
+from conftest import (ALIVE, GENERATION, HEAL, LEASE, OWED, R1, REPLICATIONS,
                       SCHEDULE)
 
 K3 = (3, 'chorus:{%s}' % R1, SCHEDULE, REPLICATIONS)
@@ -54,9 +54,15 @@ BAD = [
     ('owe_all', (1, OWED, 'forgotten'), 'age_ms: missing'),
     ('paid_all', (1, OWED), 'token: missing'),
     ('limit', K3 + ('-1',), 'keys_max'),
-    ('generation', (1, GENERATION, 'a' * 32), '2 KEYS'),
+    ('generation', (1, GENERATION, 'a' * 32), '3 KEYS'),
     ('generation', (2, GENERATION, OWED, 'a' * 15), 'candidate'),
     ('generation', (2, GENERATION, OWED, 'a' * 65), 'candidate'),
+    ('generation', (2, GENERATION, OWED, 'a' * 32, 'run', ''), 'together'),
+    ('generation', (3, GENERATION, OWED, ALIVE, 'a' * 32), 'together'),
+    ('generation', (3, GENERATION, OWED, ALIVE, 'a' * 32, ''), 'run'),
+    ('generation', (3, GENERATION, OWED, ALIVE, 'a' * 32, 'run'), 'known'),
+    ('generation', (3, GENERATION, OWED, ALIVE, 'a' * 32, 'r' * 129, ''),
+     'run'),
 
     ('claim', (0, 'w', LEASE, 1), 'KEYS'),
     ('claim', K1, 'worker_id'),

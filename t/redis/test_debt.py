@@ -3,7 +3,8 @@
 import pytest
 import redis
 
-from conftest import ACL, GENERATION, OWED, R1, TAGS, near
+from conftest import ACL, ALIVE, GENERATION, OWED, R1, TAGS, near
+from reference import now_ms
 
 HOUR = 3600000
 OTHER = 'alice:photos:f2'
@@ -165,6 +166,35 @@ def test_a_redis_that_begins_empty_owes_everything(q, client):
     client.flushall()
     assert q.generation(TWO) == TWO
     assert q.status()['debt']['reason'] == 'empty'
+
+
+def test_a_run_gives_a_sign_of_life_each_second(q, client):
+    first, known = q.alive('r1')
+    assert near(first, now_ms()) and known == 0
+    assert q.alive('r1')[0] == first        # not again within the second
+    client.hset(ALIVE, 'r1', first - 1500)
+    again, _ = q.alive('r1')
+    assert again >= first and near(again, now_ms())
+    client.hset(ALIVE, 'r1', again + 5000)  # a clock that was put back
+    assert near(q.alive('r1')[0], now_ms())
+
+
+def test_a_run_tells_what_is_left_of_the_one_before(q, client):
+    last, _ = q.alive('r1')
+    saved = client.dump(ALIVE)
+    assert q.alive('r2', 'r1')[1] == last
+    client.hset(ALIVE, 'r1', last + 60000)
+    client.restore(ALIVE, 0, saved, replace=True)
+    assert q.alive('r3', 'r1')[1] == last   # a minute is gone
+    client.delete(ALIVE)
+    assert q.alive('r3', 'r1')[1] == 0
+
+
+def test_of_eight_runs_the_signs_are_kept(q, client):
+    for n in range(20):
+        q.alive('r%d' % n)
+        client.hincrby(ALIVE, 'r%d' % n, (n - 20) * 1000)
+    assert set(client.hkeys(ALIVE)) == {b'r%d' % n for n in range(12, 20)}
 
 
 def test_a_full_redis_begins_a_generation_and_records_debts(q, client):

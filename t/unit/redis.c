@@ -56,7 +56,7 @@ only_masters(void **state)
 {
     size_t                   i;
     char                     run[2 * CHORUS_REDIS_RUN_SIZE];
-    chorus_redis_identity_t  identity = { "before", "" };
+    chorus_redis_identity_t  identity = { "before", "", 0, 0 };
 
     static const char  *const others[] = {
         "", INFO("slave", "abc", "d"), INFO("sentinel", "abc", "d"),
@@ -92,11 +92,25 @@ what_may_be_lost(void **state)
         chorus_redis_identity_t  now;
         chorus_redis_memory_t    memory;
     } rows[] = {
-        { { "", "" }, { "r", "g" }, CHORUS_REDIS_SAME },
-        { { "r", "g" }, { "r", "g" }, CHORUS_REDIS_SAME },
-        { { "r", "g" }, { "s", "g" }, CHORUS_REDIS_LOST_TAIL },
-        { { "r", "g" }, { "r", "h" }, CHORUS_REDIS_LOST_ALL },
-        { { "r", "g" }, { "s", "h" }, CHORUS_REDIS_LOST_ALL },
+        { { "", "", 0, 0 }, { "r", "g", 0, 0 }, CHORUS_REDIS_SAME },
+        { { "r", "g", 0, 0 }, { "r", "g", 0, 0 }, CHORUS_REDIS_SAME },
+        { { "r", "g", 0, 0 }, { "s", "g", 0, 0 }, CHORUS_REDIS_LOST_TAIL },
+        { { "r", "g", 0, 0 }, { "r", "h", 0, 0 }, CHORUS_REDIS_LOST_ALL },
+        { { "r", "g", 0, 0 }, { "s", "h", 0, 0 }, CHORUS_REDIS_LOST_ALL },
+
+        /* what the one before wrote of itself: a second ago, 8, more */
+        { { "r", "g", 99000, 0 }, { "s", "g", 99500, 98000 },
+          CHORUS_REDIS_LOST_TAIL },
+        { { "r", "g", 99000, 0 }, { "s", "g", 99500, 91000 },
+          CHORUS_REDIS_LOST_TAIL },
+        { { "r", "g", 99000, 0 }, { "s", "g", 99500, 90999 },
+          CHORUS_REDIS_LOST_MORE },
+        { { "r", "g", 99000, 0 }, { "s", "g", 99500, 0 },
+          CHORUS_REDIS_LOST_MORE },
+        { { "r", "g", 99000, 0 }, { "s", "h", 99500, 0 },
+          CHORUS_REDIS_LOST_ALL },
+        { { "r", "g", 99000, 0 }, { "r", "g", 99500, 0 },
+          CHORUS_REDIS_SAME },
     };
 
     (void) state;
@@ -113,7 +127,7 @@ static void
 generations(void **state)
 {
     char                     text[CHORUS_REDIS_GENERATION_LEN + 1];
-    chorus_redis_identity_t  identity = { "", "before" };
+    chorus_redis_identity_t  identity = { "", "before", 0, 0 };
 
     static const unsigned char  bytes[] = {
         0, 1, 15, 16, 255, 0x5a, 7, 8, 9, 10, 11, 12, 13, 14, 15, 128
@@ -125,15 +139,20 @@ generations(void **state)
     chorus_redis_generation(bytes, text);
     assert_string_equal(text, digits);
 
-    assert_false(chorus_redis_take_generation(&identity, chorus_null_str));
+    assert_false(chorus_redis_take_generation(&identity, chorus_null_str, 1,
+                                              2));
     assert_false(chorus_redis_take_generation(&identity,
         chorus_str("0123456789012345678901234567890123456789"
-                   "0123456789012345678901234")));
+                   "0123456789012345678901234"), 1, 2));
     assert_string_equal(identity.generation, "before");
 
+    assert_int_equal(identity.alive_ms, 0);
+
     assert_true(chorus_redis_take_generation(&identity,
-                                             chorus_str_from(digits)));
+                                             chorus_str_from(digits), 1, 2));
     assert_string_equal(identity.generation, digits);
+    assert_int_equal(identity.alive_ms, 1);
+    assert_int_equal(identity.known_ms, 2);
 }
 
 
