@@ -15,6 +15,7 @@
 #include "dispatcher.h"
 #include "health.h"
 #include "live_config.h"
+#include "live_policy.h"
 #include "log.h"
 #include "notify.h"
 #include "rate.h"
@@ -22,6 +23,7 @@
 
 #define DISPATCHER_IDLE_POLL_MS   1000
 #define DISPATCHER_REPEAT_MS      200   /* after a call Redis refused */
+#define DISPATCHER_POLICY_MS      20    /* until the policy is known */
 #define DISPATCHER_ABORT_MS       5000  /* for slots to notice */
 #define DISPATCHER_ONCE_MS        30000 /* is_once: for Redis to answer */
 #define DISPATCHER_EXCLUDED_MAX   64
@@ -391,6 +393,13 @@ dispatcher_claim(dispatcher_t *d)
         return;
     }
 
+    if (!live_policy_is_known()) {
+        /* its filters have a say in what is copied */
+        d->is_backlogged = false;
+        d->claim_at_ms = now + DISPATCHER_POLICY_MS;
+        return;
+    }
+
     room = dispatcher_room(d);
     if (room == 0) {
         dispatcher_once_claimed(d, true);
@@ -484,6 +493,11 @@ dispatcher_reload(dispatcher_t *d)
         log_write(LOG_ERROR, "%s; going on with what there was",
                   error.text);
         return;
+    }
+
+    if (!live_policy_reload(&error)) {
+        log_write(LOG_ERROR, "the policy does not go with it: %s",
+                  error.text);
     }
 
     log_write(LOG_INFO, "read %s again (a change of redis or "

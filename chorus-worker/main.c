@@ -18,8 +18,10 @@
 #include "clock.h"
 #include "dispatcher.h"
 #include "live_config.h"
+#include "live_policy.h"
 #include "log.h"
 #include "parts.h"
+#include "policy_thread.h"
 #include "queue.h"
 #include "queue_ledger.h"
 #include "slot.h"
@@ -316,7 +318,7 @@ main_serve(const main_options_t *options)
 {
     int                      rc, signal_fd;
     char                     worker_id[MAIN_WORKER_SIZE];
-    queue_t                 *queue;
+    queue_t                 *queue, *follower;
     unsigned                 concurrency;
     live_config_t           *live;
     chorus_error_t           error;
@@ -340,9 +342,11 @@ main_serve(const main_options_t *options)
     config = live_config(live);
     concurrency = config->worker.concurrency;
     queue = queue_create(&config->redis, worker_id, &error);
+    follower = queue == NULL ? NULL
+                             : queue_create(&config->redis, worker_id, &error);
     live_config_put(live);
 
-    if (queue == NULL) {
+    if (follower == NULL || !live_policy_reload(&error)) {
         log_write(LOG_ERROR, "%s", error.text);
         return 1;
     }
@@ -350,9 +354,17 @@ main_serve(const main_options_t *options)
     log_write(LOG_INFO, "chorus-worker " CHORUS_VERSION " %s with %u slots",
               worker_id, concurrency);
 
+    if (!policy_thread_start(follower)) {
+        log_write(LOG_ERROR, "cannot start the thread of the policy");
+        return 1;
+    }
+
     rc = main_run(options, signal_fd, queue, concurrency);
 
+    policy_thread_stop();
+    queue_destroy(follower);
     queue_destroy(queue);
+    live_policy_clear();
     live_config_clear();
     curl_global_cleanup();
     (void) close(signal_fd);
