@@ -19,6 +19,7 @@
 #include "log.h"
 #include "notify.h"
 #include "rate.h"
+#include "reload.h"
 #include "work.h"
 
 #define DISPATCHER_IDLE_POLL_MS   1000
@@ -482,29 +483,14 @@ dispatcher_stop(dispatcher_t *d)
 static void
 dispatcher_reload(dispatcher_t *d)
 {
-    bool            is_read;
-    chorus_error_t  error;
-
     notify_reloading();
-    is_read = live_config_load(d->options->config_path, &error);
+
+    if (reload(d->options->config_path)) {
+        (void) dispatcher_configure(d);
+        d->is_backlogged = true;
+    }
+
     notify_ready();
-
-    if (!is_read) {
-        log_write(LOG_ERROR, "%s; going on with what there was",
-                  error.text);
-        return;
-    }
-
-    if (!live_policy_reload(&error)) {
-        log_write(LOG_ERROR, "the policy does not go with it: %s",
-                  error.text);
-    }
-
-    log_write(LOG_INFO, "read %s again (a change of redis or "
-              "worker.concurrency takes a restart)",
-              d->options->config_path);
-    (void) dispatcher_configure(d);
-    d->is_backlogged = true;
 }
 
 

@@ -258,7 +258,8 @@ queue_policy_suspended(queue_t *queue, chorus_mem_t *mem, uint64_t cursor,
 
 
 bool
-queue_policy_suspend(queue_t *queue, chorus_str_t replication, bool is_suspended)
+queue_policy_suspend(queue_t *queue, chorus_str_t replication,
+    bool is_suspended)
 {
     queue_command_t  command;
 

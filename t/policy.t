@@ -116,6 +116,15 @@ for (
         token => $READ],
     ['a read token on GET', 200, 'GET', 'replications', undef,
         token => $READ],
+    ['a read token on a limit', 403, 'PUT', 'limits/main',
+        '{"requests_per_second": 1}', token => $READ],
+    ['a read token on DELETE of a limit', 403, 'DELETE', 'limits/main', undef,
+        token => $READ],
+    ['a read token on retry', 403, 'POST', 'retry', undef, token => $READ],
+    ['a read token on GET of limits', 200, 'GET', 'limits', undef,
+        token => $READ],
+    ['a read token on GET of what is parked', 200, 'GET', 'failed', undef,
+        token => $READ],
     ['no JSON', 400, 'POST', 'replications', 'bucket=new'],
     ['half of it', 400, 'POST', 'replications', '{"user":"alice"'],
     ['a list', 400, 'POST', 'replications', '[]'],
@@ -169,6 +178,7 @@ for (
     unlike($reply->{text}, qr/\Q$ADMIN\E|\Q$READ\E/, "$name: no token");
 }
 is($redis->call('EXISTS', 'chorus:policy'), 0, 'none of these did anything');
+is($redis->call('EXISTS', 'chorus:limits'), 0, 'nor a limit');
 
 
 # ---- create, look, update, delete ----
@@ -245,6 +255,12 @@ is_deeply([$redis->marks(5)], ['alice:bkt:archive:bkt-copy k 7',
     'alice:two:archive k 7', 'alice:two:follower k 7'],
     'writes are marked as the policy says');
 
+$nginx->exchange(request(PUT => "/$_/k?partNumber=1&uploadId=$_",
+    body => 'hello')) for qw(off new);
+ok(wait_for(sub { ($redis->call(GET => 'chorus:upload:off') // '') eq '1=5,' },
+    10), 'parts are told of what only the policy replicates');
+is($redis->call(GET => 'chorus:upload:new'), undef,
+    'and not of what nothing replicates');
 
 is_deeply([map { $_->{id} } @{ api(GET => "replications?$_->[0]")
     ->{json}{rules} }], $_->[1], "rules by $_->[0]")
