@@ -15,14 +15,17 @@
 #include "dispatcher.h"
 #include "health.h"
 #include "live_config.h"
+#include "live_policy.h"
 #include "log.h"
 #include "notify.h"
 #include "rate.h"
+#include "reload.h"
 #include "scan.h"
 #include "work.h"
 
 #define DISPATCHER_IDLE_POLL_MS   1000
 #define DISPATCHER_REPEAT_MS      200   /* after a call Redis refused */
+#define DISPATCHER_POLICY_MS      20    /* until the policy is known */
 #define DISPATCHER_ABORT_MS       5000  /* for slots to notice */
 #define DISPATCHER_ONCE_MS        30000 /* is_once: for Redis to answer */
 #define DISPATCHER_EXCLUDED_MAX   64
@@ -392,6 +395,13 @@ dispatcher_claim(dispatcher_t *d)
         return;
     }
 
+    if (!live_policy_is_known()) {
+        /* its filters have a say in what is copied */
+        d->is_backlogged = false;
+        d->claim_at_ms = now + DISPATCHER_POLICY_MS;
+        return;
+    }
+
     room = dispatcher_room(d);
     if (room == 0) {
         dispatcher_once_claimed(d, true);
@@ -475,24 +485,14 @@ dispatcher_stop(dispatcher_t *d)
 static void
 dispatcher_reload(dispatcher_t *d)
 {
-    bool            is_read;
-    chorus_error_t  error;
-
     notify_reloading();
-    is_read = live_config_load(d->options->config_path, &error);
-    notify_ready();
 
-    if (!is_read) {
-        log_write(LOG_ERROR, "%s; going on with what there was",
-                  error.text);
-        return;
+    if (reload(d->options->config_path)) {
+        (void) dispatcher_configure(d);
+        d->is_backlogged = true;
     }
 
-    log_write(LOG_INFO, "read %s again (a change of redis or "
-              "worker.concurrency takes a restart)",
-              d->options->config_path);
-    (void) dispatcher_configure(d);
-    d->is_backlogged = true;
+    notify_ready();
 }
 
 

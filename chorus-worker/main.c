@@ -18,8 +18,10 @@
 #include "clock.h"
 #include "dispatcher.h"
 #include "live_config.h"
+#include "live_policy.h"
 #include "log.h"
 #include "parts.h"
+#include "policy_thread.h"
 #include "queue.h"
 #include "queue_ledger.h"
 #include "scan.h"
@@ -357,7 +359,7 @@ main_serve(const main_options_t *options)
 {
     int                      rc, signal_fd;
     char                     worker_id[MAIN_WORKER_SIZE];
-    queue_t                 *queue;
+    queue_t                 *queue, *follower;
     live_config_t           *live;
     chorus_error_t           error;
     const chorus_config_t   *config;
@@ -379,8 +381,10 @@ main_serve(const main_options_t *options)
     live = live_config_get();
     config = live_config(live);
     queue = queue_create(&config->redis, worker_id, &error);
+    follower = queue == NULL ? NULL
+                             : queue_create(&config->redis, worker_id, &error);
 
-    if (queue == NULL) {
+    if (follower == NULL || !live_policy_reload(&error)) {
         log_write(LOG_ERROR, "%s", error.text);
         live_config_put(live);
         return 1;
@@ -389,10 +393,19 @@ main_serve(const main_options_t *options)
     log_write(LOG_INFO, "chorus-worker " CHORUS_VERSION " %s with %u slots",
               worker_id, config->worker.concurrency);
 
+    if (!policy_thread_start(follower)) {
+        log_write(LOG_ERROR, "cannot start the thread of the policy");
+        live_config_put(live);
+        return 1;
+    }
+
     rc = main_run(options, signal_fd, queue, config, worker_id);
 
+    policy_thread_stop();
     live_config_put(live);
+    queue_destroy(follower);
     queue_destroy(queue);
+    live_policy_clear();
     live_config_clear();
     curl_global_cleanup();
     (void) close(signal_fd);

@@ -464,15 +464,16 @@ queue_scan_discover(queue_t *queue, unsigned interval_seconds, bool *is_due,
 
 bool
 queue_scan_ensure(queue_t *queue, chorus_str_t replication, bool migrates,
-    bool *is_covered)
+    uint64_t policy, bool *is_covered)
 {
     int64_t          covered;
     queue_command_t  command;
 
     chorus_arena_reset(queue->arena);
     queue_fcall_replication(queue, &command, "chorus_scan_ensure",
-                            replication, 1);
+                            replication, 2);
     queue_command_i64(&command, migrates ? 1 : 0);
+    queue_command_i64(&command, (int64_t) policy);
 
     if (!queue_scan_number(queue, &command, "chorus_scan_ensure", &covered)) {
         return false;

@@ -116,10 +116,12 @@ bool queue_scan_moving(queue_t *queue, const queue_scan_t *scan,
 bool queue_scan_discover(queue_t *queue, unsigned interval_seconds,
     bool *is_due, char *owed, size_t size);
 
-/* A replication that there is: it gets the scans that it has to have.
+/* A replication that there is: it gets the scans that it has to have.  Whether
+ * it is to be migrated is taken from the current dynamic policy only: `policy`
+ * is the version that was asked.
  * *is_covered: it owes nothing any more of what all do. */
 bool queue_scan_ensure(queue_t *queue, chorus_str_t replication,
-    bool migrates, bool *is_covered);
+    bool migrates, uint64_t policy, bool *is_covered);
 
 /* A page of the names of all replications, which live in `mem`; *cursor is
  * "0" at the begin and at the end. */

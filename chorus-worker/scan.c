@@ -276,7 +276,8 @@ scan_work(scan_t *scan)
     scan->work.client = scan->client;
     scan->work.mem = &scan->mem;
     scan->work.task = scan->claim.task;
-    scan->work.config = live_config(scan->live);
+    scan->work.config = live_policy_config(scan->policy,
+                                           &scan->claim.task->parts);
     scan->renew_at_ms = scan->claim.task->claimed_ms + scan->lease_ms / 3;
 
     if (work_resolve(&scan->work) != WORK_DONE) {
@@ -366,12 +367,15 @@ scan_once(scan_t *scan)
     bool                           is_busy;
     const chorus_worker_config_t  *worker;
 
-    if (!queue_ready(scan->queue) || !queue_heal(scan->queue)) {
+    /* rules that are not known yet may want a bucket left as it is */
+    if (!live_policy_is_known() || !queue_ready(scan->queue)
+        || !queue_heal(scan->queue))
+    {
         return false;
     }
 
-    scan->live = live_config_get();
-    worker = &live_config(scan->live)->worker;
+    scan->policy = live_policy_get();
+    worker = &live_policy_file(scan->policy)->worker;
     scan->lease_ms = (int64_t) worker->lease_seconds * 1000;
     scan->bulk_max = worker->bulk_max;
     queue_configure(scan->queue, worker);
@@ -382,7 +386,7 @@ scan_once(scan_t *scan)
         is_busy = scan_look_for_buckets(scan, worker->discover_seconds);
     }
 
-    live_config_put(scan->live);
+    live_policy_put(scan->policy);
 
     return is_busy;
 }

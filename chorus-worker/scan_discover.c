@@ -17,21 +17,39 @@
 /* ---- one replication ---- */
 
 
+static bool
+scan_is_on_main(scan_t *scan, chorus_str_t user, chorus_str_t bucket)
+{
+    chorus_storage_t       *storage;
+    const chorus_config_t  *file;
+
+    file = live_policy_file(scan->policy);
+
+    if (chorus_live_route(live_policy(scan->policy), user, bucket, &storage)
+        == NULL)
+    {
+        storage = chorus_policy_route(file, user, bucket);
+    }
+
+    return storage == file->main;
+}
+
+
 /* The configuration still has all that it takes. */
 
 static bool
-scan_is_configured(const chorus_config_t *config,
-    const chorus_replication_t *parts)
+scan_is_configured(scan_t *scan, const chorus_replication_t *parts)
 {
+    const chorus_config_t   *file;
     const chorus_storage_t  *follower;
 
-    follower = chorus_config_storage(config, parts->follower);
+    file = live_policy_file(scan->policy);
+    follower = chorus_config_storage(file, parts->follower);
 
-    return follower != NULL && follower != config->main
-           && chorus_storage_credential(config->main, parts->user) != NULL
+    return follower != NULL && follower != file->main
+           && chorus_storage_credential(file->main, parts->user) != NULL
            && chorus_storage_credential(follower, parts->user) != NULL
-           && chorus_policy_route(config, parts->user, parts->bucket)
-              == config->main;
+           && scan_is_on_main(scan, parts->user, parts->bucket);
 }
 
 
@@ -39,18 +57,17 @@ void
 scan_decide(scan_t *scan, chorus_str_t replication,
     const chorus_replication_t *parts, bool *is_covered)
 {
-    bool              migrates;
-    live_config_t    *live;
+    bool  migrates;
 
-    live = live_config_get();
-    migrates = scan_is_configured(live_config(live), parts)
-               && chorus_policy_migrates(live_config(live), parts);
+    migrates = scan_is_configured(scan, parts)
+               && chorus_policy_migrates(live_policy_config(scan->policy,
+                                                            parts), parts);
 
-    if (!queue_scan_ensure(scan->queue, replication, migrates, is_covered)) {
+    if (!queue_scan_ensure(scan->queue, replication, migrates,
+                           live_policy(scan->policy)->version, is_covered))
+    {
         *is_covered = false;
     }
-
-    live_config_put(live);
 }
 
 
@@ -131,16 +148,19 @@ scan_buckets(scan_t *scan, const chorus_config_t *config,
  * not be told. */
 
 static bool
-scan_bucket_found(scan_t *scan, const chorus_config_t *config,
-    chorus_str_t user, chorus_str_t bucket)
+scan_bucket_found(scan_t *scan, chorus_str_t user, chorus_str_t bucket)
 {
-    bool                   is_covered;
-    size_t                 i, n;
-    chorus_str_t           name;
-    chorus_follower_t      followers[SCAN_FOLLOWERS_MAX];
-    chorus_replication_t   parts;
+    bool                    is_covered;
+    size_t                  i, n;
+    chorus_str_t            name;
+    chorus_follower_t       followers[SCAN_FOLLOWERS_MAX];
+    chorus_replication_t    parts;
+    const chorus_config_t  *config;
 
-    if (chorus_policy_route(config, user, bucket) != config->main
+    config = chorus_live_config(live_policy(scan->policy),
+                                live_policy_file(scan->policy), user, bucket);
+
+    if (!scan_is_on_main(scan, user, bucket)
         || chorus_policy_followers(config, &scan->mem, user, bucket,
                                    followers, SCAN_FOLLOWERS_MAX, &n)
            != CHORUS_OK)
@@ -188,14 +208,18 @@ scan_user_is_ruled(const chorus_config_t *config, chorus_str_t user)
 /* false when the buckets of one could not be listed. */
 
 static bool
-scan_users(scan_t *scan, const chorus_config_t *config)
+scan_users(scan_t *scan)
 {
     bool                        is_whole;
     size_t                      i, k;
     chorus_str_t                user;
     chorus_buckets_t            buckets;
+    const chorus_live_t        *live;
+    const chorus_config_t      *config;
     const chorus_credential_t  *credential;
 
+    live = live_policy(scan->policy);
+    config = live_policy_file(scan->policy);
     is_whole = true;
 
     for (i = 0; i < config->nusers && !scan_is_over(); i++) {
@@ -203,7 +227,10 @@ scan_users(scan_t *scan, const chorus_config_t *config)
         user = config->users[i].name;
         credential = chorus_storage_credential(config->main, user);
 
-        if (credential == NULL || !scan_user_is_ruled(config, user)) {
+        if (credential == NULL
+            || (!scan_user_is_ruled(config, user)
+                && !scan_user_is_ruled(&live->config, user)))
+        {
             continue;
         }
 
@@ -217,8 +244,7 @@ scan_users(scan_t *scan, const chorus_config_t *config)
         }
 
         for (k = 0; k < buckets.n && !scan_is_over(); k++) {
-            is_whole &= scan_bucket_found(scan, config, user,
-                                          buckets.names[k]);
+            is_whole &= scan_bucket_found(scan, user, buckets.names[k]);
         }
     }
 
@@ -232,15 +258,14 @@ scan_users(scan_t *scan, const chorus_config_t *config)
 /* One that the configuration has no more owes nothing. */
 
 static bool
-scan_is_covered(scan_t *scan, const chorus_config_t *config,
-    chorus_str_t name)
+scan_is_covered(scan_t *scan, chorus_str_t name)
 {
     bool                   is_covered;
     chorus_error_t         error;
     chorus_replication_t   parts;
 
     if (chorus_replication_parse(&scan->mem, name, &parts, &error)
-        != CHORUS_OK || !scan_is_configured(config, &parts))
+        != CHORUS_OK || !scan_is_configured(scan, &parts))
     {
         return true;
     }
@@ -252,7 +277,7 @@ scan_is_covered(scan_t *scan, const chorus_config_t *config,
 
 
 static void
-scan_pay_all(scan_t *scan, const chorus_config_t *config, const char *owed)
+scan_pay_all(scan_t *scan, const char *owed)
 {
     char           cursor[SCAN_CURSOR_SIZE] = "0";
     bool           is_covered;
@@ -271,7 +296,7 @@ scan_pay_all(scan_t *scan, const chorus_config_t *config, const char *owed)
         }
 
         for (i = 0; i < n; i++) {
-            is_covered &= scan_is_covered(scan, config, names[i]);
+            is_covered &= scan_is_covered(scan, names[i]);
         }
 
     } while (strcmp(cursor, "0") != 0 && !scan_is_over());
@@ -287,15 +312,7 @@ scan_pay_all(scan_t *scan, const chorus_config_t *config, const char *owed)
 void
 scan_discover(scan_t *scan, const char *owed)
 {
-    bool            is_whole;
-    live_config_t  *live;
-
-    live = live_config_get();
-    is_whole = scan_users(scan, live_config(live));
-
-    if (is_whole && owed[0] != '\0') {
-        scan_pay_all(scan, live_config(live), owed);
+    if (scan_users(scan) && owed[0] != '\0') {
+        scan_pay_all(scan, owed);
     }
-
-    live_config_put(live);
 }

@@ -6,7 +6,7 @@
 #define SCAN_WORK_H
 
 #include "chorus_join.h"
-#include "live_config.h"
+#include "live_policy.h"
 #include "queue_scan.h"
 #include "scan_list.h"
 #include "work.h"
@@ -19,7 +19,7 @@ typedef struct {
     chorus_mem_t        mem;
 
     /* of the shard at hand */
-    live_config_t      *live;
+    live_policy_t      *policy;
     queue_scan_t        claim;
     work_t              work;
     int64_t             lease_ms;

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "live_config.h"
+#include "live_policy.h"
 #include "log.h"
 #include "reconcile.h"
 #include "slot.h"
@@ -56,14 +56,14 @@ static void
 slot_work(slot_tools_t *tools, task_t *task)
 {
     work_t          work;
-    live_config_t  *live;
+    live_policy_t  *live;
 
     if (!task_is_alive(task)) {
         task->result.outcome = TASK_RELEASED;
         return;
     }
 
-    live = live_config_get();
+    live = live_policy_get();
     memset(&work, 0, sizeof(work_t));
 
     work.client = tools->client;
@@ -71,7 +71,7 @@ slot_work(slot_tools_t *tools, task_t *task)
     work.probe = &tools->probe;
     work.mem = &tools->mem;
     work.task = task;
-    work.config = live_config(live);
+    work.config = live_policy_config(live, &task->parts);
 
     reconcile(&work);
     task->result.doubts = s3_client_take_doubts(tools->client);
@@ -82,7 +82,7 @@ slot_work(slot_tools_t *tools, task_t *task)
     }
 
     chorus_arena_reset(tools->arena);
-    live_config_put(live);
+    live_policy_put(live);
 }
 
 

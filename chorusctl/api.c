@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 
 #define API_TOKEN_MAX   512
+#define API_TOKEN_LINE  640     /* with a role and a name */
 #define API_BODY_MAX    (64 * 1024 * 1024)
 #define API_TIMEOUT_S   30L
 #define API_URL_MAX     8192
@@ -18,11 +19,13 @@ typedef struct {
 } api_body_t;
 
 
+/* The first line that is no comment: "[read|admin] [name] token". */
+
 static bool
 api_token(const char *path, char *token, size_t size)
 {
-    FILE    *f;
-    size_t   n;
+    FILE  *f;
+    char  *last, line[API_TOKEN_LINE];
 
     f = fopen(path, "r");
     if (f == NULL) {
@@ -31,11 +34,19 @@ api_token(const char *path, char *token, size_t size)
         return false;
     }
 
-    n = fread(token, 1, size - 1, f);
-    fclose(f);
+    token[0] = '\0';
 
-    token[n] = '\0';
-    token[strcspn(token, "\r\n")] = '\0';
+    while (token[0] == '\0' && fgets(line, sizeof(line), f) != NULL) {
+        line[strcspn(line, "\r\n")] = '\0';
+        last = strrchr(line, ' ');
+        last = last == NULL ? line : last + 1;
+
+        if (line[0] != '#' && strlen(last) < size) {
+            memcpy(token, last, strlen(last) + 1);
+        }
+    }
+
+    fclose(f);
 
     return true;
 }
@@ -76,7 +87,7 @@ api_parse(const char *url, long status, const api_body_t *body)
     root = json_loadb(body->data ? body->data : "", body->len, 0, &error);
 
     if (json_is_object(root)
-        && (status == 200
+        && (status == 200 || status == 201
             || (status == 503 && json_object_get(root, "proxy") != NULL)))
     {
         return root;

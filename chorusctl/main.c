@@ -15,7 +15,7 @@
 #include "chorus_redis_tls.h"
 #include "failed.h"
 #include "limits.h"
-
+#include "rules.h"
 #include "scans.h"
 #include "status.h"
 
@@ -27,7 +27,8 @@
 typedef struct {
     const char  *group;         /* "config check": group and verb */
     const char  *verb;          /* NULL when the group is the command */
-    int          nargs;         /* words behind the command; -1: any */
+    int          nargs;         /* words behind the command; -1: any, which
+                                 * end with NULL */
     int        (*run)(const ctl_options_t *options, char **args);
     const char  *help;
 } command_t;
@@ -86,6 +87,58 @@ static const command_t  commands[] = {
 
     { "config", "check", 1, config_check,
       "config check FILE    is this chorus.json right?" },
+
+    { "repl", "add", -1, rules_repl_add,
+      "repl add BUCKET --to FOLLOWER[:BUCKET]   replicate a bucket, or a\n"
+      "                       pattern (\"~^logs-\"); alone: its options" },
+
+    { "repl", "list", -1, rules_repl_list,
+      "repl list            what was set by repl add" },
+
+    { "repl", "show", -1, rules_repl_show,
+      "repl show ID         one of them" },
+
+    { "repl", "pause", -1, rules_repl_pause,
+      "repl pause ID        changes are noted and wait" },
+
+    { "repl", "resume", -1, rules_repl_resume,
+      "repl resume ID       and go on" },
+
+    { "repl", "delete", -1, rules_repl_delete,
+      "repl delete ID --yes no longer; what waits is still copied" },
+
+    { "repl", "wait", -1, rules_repl_wait,
+      "repl wait            until all proxies and workers run what is set" },
+
+    { "route", "add", -1, rules_route_add,
+      "route add BUCKET --to STORAGE   requests go there" },
+
+    { "route", "list", -1, rules_route_list,
+      "route list" },
+
+    { "route", "show", -1, rules_route_show,
+      "route show BUCKET --user USER   where it goes, and who says so" },
+
+    { "route", "delete", -1, rules_route_delete,
+      "route delete ID --yes" },
+
+    { "block", "add", -1, rules_block_add,
+      "block add BUCKET [--reason TEXT] [--reads]   requests get 503" },
+
+    { "block", "list", -1, rules_block_list,
+      "block list" },
+
+    { "block", "delete", -1, rules_block_delete,
+      "block delete ID --yes" },
+
+    { "pause", "add", -1, rules_pause_add,
+      "pause add BUCKET [--to FOLLOWER]   of all that replicates it" },
+
+    { "pause", "list", -1, rules_pause_list,
+      "pause list" },
+
+    { "pause", "delete", -1, rules_pause_delete,
+      "pause delete ID --yes" },
 
     { NULL, NULL, 0, NULL, NULL }
 };
@@ -206,8 +259,8 @@ command_find(int argc, char **argv, char ***args)
     for (command = commands; command->group; command++) {
         words = command->verb ? 2 : 1;
 
-        if ((argc == words + command->nargs
-             || (command->nargs == -1 && argc >= words))
+        if ((command->nargs == -1 ? argc >= words
+                                  : argc == words + command->nargs)
             && strcmp(argv[0], command->group) == 0
             && (command->verb == NULL || strcmp(argv[1], command->verb) == 0))
         {

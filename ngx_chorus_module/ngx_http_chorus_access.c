@@ -5,7 +5,6 @@
  */
 
 #include "ngx_http_chorus_module.h"
-#include "chorus_destination.h"
 
 
 static ngx_http_chorus_ctx_t *ngx_http_chorus_create_ctx(
@@ -21,14 +20,17 @@ static void ngx_http_chorus_client_headers(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static ngx_int_t ngx_http_chorus_decide(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
-static ngx_int_t ngx_http_chorus_decide_here(ngx_http_chorus_ctx_t *ctx,
-    ngx_http_chorus_loc_conf_t *clcf, chorus_mem_t *mem);
-static void ngx_http_chorus_filter_followers(
-    ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_ctx_t *ctx);
+static void ngx_http_chorus_filter_followers(ngx_http_chorus_ctx_t *ctx);
+static const chorus_live_rule_t *ngx_http_chorus_blocked(
+    ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx);
+static ngx_int_t ngx_http_chorus_refuse_blocked(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, const chorus_live_rule_t *block);
 static chorus_storage_t *ngx_http_chorus_route(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_loc_conf_t *clcf,
     chorus_str_t bucket);
 static ngx_uint_t ngx_http_chorus_is_call(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+static chorus_str_t ngx_http_chorus_copy_source(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static ngx_uint_t ngx_http_chorus_copies_across(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
@@ -109,6 +111,14 @@ ngx_http_chorus_access_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_chorus_access_go(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
+    const chorus_live_rule_t  *block;
+
+    block = ngx_http_chorus_blocked(r, ctx);
+
+    if (block) {
+        return ngx_http_chorus_refuse_blocked(r, ctx, block);
+    }
+
     if (ngx_http_chorus_decide(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -466,19 +476,20 @@ ngx_http_chorus_header(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 }
 
 
-/* Location directives stand above chorus.json. */
+/* The dynamic policy stands above location directives, and these above
+ * chorus.json. */
 
 static ngx_int_t
 ngx_http_chorus_decide(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
     chorus_mem_t                  mem;
-    ngx_http_chorus_loc_conf_t   *clcf;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_chorus_module);
 
-    ctx->storage = ngx_http_chorus_route(r, ctx, clcf, ctx->uri.bucket);
+    ctx->location = ngx_http_get_module_loc_conf(r, ngx_http_chorus_module);
+    ctx->storage = ngx_http_chorus_route(r, ctx, ctx->location,
+                                         ctx->uri.bucket);
 
     if (!ctx->storage->is_main
         || ctx->uri.bucket.len == 0
@@ -488,50 +499,16 @@ ngx_http_chorus_decide(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     }
 
     mem = ngx_http_chorus_mem(r->pool);
+    ngx_http_chorus_policy_hold(cmcf, ctx);
 
-    if (clcf->replicate_names) {
-        return ngx_http_chorus_decide_here(ctx, clcf, &mem);
-    }
-
-    if (chorus_policy_followers(cmcf->config, &mem, ctx->user,
-                                ctx->uri.bucket, ctx->followers,
-                                NGX_HTTP_CHORUS_MAX_FOLLOWERS,
-                                &ctx->nfollowers)
-        != CHORUS_OK)
+    if (ngx_http_chorus_followers(cmcf, ctx, &mem, ctx->followers,
+                                  &ctx->nfollowers, &ctx->rules)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ctx->nfollowers = ngx_min(ctx->nfollowers, NGX_HTTP_CHORUS_MAX_FOLLOWERS);
-
-    ngx_http_chorus_filter_followers(cmcf, ctx);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_chorus_decide_here(ngx_http_chorus_ctx_t *ctx,
-    ngx_http_chorus_loc_conf_t *clcf, chorus_mem_t *mem)
-{
-    ngx_uint_t          i;
-    chorus_follower_t  *follower;
-
-    for (i = 0; i < clcf->nfollowers; i++) {
-        follower = &ctx->followers[i];
-
-        follower->storage = clcf->followers[i].storage;
-        follower->is_partial = 0;
-
-        if (chorus_destination_target(mem, &clcf->followers[i],
-                                      ctx->uri.bucket, &follower->target)
-            != CHORUS_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    ctx->nfollowers = clcf->nfollowers;
+    ngx_http_chorus_filter_followers(ctx);
 
     return NGX_OK;
 }
@@ -541,8 +518,7 @@ ngx_http_chorus_decide_here(ngx_http_chorus_ctx_t *ctx,
  * yet. */
 
 static void
-ngx_http_chorus_filter_followers(ngx_http_chorus_main_conf_t *cmcf,
-    ngx_http_chorus_ctx_t *ctx)
+ngx_http_chorus_filter_followers(ngx_http_chorus_ctx_t *ctx)
 {
     ngx_uint_t            i, n;
     chorus_replication_t  replication;
@@ -556,7 +532,7 @@ ngx_http_chorus_filter_followers(ngx_http_chorus_main_conf_t *cmcf,
         if (ctx->followers[i].is_partial) {
             replication = ngx_http_chorus_replication(ctx, i);
 
-            if (!chorus_policy_takes_key(cmcf->config, &replication,
+            if (!chorus_policy_takes_key(ctx->rules, &replication,
                                          ctx->uri.key))
             {
                 continue;
@@ -567,6 +543,54 @@ ngx_http_chorus_filter_followers(ngx_http_chorus_main_conf_t *cmcf,
     }
 
     ctx->nfollowers = n;
+}
+
+
+/* A copy reads another bucket, which may be blocked, too. */
+
+static const chorus_live_rule_t *
+ngx_http_chorus_blocked(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+{
+    const chorus_live_t          *live;
+    const chorus_live_rule_t     *block;
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+    live = ngx_http_chorus_policy(cmcf);
+
+    if (live->nnames[CHORUS_RULE_BLOCK] == 0) {
+        return NULL;
+    }
+
+    block = chorus_live_block(live, ctx->user, ctx->uri.bucket);
+
+    if (block && !(block->reads
+                   && (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD
+                                    |NGX_HTTP_OPTIONS))))
+    {
+        return block;
+    }
+
+    block = chorus_live_block(live, ctx->user,
+                              ngx_http_chorus_copy_source(r, ctx));
+
+    return block && !block->reads ? block : NULL;
+}
+
+
+static ngx_int_t
+ngx_http_chorus_refuse_blocked(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx, const chorus_live_rule_t *block)
+{
+    chorus_s3_refusal_t  refusal;
+
+    ngx_memzero(&refusal, sizeof(chorus_s3_refusal_t));
+
+    refusal.code = CHORUS_S3_SERVICE_UNAVAILABLE;
+    refusal.message = block->reason;
+    ctx->blocked = 1;
+
+    return ngx_http_chorus_refuse(r, ctx, &refusal);
 }
 
 
@@ -587,9 +611,17 @@ static chorus_storage_t *
 ngx_http_chorus_route(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
     ngx_http_chorus_loc_conf_t *clcf, chorus_str_t bucket)
 {
+    chorus_storage_t             *storage;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+
+    if (bucket.len
+        && chorus_live_route(ngx_http_chorus_policy(cmcf), ctx->user, bucket,
+                             &storage))
+    {
+        return storage;
+    }
 
     if (clcf && clcf->route) {
         return clcf->route;
@@ -603,12 +635,10 @@ ngx_http_chorus_route(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 }
 
 
-/* "x-amz-copy-source: [/]bucket/key" names a bucket that may be served by
- * another storage, which the storage of this request cannot reach. */
+/* "x-amz-copy-source: [/]bucket/key"; the null string without. */
 
-static ngx_uint_t
-ngx_http_chorus_copies_across(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx)
+static chorus_str_t
+ngx_http_chorus_copy_source(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
     chorus_mem_t            mem;
     chorus_str_t            source, bucket, rest;
@@ -617,14 +647,14 @@ ngx_http_chorus_copies_across(ngx_http_request_t *r,
     header = chorus_header(ctx->headers, ctx->nheaders,
                            chorus_str("x-amz-copy-source"));
     if (header == NULL) {
-        return 0;
+        return chorus_null_str;
     }
 
     mem = ngx_http_chorus_mem(r->pool);
     source = chorus_str_trim(header->value);
 
     if (!chorus_uri_decode(&mem, source, &source)) {
-        return 0;
+        return chorus_null_str;
     }
 
     if (chorus_str_starts(source, chorus_str("/"))) {
@@ -639,7 +669,22 @@ ngx_http_chorus_copies_across(ngx_http_request_t *r,
         bucket = chorus_str_cut(&rest, ':');
     }
 
-    if (chorus_str_eq(bucket, ctx->uri.bucket)) {
+    return bucket;
+}
+
+
+/* Its bucket may be served by another storage, which the storage of this
+ * request cannot reach. */
+
+static ngx_uint_t
+ngx_http_chorus_copies_across(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx)
+{
+    chorus_str_t  bucket;
+
+    bucket = ngx_http_chorus_copy_source(r, ctx);
+
+    if (bucket.data == NULL || chorus_str_eq(bucket, ctx->uri.bucket)) {
         return 0;
     }
 

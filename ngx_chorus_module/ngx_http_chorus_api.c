@@ -1,6 +1,6 @@
 /*
- * The control API: who may use it, and what there is.  Each request needs the
- * bearer token of api.token_file.
+ * The control API: what there is.  Each request needs a bearer token of
+ * api.token_file.
  */
 
 #include "ngx_http_chorus_api.h"
@@ -14,11 +14,7 @@ typedef struct {
 } ngx_http_chorus_api_row_t;
 
 
-static char *ngx_http_chorus_api_token(ngx_conf_t *cf,
-    ngx_http_chorus_main_conf_t *cmcf);
 static ngx_int_t ngx_http_chorus_api_handler(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_chorus_api_allowed(ngx_http_request_t *r,
-    ngx_http_chorus_main_conf_t *cmcf);
 static ngx_uint_t ngx_http_chorus_api_matches(ngx_str_t *uri,
     const ngx_str_t *path, ngx_str_t *parts);
 
@@ -60,6 +56,81 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/scans/*/differences"), 0,
       ngx_http_chorus_scans_differences },
 
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/replications"), 0,
+      ngx_http_chorus_api_rules },
+
+    { NGX_HTTP_POST, ngx_string("/api/v1/replications"), 1,
+      ngx_http_chorus_api_set_rule },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/replications/*"), 0,
+      ngx_http_chorus_api_rule },
+
+    { NGX_HTTP_PUT, ngx_string("/api/v1/replications/*"), 1,
+      ngx_http_chorus_api_set_rule },
+
+    { NGX_HTTP_DELETE, ngx_string("/api/v1/replications/*"), 0,
+      ngx_http_chorus_api_delete_rule },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/routes"), 0,
+      ngx_http_chorus_api_rules },
+
+    { NGX_HTTP_POST, ngx_string("/api/v1/routes"), 1,
+      ngx_http_chorus_api_set_rule },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/routes/*"), 0,
+      ngx_http_chorus_api_rule },
+
+    { NGX_HTTP_PUT, ngx_string("/api/v1/routes/*"), 1,
+      ngx_http_chorus_api_set_rule },
+
+    { NGX_HTTP_DELETE, ngx_string("/api/v1/routes/*"), 0,
+      ngx_http_chorus_api_delete_rule },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/blocks"), 0,
+      ngx_http_chorus_api_rules },
+
+    { NGX_HTTP_POST, ngx_string("/api/v1/blocks"), 1,
+      ngx_http_chorus_api_set_rule },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/blocks/*"), 0,
+      ngx_http_chorus_api_rule },
+
+    { NGX_HTTP_PUT, ngx_string("/api/v1/blocks/*"), 1,
+      ngx_http_chorus_api_set_rule },
+
+    { NGX_HTTP_DELETE, ngx_string("/api/v1/blocks/*"), 0,
+      ngx_http_chorus_api_delete_rule },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/pauses"), 0,
+      ngx_http_chorus_api_rules },
+
+    { NGX_HTTP_POST, ngx_string("/api/v1/pauses"), 1,
+      ngx_http_chorus_api_set_rule },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/pauses/*"), 0,
+      ngx_http_chorus_api_rule },
+
+    { NGX_HTTP_PUT, ngx_string("/api/v1/pauses/*"), 1,
+      ngx_http_chorus_api_set_rule },
+
+    { NGX_HTTP_DELETE, ngx_string("/api/v1/pauses/*"), 0,
+      ngx_http_chorus_api_delete_rule },
+
+    { NGX_HTTP_POST, ngx_string("/api/v1/replications/*/pause"), 0,
+      ngx_http_chorus_api_pause_rule },
+
+    { NGX_HTTP_POST, ngx_string("/api/v1/replications/*/resume"), 0,
+      ngx_http_chorus_api_pause_rule },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/readers"), 0,
+      ngx_http_chorus_api_readers },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/resolve"), 0,
+      ngx_http_chorus_api_resolve },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/audit"), 0,
+      ngx_http_chorus_api_audit },
+
     { 0, ngx_null_string, 0, NULL }
 };
 
@@ -79,84 +150,7 @@ ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_chorus_api_handler;
 
-    return ngx_http_chorus_api_token(cf, cmcf);
-}
-
-
-static char *
-ngx_http_chorus_api_token(ngx_conf_t *cf, ngx_http_chorus_main_conf_t *cmcf)
-{
-    ssize_t          n;
-    u_char           buf[513];
-    ngx_fd_t         fd;
-    ngx_str_t        path;
-    chorus_str_t     token;
-    ngx_file_info_t  info;
-
-    if (cmcf->api_token.len) {
-        return NGX_CONF_OK;
-    }
-
-    if (cmcf->config->api_token_file.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"chorus_api\" needs a token: add "
-                           "\"api\": {\"token_file\": \"...\"} to \"%V\"",
-                           &cmcf->path);
-        return NGX_CONF_ERROR;
-    }
-
-    /* configuration strings of ours end with a NUL that is not counted */
-    path = ngx_http_chorus_ngx_str(cmcf->config->api_token_file);
-
-    fd = ngx_open_file(path.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "api.token_file: " ngx_open_file_n " \"%V\" failed",
-                           &path);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_fd_info(fd, &info) == NGX_FILE_ERROR
-        || (info.st_mode & (S_IROTH|S_IWOTH)))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "api.token_file \"%V\": everyone may read or "
-                           "write this file; run: chmod o-rwx %V",
-                           &path, &path);
-        ngx_close_file(fd);
-        return NGX_CONF_ERROR;
-    }
-
-    n = ngx_read_fd(fd, buf, sizeof(buf));
-    ngx_close_file(fd);
-
-    token = (chorus_str_t) { (char *) buf, n > 0 ? (size_t) n : 0 };
-
-    while (token.len && (token.data[token.len - 1] == '\n'
-                         || token.data[token.len - 1] == '\r'))
-    {
-        token.len--;
-    }
-
-    if (token.len < 16 || token.len > 512) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "api.token_file \"%V\": a token has 16 to 512 "
-                           "characters, this one has %uz", &path, token.len);
-        return NGX_CONF_ERROR;
-    }
-
-    cmcf->api_token.data = ngx_pnalloc(cf->pool, token.len);
-    if (cmcf->api_token.data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memcpy(cmcf->api_token.data, token.data, token.len);
-    cmcf->api_token.len = token.len;
-
-    ngx_explicit_memzero(buf, sizeof(buf));
-
-    return NGX_CONF_OK;
+    return ngx_http_chorus_api_tokens(cf, cmcf);
 }
 
 
@@ -173,7 +167,9 @@ ngx_http_chorus_api_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (!ngx_http_chorus_api_allowed(r, api->cmcf)) {
+    api->who = ngx_http_chorus_api_who(r, api->cmcf);
+
+    if (api->who == NULL) {
         return ngx_http_chorus_api_reject(api, NGX_HTTP_UNAUTHORIZED,
                       "unauthorized",
                       "send the token of api.token_file as "
@@ -194,6 +190,13 @@ ngx_http_chorus_api_handler(ngx_http_request_t *r)
             continue;
         }
 
+        if (api->who->reads_only
+            && !(r->method & NGX_HTTP_CHORUS_API_GET))
+        {
+            return ngx_http_chorus_api_reject(api, NGX_HTTP_FORBIDDEN,
+                       "forbidden", "this token may only read");
+        }
+
         if (row->takes_body) {
             return ngx_http_chorus_api_read(api, row->run);
         }
@@ -210,28 +213,6 @@ ngx_http_chorus_api_handler(ngx_http_request_t *r)
 
     return ngx_http_chorus_api_reject(api, NGX_HTTP_NOT_FOUND, "not_found",
                                       "the API has no such path");
-}
-
-
-static ngx_uint_t
-ngx_http_chorus_api_allowed(ngx_http_request_t *r,
-    ngx_http_chorus_main_conf_t *cmcf)
-{
-    chorus_str_t  value;
-
-    if (r->headers_in.authorization == NULL) {
-        return 0;
-    }
-
-    value = ngx_http_chorus_view(&r->headers_in.authorization->value);
-
-    if (!chorus_str_casestarts(value, chorus_str("Bearer "))) {
-        return 0;
-    }
-
-    value = chorus_str_trim(chorus_str_sub(value, sizeof("Bearer ") - 1));
-
-    return chorus_secret_eq(value, ngx_http_chorus_view(&cmcf->api_token));
 }
 
 

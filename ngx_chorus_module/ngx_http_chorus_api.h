@@ -1,8 +1,11 @@
 /*
  * The control API, between its files:
  *
- *     api.c          the directive, its token, the table of what there is
+ *     api.c          the directive, the table of what there is
+ *     api_token.c    who may use it
  *     api_call.c     bodies in, calls to Redis, JSON out
+ *     api_policy.c   rules of the dynamic policy
+ *     api_resolve.c  what is done with a bucket, and who says so
  *     status.c       GET /api/v1/status
  *     limits.c       /api/v1/limits
  *     failed.c       GET /api/v1/failed, POST /api/v1/retry
@@ -26,6 +29,13 @@
 typedef struct ngx_http_chorus_api_s       ngx_http_chorus_api_t;
 typedef struct ngx_http_chorus_api_wait_s  ngx_http_chorus_api_wait_t;
 
+/* who sends a token */
+typedef struct {
+    ngx_str_t                     text;
+    ngx_str_t                     name;         /* for the audit log */
+    unsigned                      reads_only:1;
+} ngx_http_chorus_api_token_t;
+
 /* Answers with ngx_http_chorus_api_send(), _refuse() or _ask() and returns what
  * that returns. */
 typedef ngx_int_t (*ngx_http_chorus_api_pt)(ngx_http_chorus_api_t *api);
@@ -34,6 +44,7 @@ typedef ngx_int_t (*ngx_http_chorus_api_pt)(ngx_http_chorus_api_t *api);
 struct ngx_http_chorus_api_s {
     ngx_http_request_t           *request;
     ngx_http_chorus_main_conf_t  *cmcf;
+    const ngx_http_chorus_api_token_t  *who;    /* never NULL in handlers */
     /* what stood where the row's path has "*", decoded, never empty, without
      * a "/" */
     ngx_str_t                     parts[NGX_HTTP_CHORUS_API_PARTS];
@@ -75,6 +86,29 @@ ngx_int_t ngx_http_chorus_api_ask(ngx_http_chorus_api_t *api,
  * function says of its arguments, 503 without Redis. */
 ngx_int_t ngx_http_chorus_api_relay(ngx_http_chorus_api_t *api,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
+
+/* api_token.c */
+char *ngx_http_chorus_api_tokens(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
+/* NULL: nobody we know. */
+const ngx_http_chorus_api_token_t *ngx_http_chorus_api_who(
+    ngx_http_request_t *r, ngx_http_chorus_main_conf_t *cmcf);
+
+/* api_policy.c */
+ngx_int_t ngx_http_chorus_api_rules(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_api_rule(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_api_set_rule(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_api_delete_rule(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_api_pause_rule(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_api_readers(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_api_audit(ngx_http_chorus_api_t *api);
+
+/* api_resolve.c */
+/* An argument of the query, decoded; NGX_ERROR when it is not there, empty or
+ * no text. */
+ngx_int_t ngx_http_chorus_api_arg(ngx_http_chorus_api_t *api,
+    const char *name, chorus_str_t *value);
+ngx_int_t ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api);
 
 /* status.c */
 ngx_int_t ngx_http_chorus_status(ngx_http_chorus_api_t *api);

@@ -192,6 +192,9 @@ ngx_http_chorus_api_send(ngx_http_chorus_api_t *api, ngx_uint_t status,
 
     r = api->request;
 
+    /* conditions are about what was asked for, not about this answer */
+    r->disable_not_modified = 1;
+
     r->headers_out.status = status;
     r->headers_out.content_length_n = len;
     ngx_str_set(&r->headers_out.content_type, "application/json");

@@ -10,8 +10,10 @@
 #include "ngx_http_chorus_module.h"
 
 
+static ngx_http_chorus_loc_conf_t *ngx_http_chorus_location_in(
+    ngx_http_chorus_srv_conf_t *cscf, chorus_str_t name);
 static ngx_http_chorus_bucket_t *ngx_http_chorus_location_find(
-    ngx_http_request_t *r, u_char *name, size_t len);
+    ngx_http_chorus_srv_conf_t *cscf, u_char *name, size_t len);
 static ngx_uint_t ngx_http_chorus_location_is_prefix(
     ngx_http_core_loc_conf_t *clcf);
 
@@ -100,7 +102,9 @@ ngx_http_chorus_location_handler(ngx_http_request_t *r)
     }
 
     if (r->uri.len > 1) {
-        bucket = ngx_http_chorus_location_find(r, r->uri.data + 1,
+        bucket = ngx_http_chorus_location_find(
+                     ngx_http_get_module_srv_conf(r, ngx_http_chorus_module),
+                                               r->uri.data + 1,
                                                r->uri.len - 1);
         if (bucket) {
             r->uri = bucket->name;
@@ -114,28 +118,54 @@ ngx_http_chorus_location_handler(ngx_http_request_t *r)
 ngx_http_chorus_loc_conf_t *
 ngx_http_chorus_location_of(ngx_http_request_t *r, chorus_str_t name)
 {
-    ngx_http_chorus_bucket_t    *bucket;
-    ngx_http_chorus_srv_conf_t  *cscf;
+    return ngx_http_chorus_location_in(
+                     ngx_http_get_module_srv_conf(r, ngx_http_chorus_module),
+                                       name);
+}
 
-    bucket = ngx_http_chorus_location_find(r, (u_char *) name.data, name.len);
-    if (bucket) {
-        return bucket->conf;
+
+ngx_http_chorus_loc_conf_t *
+ngx_http_chorus_location_any(ngx_http_request_t *r, chorus_str_t name)
+{
+    ngx_uint_t                   i;
+    ngx_http_chorus_srv_conf_t  *cscf;
+    ngx_http_core_srv_conf_t   **servers;
+    ngx_http_core_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+    servers = cmcf->servers.elts;
+
+    for (i = 0; i < cmcf->servers.nelts; i++) {
+        cscf = servers[i]->ctx->srv_conf[ngx_http_chorus_module.ctx_index];
+
+        if (cscf->serves) {
+            return ngx_http_chorus_location_in(cscf, name);
+        }
     }
 
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_chorus_module);
+    return NULL;
+}
 
-    return cscf->root;
+
+static ngx_http_chorus_loc_conf_t *
+ngx_http_chorus_location_in(ngx_http_chorus_srv_conf_t *cscf,
+    chorus_str_t name)
+{
+    ngx_http_chorus_bucket_t  *bucket;
+
+    bucket = ngx_http_chorus_location_find(cscf, (u_char *) name.data,
+                                           name.len);
+
+    return bucket ? bucket->conf : cscf->root;
 }
 
 
 static ngx_http_chorus_bucket_t *
-ngx_http_chorus_location_find(ngx_http_request_t *r, u_char *name, size_t len)
+ngx_http_chorus_location_find(ngx_http_chorus_srv_conf_t *cscf, u_char *name,
+    size_t len)
 {
-    ngx_uint_t                   i;
-    ngx_http_chorus_bucket_t    *bucket;
-    ngx_http_chorus_srv_conf_t  *cscf;
-
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_chorus_module);
+    ngx_uint_t                 i;
+    ngx_http_chorus_bucket_t  *bucket;
 
     bucket = cscf->buckets.elts;
 

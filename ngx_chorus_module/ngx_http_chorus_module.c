@@ -345,6 +345,10 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
+    if (ngx_http_chorus_find_upstreams(cf, cmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_chorus_check_upstreams(cf, cmcf) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -427,7 +431,8 @@ ngx_http_chorus_init_process(ngx_cycle_t *cycle)
         || ngx_http_chorus_marks_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_repeats_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_journal_init(cmcf, cycle) != NGX_OK
-        || ngx_http_chorus_debts_init(cmcf, cycle) != NGX_OK)
+        || ngx_http_chorus_debts_init(cmcf, cycle) != NGX_OK
+        || ngx_http_chorus_policy_init(cmcf, cycle) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -454,6 +459,7 @@ ngx_http_chorus_exit_process(ngx_cycle_t *cycle)
     ngx_http_chorus_repeats_exit(cmcf);
     ngx_http_chorus_parts_exit(cmcf);
     ngx_http_chorus_recent_exit(cmcf);
+    ngx_http_chorus_policy_exit(cmcf);
     ngx_http_chorus_counters_exit(cmcf);
 
     chorus_key_cache_destroy(cmcf->keys);

@@ -26,6 +26,7 @@
  *     redis*.c     the connection to Redis (see redis.h)
  *     recent.c     what a Redis that restarts may forget
  *     counters.c   what this proxy did
+ *     policy*.c    what people set at run time (see policy.h)
  *     api*.c       the control API (see api.h), with status.c
  */
 
@@ -42,6 +43,7 @@
 #include "chorus_complete.h"
 #include "chorus_config.h"
 #include "chorus_crypto.h"
+#include "chorus_live.h"
 #include "chorus_policy.h"
 #include "chorus_redis.h"
 #include "chorus_replication.h"
@@ -90,6 +92,8 @@ typedef struct ngx_http_chorus_parts_s  ngx_http_chorus_parts_t;
 typedef struct ngx_http_chorus_recent_s  ngx_http_chorus_recent_t;
 typedef struct ngx_http_chorus_repeats_s  ngx_http_chorus_repeats_t;
 typedef struct ngx_http_chorus_debts_s  ngx_http_chorus_debts_t;
+typedef struct ngx_http_chorus_policy_s  ngx_http_chorus_policy_t;
+typedef struct ngx_http_chorus_policies_s  ngx_http_chorus_policies_t;
 typedef struct ngx_http_chorus_journal_s  ngx_http_chorus_journal_t;
 typedef struct ngx_http_chorus_journal_conf_s  ngx_http_chorus_journal_conf_t;
 typedef struct ngx_http_chorus_segment_s  ngx_http_chorus_segment_t;
@@ -112,8 +116,11 @@ typedef struct {
     ngx_uint_t                  nredis_addrs;
     struct ssl_ctx_st          *redis_tls;      /* NULL: no rediss:// */
 
+    u_char                     *routable;       /* by storage: it has an
+                                                 * upstream; NULL: unknown */
+
     ngx_shm_zone_t             *zone;           /* chorus_zone, or NULL */
-    ngx_str_t                   api_token;      /* wiped with the pool */
+    ngx_array_t                *api_tokens;     /* of .._api_token_t */
     ngx_msec_t                  repeat_delays[NGX_HTTP_CHORUS_REPEATS];
     ngx_uint_t                  nrepeats;
     ngx_http_chorus_journal_conf_t  *journal_conf;  /* NULL: without */
@@ -132,6 +139,7 @@ typedef struct {
     ngx_http_chorus_repeats_t  *repeats;
     ngx_http_chorus_journal_t  *journal;        /* NULL: without */
     ngx_http_chorus_debts_t    *debts;
+    ngx_http_chorus_policies_t *policies;
     unsigned                    redis_was_well:1;   /* when we left it */
     ngx_http_chorus_counters_t *counters;       /* never NULL once started */
     ngx_http_chorus_process_t  *process;        /* neither */
@@ -197,6 +205,9 @@ struct ngx_http_chorus_ctx_s {
 
     chorus_auth_t                auth;
     chorus_str_t                 user;          /* empty: not signed */
+    ngx_http_chorus_loc_conf_t  *location;
+    ngx_http_chorus_policy_t    *policy;        /* of a write to main */
+    const chorus_config_t       *rules;         /* of the followers */
     chorus_storage_t            *storage;       /* routed to */
     size_t                       nfollowers;
     chorus_follower_t            followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
@@ -249,6 +260,8 @@ struct ngx_http_chorus_ctx_s {
     unsigned                     paged:1;
     unsigned                     ready:1;       /* may be proxied */
     unsigned                     settled:1;
+    unsigned                     noted:1;       /* by the policy */
+    unsigned                     blocked:1;     /* by it, on purpose */
     unsigned                     cut:1;         /* main's answer was */
 };
 
@@ -277,6 +290,9 @@ char *ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf);
 ngx_int_t ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
+/* Notes where a dynamic route may lead. */
+ngx_int_t ngx_http_chorus_find_upstreams(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
 
 /* location.c: notes the location that is being merged; the handler of the
  * server rewrite phase */
@@ -288,6 +304,9 @@ ngx_uint_t ngx_http_chorus_location_is_bucket(ngx_conf_t *cf);
 /* The location that requests about that bucket go to, as far as prefix
  * locations tell; NULL when they do not. */
 ngx_http_chorus_loc_conf_t *ngx_http_chorus_location_of(
+    ngx_http_request_t *r, chorus_str_t bucket);
+/* The same in the first server that serves at all. */
+ngx_http_chorus_loc_conf_t *ngx_http_chorus_location_any(
     ngx_http_request_t *r, chorus_str_t bucket);
 
 /* access.c */
@@ -449,6 +468,31 @@ void ngx_http_chorus_parts_completed(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, ngx_uint_t is_over);
 /* From redis.c: the connection is ready. */
 void ngx_http_chorus_parts_resume(ngx_http_chorus_parts_t *parts);
+
+/* policy.c */
+ngx_int_t ngx_http_chorus_policy_init(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_cycle_t *cycle);
+void ngx_http_chorus_policy_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* What is in force in this process, until the next turn of the loop. */
+const chorus_live_t *ngx_http_chorus_policy(
+    ngx_http_chorus_main_conf_t *cmcf);
+/* A write keeps what is in force now as ctx->policy. */
+void ngx_http_chorus_policy_hold(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_http_chorus_ctx_t *ctx);
+void ngx_http_chorus_policy_release(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_http_chorus_ctx_t *ctx);
+/* Where the bucket of the request is replicated to, and the rules that say so;
+ * `followers` has room for NGX_HTTP_CHORUS_MAX_FOLLOWERS. */
+ngx_int_t ngx_http_chorus_followers(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_http_chorus_ctx_t *ctx, chorus_mem_t *mem,
+    chorus_follower_t *followers, size_t *n, const chorus_config_t **rules);
+/* A write to main may have happened: adds the followers it has by now. */
+void ngx_http_chorus_policy_settle(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
+/* NGX_ERROR: `error` says why nothing can be routed there. */
+ngx_int_t ngx_http_chorus_policy_check_route(
+    ngx_http_chorus_main_conf_t *cmcf, chorus_storage_t *storage,
+    chorus_error_t *error);
 
 /* recent.c */
 ngx_int_t ngx_http_chorus_recent_init(ngx_http_chorus_main_conf_t *cmcf,

@@ -157,26 +157,20 @@ ngx_http_chorus_parts_are_wanted(ngx_http_request_t *r,
 {
     size_t                        n;
     chorus_mem_t                  mem;
-    chorus_follower_t             follower;
-    ngx_http_chorus_loc_conf_t   *clcf;
+    chorus_follower_t             followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
+    const chorus_config_t        *rules;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_chorus_module);
 
     if (!ctx->storage->is_main) {
         return 0;
     }
 
-    if (clcf->replicate_names) {
-        return clcf->nfollowers != 0;
-    }
-
     mem = ngx_http_chorus_mem(r->pool);
 
-    return chorus_policy_followers(cmcf->config, &mem, ctx->user,
-                                   ctx->uri.bucket, &follower, 1, &n)
-           == CHORUS_OK
+    return ngx_http_chorus_followers(cmcf, ctx, &mem, followers, &n, &rules)
+           == NGX_OK
            && n != 0;
 }
 

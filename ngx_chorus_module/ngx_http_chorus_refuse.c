@@ -62,7 +62,7 @@ ngx_http_chorus_refuse_send(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 
     access_key = ngx_http_chorus_loggable(r, ctx->auth.access_key);
 
-    level = row->status < 500 ? NGX_LOG_INFO : NGX_LOG_ERR;
+    level = row->status < 500 || ctx->blocked ? NGX_LOG_INFO : NGX_LOG_ERR;
 
     ngx_log_error(level, r->connection->log, 0,
                   "chorus: refused %ui %s: path \"%*s\" access key \"%*s\" "

@@ -233,8 +233,8 @@ ngx_http_chorus_resolve_storage(ngx_conf_t *cf,
 /* proxy_pass with a variable finds an upstream{} by its name at run time; a
  * missing one would only be noticed by the first request. */
 
-static ngx_int_t
-ngx_http_chorus_check_upstream(ngx_conf_t *cf, chorus_storage_t *storage)
+static ngx_uint_t
+ngx_http_chorus_has_upstream(ngx_conf_t *cf, chorus_storage_t *storage)
 {
     ngx_str_t                        name;
     ngx_uint_t                       i;
@@ -251,9 +251,24 @@ ngx_http_chorus_check_upstream(ngx_conf_t *cf, chorus_storage_t *storage)
             && uscfp[i]->host.len == name.len
             && ngx_strncasecmp(uscfp[i]->host.data, name.data, name.len) == 0)
         {
-            return NGX_OK;
+            return 1;
         }
     }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_chorus_check_upstream(ngx_conf_t *cf, chorus_storage_t *storage)
+{
+    ngx_str_t  name;
+
+    if (ngx_http_chorus_has_upstream(cf, storage)) {
+        return NGX_OK;
+    }
+
+    name = ngx_http_chorus_ngx_str(storage->name);
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                   "storage \"%V\" has no upstream of its name: add "
@@ -283,6 +298,26 @@ ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
         {
             return NGX_ERROR;
         }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_chorus_find_upstreams(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf)
+{
+    size_t  i;
+
+    cmcf->routable = ngx_pcalloc(cf->pool, cmcf->config->nstorages);
+    if (cmcf->routable == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < cmcf->config->nstorages; i++) {
+        cmcf->routable[i] = ngx_http_chorus_has_upstream(cf,
+                                             &cmcf->config->storages[i]);
     }
 
     return NGX_OK;

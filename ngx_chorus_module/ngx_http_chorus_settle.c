@@ -28,8 +28,8 @@ static void ngx_http_chorus_settle_followers(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static void ngx_http_chorus_mark_touched(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, ngx_uint_t i, chorus_str_t replication);
-static ngx_uint_t ngx_http_chorus_takes(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, ngx_uint_t i, chorus_str_t key);
+static ngx_uint_t ngx_http_chorus_takes(ngx_http_chorus_ctx_t *ctx,
+    ngx_uint_t i, chorus_str_t key);
 static void ngx_http_chorus_mark_key(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_str_t replication, chorus_str_t key,
     unsigned facets);
@@ -64,7 +64,9 @@ ngx_http_chorus_header_filter(ngx_http_request_t *r)
         r->keepalive = 0;
     }
 
-    if (ctx && ctx->ready && ctx->nfollowers && u && ctx->finalize == NULL
+    /* also when it has no follower yet: it may have some by then */
+
+    if (ctx && ctx->ready && ctx->policy && u && ctx->finalize == NULL
         && u->finalize_request)
     {
         ctx->finalize = u->finalize_request;
@@ -111,12 +113,19 @@ ngx_http_chorus_watch(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 }
 
 
-/* The entry only lets the log handler find ctx: an internal redirect (such
+/* The entry also lets the log handler find ctx: an internal redirect (such
  * as error_page) clears the contexts of modules but not the cleanups. */
 
 static void
 ngx_http_chorus_watch_cleanup(void *data)
 {
+    ngx_http_chorus_ctx_t *ctx = data;
+
+    if (ctx->policy) {
+        ngx_http_chorus_policy_release(ngx_http_get_module_main_conf(
+                                    ctx->request, ngx_http_chorus_module),
+                                       ctx);
+    }
 }
 
 
@@ -151,9 +160,15 @@ ngx_http_chorus_settle(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
 {
     ngx_http_chorus_main_conf_t  *cmcf;
 
-    if (ctx->settled || !ctx->ready || ctx->nfollowers == 0
+    if (ctx->settled || !ctx->ready
         || !ngx_http_chorus_may_have_happened(r))
     {
+        return;
+    }
+
+    ngx_http_chorus_policy_settle(r, ctx);
+
+    if (ctx->nfollowers == 0) {
         return;
     }
 
@@ -293,7 +308,7 @@ ngx_http_chorus_mark_touched(ngx_http_request_t *r,
         /* a form has told its key; without one it was refused */
 
         for (i = 0; i < ctx->nkeys; i++) {
-            if (ngx_http_chorus_takes(r, ctx, follower, ctx->keys[i])) {
+            if (ngx_http_chorus_takes(ctx, follower, ctx->keys[i])) {
                 ngx_http_chorus_mark_key(r, ctx, replication, ctx->keys[i],
                                          CHORUS_FACET_ALL);
             }
@@ -312,20 +327,18 @@ ngx_http_chorus_mark_touched(ngx_http_request_t *r,
 /* The key of a URI was looked at before (access.c). */
 
 static ngx_uint_t
-ngx_http_chorus_takes(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
-    ngx_uint_t i, chorus_str_t key)
+ngx_http_chorus_takes(ngx_http_chorus_ctx_t *ctx, ngx_uint_t i,
+    chorus_str_t key)
 {
-    chorus_replication_t          replication;
-    ngx_http_chorus_main_conf_t  *cmcf;
+    chorus_replication_t  replication;
 
     if (!ctx->followers[i].is_partial) {
         return 1;
     }
 
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
     replication = ngx_http_chorus_replication(ctx, i);
 
-    return chorus_policy_takes_key(cmcf->config, &replication, key);
+    return chorus_policy_takes_key(ctx->rules, &replication, key);
 }
 
 

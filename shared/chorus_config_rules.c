@@ -54,8 +54,8 @@ chorus_config_require_users(const chorus_config_reader_t *reader,
 }
 
 
-static chorus_rc_t
-rules_user(const chorus_config_reader_t *reader,
+chorus_rc_t
+chorus_config_rule_user(const chorus_config_reader_t *reader,
     const chorus_config_node_t *rule, chorus_str_t *user)
 {
     chorus_rc_t           rc;
@@ -73,8 +73,8 @@ rules_user(const chorus_config_reader_t *reader,
 }
 
 
-static chorus_rc_t
-rules_bucket(const chorus_config_reader_t *reader,
+chorus_rc_t
+chorus_config_rule_bucket(const chorus_config_reader_t *reader,
     const chorus_config_node_t *rule, chorus_pattern_t **pattern)
 {
     chorus_rc_t           rc;
@@ -132,12 +132,12 @@ rules_replication(const chorus_config_reader_t *reader,
         return rc;
     }
 
-    rc = rules_user(reader, node, &rule->user);
+    rc = chorus_config_rule_user(reader, node, &rule->user);
     if (rc != CHORUS_OK) {
         return rc;
     }
 
-    rc = rules_bucket(reader, node, &rule->bucket);
+    rc = chorus_config_rule_bucket(reader, node, &rule->bucket);
     if (rc != CHORUS_OK) {
         return rc;
     }
@@ -232,12 +232,12 @@ rules_route(const chorus_config_reader_t *reader,
         return rc;
     }
 
-    rc = rules_user(reader, node, &rule->user);
+    rc = chorus_config_rule_user(reader, node, &rule->user);
     if (rc != CHORUS_OK) {
         return rc;
     }
 
-    rc = rules_bucket(reader, node, &rule->bucket);
+    rc = chorus_config_rule_bucket(reader, node, &rule->bucket);
     if (rc != CHORUS_OK) {
         return rc;
     }

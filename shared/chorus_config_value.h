@@ -156,6 +156,11 @@ chorus_rc_t chorus_config_targets(const chorus_config_reader_t *reader,
 
 /* ---- chorus_config_rules.c ---- */
 
+/* "user" and "bucket" of a rule; the pattern is to be freed. */
+chorus_rc_t chorus_config_rule_user(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *rule, chorus_str_t *user);
+chorus_rc_t chorus_config_rule_bucket(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *rule, chorus_pattern_t **pattern);
 /* A storage by its name. */
 chorus_rc_t chorus_config_storage_named(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, const chorus_config_t *config,

@@ -23,6 +23,12 @@
 #define CHORUS_REDIS_RATES         "chorus:rates"
 #define CHORUS_REDIS_RATE_WORKERS  "chorus:rates:workers"
 
+#define CHORUS_REDIS_POLICY          "chorus:policy"
+#define CHORUS_REDIS_POLICY_OWED     "chorus:policy:owed"
+#define CHORUS_REDIS_POLICY_READERS  "chorus:policy:readers"
+#define CHORUS_REDIS_POLICY_ALIVE    "chorus:policy:alive"
+#define CHORUS_REDIS_AUDIT           "chorus:audit"
+
 extern const char    chorus_library_text[];
 extern const size_t  chorus_library_len;
 

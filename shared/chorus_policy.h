@@ -58,6 +58,10 @@ chorus_rc_t chorus_policy_followers(const chorus_config_t *config,
  * to (a chorus_replicate directive does) is not filtered.
  */
 
+/* One of these rules. */
+bool chorus_policy_rule_is_for(const chorus_replication_rule_t *rule,
+    const chorus_replication_t *replication);
+
 /* Whether a filter of some rule takes the key, tags apart; the bucket itself
  * (the empty key) is always taken. */
 bool chorus_policy_takes_key(const chorus_config_t *config,

@@ -151,8 +151,8 @@ chorus_policy_followers(const chorus_config_t *config, chorus_mem_t *mem,
 /* ---- one replication ---- */
 
 
-static bool
-policy_rule_is_for(const chorus_replication_rule_t *rule,
+bool
+chorus_policy_rule_is_for(const chorus_replication_rule_t *rule,
     const chorus_replication_t *replication)
 {
     size_t                       i;
@@ -181,7 +181,9 @@ policy_next(const chorus_config_t *config,
     const chorus_replication_t *replication, size_t *i)
 {
     while (*i < config->nreplications) {
-        if (policy_rule_is_for(&config->replications[*i], replication)) {
+        if (chorus_policy_rule_is_for(&config->replications[*i],
+                                      replication))
+        {
             return &config->replications[(*i)++];
         }
 
@@ -376,7 +378,7 @@ chorus_policy_rival(const chorus_config_t *config,
 
         if (chorus_pattern_is_name(rule->bucket)
             && !chorus_str_eq(rival.bucket, replication->bucket)
-            && policy_rule_is_for(rule, &rival))
+            && chorus_policy_rule_is_for(rule, &rival))
         {
             return rival.bucket;
         }

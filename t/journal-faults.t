@@ -126,7 +126,7 @@ stop_nginx('no folder');
 
 if ($> == 0) {
     $redis->call('FLUSHALL');
-    system("mount -t tmpfs -o size=32k tmpfs $dir") == 0 or die "mount\n";
+    system("mount -t tmpfs -o size=40k tmpfs $dir") == 0 or die "mount\n";
     start_nginx('window=1s');
     my $rubbish = 'x' x 100000;
     open my $out, '>', "$dir/rubbish" or die "$dir: $!\n";

@@ -193,12 +193,23 @@ end
 
 
 local function replication_is_active(r)
-    return call('HGET', r.hash, 'state') == 'active'
+    local h = call('HMGET', r.hash, 'state', 'suspended')
+    return h[1] == 'active' and not h[2]
 end
 
 
 local function replication_has_work(r)
     return call('EXISTS', r.dirty, r.bulk) > 0
+end
+
+
+-- It goes on: with what has waited, and with its scan.
+local function replication_wake(r)
+    scan.kick(r)
+
+    if replication_has_work(r) then
+        call('PUBLISH', WAKE, r.name)
+    end
 end
 
 
@@ -1909,12 +1920,8 @@ end
 local function resume(r, a)
     local changed = state_set(r, a, 'active')
 
-    if changed == 1 then
-        scan.kick(r)
-    end
-
-    if changed == 1 and replication_has_work(r) then
-        call('PUBLISH', WAKE, r.name)
+    if changed == 1 and replication_is_active(r) then
+        replication_wake(r)
     end
 
     return changed
@@ -1996,14 +2003,14 @@ end
 
 local function stats_json(r, stats)
     local h = call('HMGET', r.hash, 'user', 'bucket', 'follower', 'target',
-                   'state', 'created_ms')
+                   'state', 'created_ms', 'suspended')
     local fields = {
         'replication', json_string(r.name),
         'user', json_string(h[1] or ''),
         'bucket', json_string(h[2] or ''),
         'follower', json_string(h[3] or ''),
         'target', json_string(h[4] or ''),
-        'state', json_string(h[5] or ''),
+        'state', json_string(h[7] and 'paused' or h[5] or ''),
         'created_ms', h[6] or '0',
     }
 

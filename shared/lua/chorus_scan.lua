@@ -19,6 +19,7 @@ do local function scan_library()
 
 scan.SCANS = 'chorus:scans'
 scan.DISCOVER = 'chorus:discover'
+scan.POLICY = 'chorus:policy'
 scan.KINDS = { 'migrate', 'check', 'repair' }
 scan.DEPTHS = { 'quick', 'full' }
 scan.COUNTS = { 'main', 'follower', 'equal', 'different', 'missing',
@@ -291,19 +292,27 @@ end
 
 function scan.ensure_read(a)
     a.migrates = args_integer(a, 'migrates', 0, 1)
+    a.policy = args_integer(a, 'policy', 0, MS_MAX)
 end
 
 
 -- A replication that a worker has found, or asks about.  One that is not to
 -- be migrated has nothing to make good of the time before this Redis knew it.
+-- Who does not run the current policy yet may take a rule that is not to be
+-- migrated for none, and so decides nothing.
 -- 1: no debt of all replications is open here.
 function scan.ensure(r, a)
     local s = scan.open(r)
     local owed_all = debt_of(OWED)
+    local state = call('HGET', s.hash, 'state')
+
+    if not state
+       and (call('HGET', scan.POLICY, 'version') or '0') ~= digits(a.policy)
+    then
+        return 0
+    end
 
     replication_create(r, a.set)
-
-    local state = call('HGET', s.hash, 'state')
 
     if not state and a.migrates == 0 then
         call('HSET', s.hash, 'state', 'skipped', 'covered',

@@ -235,7 +235,7 @@ def test_a_large_bucket_is_cut_among_scanners_and_each_key_counts_once(
         wait_until(lambda: all(map(answers, ports)), 20, "it lists")
         scan = Scans(stack, "mig-bench")
         # it owes nothing: nobody copies from what only lists
-        scan.change("scan_ensure", 0)
+        scan.change("scan_ensure", 0, 0)
         scan.change("scan_start", "check", "quick", 0)
         urls = [f"http://127.0.0.1:{port}" for port in ports]
         stack.use_worker(*urls, **SCANS)

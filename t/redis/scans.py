@@ -73,8 +73,8 @@ class Scans:
     def split(self, shard, at):
         return self.q.change('scan_split', shard.r, shard.id, shard.n, at)
 
-    def ensure(self, migrates=1, r=R1):
-        return self.q.change('scan_ensure', r, migrates)
+    def ensure(self, migrates=1, r=R1, policy=0):
+        return self.q.change('scan_ensure', r, migrates, policy)
 
     def discover(self, interval=60000):
         return self.q.fcall('scan_discover', 1, DISCOVER, interval)

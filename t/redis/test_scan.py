@@ -356,6 +356,37 @@ def test_a_new_replication_asks_whether_it_is_to_be_scanned(s, q):
     assert s.claim().kind == 'migrate'
 
 
+def test_who_runs_another_policy_decides_nothing(s, q):
+    q.client.hset('chorus:policy', 'version', '7')
+    q.mark('k')
+    assert s.ensure(policy=6) == s.ensure(policy=8) == s.ensure() == 0
+    assert s.claim().what == 'new'
+    s.ensure(migrates=0, policy=7)
+    assert s.look()['state'] == 'skipped'
+
+
+def test_who_runs_another_policy_still_pays_debts(s, q):
+    s.ensure(migrates=0)
+    q.client.hset('chorus:policy', 'version', '7')
+    q.owe('overflow')
+    s.ensure(policy=6)
+    assert s.claim().kind == 'repair'
+
+
+def test_what_is_suspended_is_not_scanned_until_it_goes_on(s, q):
+    q.mark('k')
+    s.ensure()
+    shard = s.claim()
+    q.change('suspend', R1, 1)
+    assert s.page(shard, b'k', counts={'main': 1}) == 'paused'
+    assert s.renew(shard) == 0
+    s.release(shard)
+    assert s.claim() is None
+    q.change('suspend', R1, 0)
+    again = s.claim()
+    assert (again.id, again.n, again.cursor) == (shard.id, shard.n, b'')
+
+
 def test_ensure_begins_it_once(s, q):
     for _ in range(3):
         s.ensure()

@@ -1,0 +1,350 @@
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "live_policy.h"
+#include "log.h"
+#include "policy_debt.h"
+#include "policy_thread.h"
+#include "queue_policy.h"
+
+#define POLICY_POLL_MS   1000
+#define POLICY_FIRST_MS  50             /* until Redis has told it once */
+#define POLICY_SWEEP_MS  30000          /* in any case */
+#define POLICY_LEASE_MS  10000          /* for what a rule owes */
+
+
+static struct {
+    pthread_t        thread;
+    pthread_mutex_t  mutex;
+    pthread_cond_t   wake;
+    bool             is_stopped;
+
+    queue_t         *queue;
+    chorus_arena_t  *arena;             /* of one turn */
+    chorus_mem_t     mem;
+    chorus_error_t   trouble;           /* with the policy in Redis */
+    uint64_t         swept;             /* version whose pauses are set */
+    int64_t          sweep_ms;          /* of the next time, at the latest */
+} policy = {
+    .mutex = PTHREAD_MUTEX_INITIALIZER,
+    .wake = PTHREAD_COND_INITIALIZER,
+};
+
+
+static uint64_t
+policy_version(void)
+{
+    uint64_t        version;
+    live_policy_t  *current;
+
+    current = live_policy_get();
+    version = live_policy(current)->version;
+    live_policy_put(current);
+
+    return version;
+}
+
+
+/* Redis has an older one than we: it gets ours. */
+
+static void
+policy_restore(void)
+{
+    live_policy_t  *current;
+
+    current = live_policy_get();
+    log_write(LOG_WARN, "redis: has lost version %llu of the policy and gets "
+              "it back", (unsigned long long) live_policy(current)->version);
+    (void) queue_policy_restore(policy.queue, live_policy_document(current));
+    live_policy_put(current);
+}
+
+
+static void
+policy_take(chorus_str_t document)
+{
+    bool            is_older;
+    chorus_error_t  error;
+
+    if (!live_policy_take(document, &is_older, &error)) {
+
+        if (strcmp(error.text, policy.trouble.text) != 0) {
+            log_write(LOG_ERROR, "the policy in Redis cannot be used: %s; "
+                      "going on with version %llu", error.text,
+                      (unsigned long long) policy_version());
+            policy.trouble = error;
+        }
+
+        return;
+    }
+
+    policy.trouble.text[0] = '\0';
+
+    if (is_older) {
+        policy_restore();
+        return;
+    }
+
+    log_write(LOG_INFO, "policy version %llu",
+              (unsigned long long) policy_version());
+}
+
+
+/* Twice when there is a new one: somebody may wait for us to run it. */
+
+static bool
+policy_poll(void)
+{
+    int           i;
+    chorus_str_t  document;
+
+    for (i = 0; i < 2; i++) {
+
+        if (!queue_policy_poll(policy.queue, &policy.mem, policy_version(),
+                               policy.trouble.text, &document))
+        {
+            return false;
+        }
+
+        if (document.data == NULL) {
+            policy.trouble.text[0] = '\0';
+            break;
+        }
+
+        policy_take(document);
+    }
+
+    live_policy_set_known();
+
+    return true;
+}
+
+
+/* ---- what is paused ---- */
+
+
+static bool
+policy_pauses(const chorus_live_t *live)
+{
+    size_t  i;
+
+    for (i = 0; i < live->nnames[CHORUS_RULE_REPLICATION]; i++) {
+        if (live->names[CHORUS_RULE_REPLICATION][i].paused) {
+            return true;
+        }
+    }
+
+    return live->nnames[CHORUS_RULE_PAUSE] != 0;
+}
+
+
+static bool
+policy_suspend_one(const chorus_live_t *live, const queue_suspension_t *row)
+{
+    bool                  is_paused;
+    chorus_error_t        error;
+    chorus_replication_t  parts;
+
+    if (chorus_replication_parse(&policy.mem, row->replication, &parts,
+                                 &error) != CHORUS_OK)
+    {
+        return true;
+    }
+
+    is_paused = chorus_live_is_paused(live, &parts);
+
+    return is_paused == row->is_suspended
+           || queue_policy_suspend(policy.queue, row->replication, is_paused);
+}
+
+
+static bool
+policy_suspend_all(const chorus_live_t *live)
+{
+    size_t               i;
+    queue_suspensions_t  page;
+
+    page.cursor = 0;
+
+    do {
+        if (!queue_policy_suspended(policy.queue, &policy.mem, page.cursor,
+                                    &page))
+        {
+            return false;
+        }
+
+        for (i = 0; i < page.n; i++) {
+            if (!policy_suspend_one(live, &page.rows[i])) {
+                return false;
+            }
+        }
+
+    } while (page.cursor != 0);
+
+    return true;
+}
+
+
+/* With each version, and as long as it pauses something: replications that are
+ * new are paused as well.  Now and then for those that a worker has suspended
+ * which ran an older version, and ended.  Who cannot use the policy does not. */
+
+static void
+policy_sweep(void)
+{
+    live_policy_t        *current;
+    const chorus_live_t  *live;
+
+    if (policy.trouble.text[0] != '\0') {
+        return;
+    }
+
+    current = live_policy_get();
+    live = live_policy(current);
+
+    if (policy.swept != live->version || clock_ms() >= policy.sweep_ms
+        || policy_pauses(live))
+    {
+        policy.swept = live->version;
+        policy.sweep_ms = policy_suspend_all(live)
+                          ? clock_ms() + POLICY_SWEEP_MS : 0;
+    }
+
+    live_policy_put(current);
+}
+
+
+/* ---- what is owed ---- */
+
+
+static void
+policy_pay(void)
+{
+    live_policy_t      *current;
+    queue_rule_debt_t   debt;
+
+    if (!queue_policy_take(policy.queue, &policy.mem, POLICY_LEASE_MS, &debt)
+        || debt.id.data == NULL)
+    {
+        return;
+    }
+
+    /* its rule may be younger than what we know */
+    (void) policy_poll();
+
+    current = live_policy_get();
+
+    /* else the lease runs out, and it is tried again */
+    if (policy_debt_pay(policy.queue, &policy.mem, current, &debt)) {
+        (void) queue_policy_settled(policy.queue, &debt);
+    }
+
+    live_policy_put(current);
+}
+
+
+/* ---- the thread ---- */
+
+
+static bool
+policy_wait(long ms)
+{
+    bool             is_stopped;
+    struct timespec  until;
+
+    (void) clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (ms % 1000) * 1000000L;
+    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+
+    (void) pthread_mutex_lock(&policy.mutex);
+
+    if (!policy.is_stopped) {
+        (void) pthread_cond_timedwait(&policy.wake, &policy.mutex, &until);
+    }
+
+    is_stopped = policy.is_stopped;
+    (void) pthread_mutex_unlock(&policy.mutex);
+
+    return !is_stopped;
+}
+
+
+/* Nobody waits for it here, but Redis minds who does not read. */
+
+static void
+policy_drain(void)
+{
+    struct pollfd  fd = { .fd = queue_wake_fd(policy.queue),
+                          .events = POLLIN };
+
+    if (poll(&fd, 1, 0) > 0) {
+        queue_drain_wake(policy.queue);
+    }
+}
+
+
+static void *
+policy_run(void *data)
+{
+    (void) data;
+
+    do {
+        chorus_arena_reset(policy.arena);
+
+        if (queue_ready(policy.queue)) {
+            policy_drain();
+        }
+
+        if (queue_ready(policy.queue) && policy_poll()) {
+            policy_sweep();
+            policy_pay();
+        }
+
+    } while (policy_wait(live_policy_is_known() ? POLICY_POLL_MS
+                                                : POLICY_FIRST_MS));
+
+    if (queue_ready(policy.queue)) {
+        (void) queue_policy_leave(policy.queue);
+    }
+
+    return NULL;
+}
+
+
+bool
+policy_thread_start(queue_t *queue)
+{
+    policy.queue = queue;
+    policy.arena = chorus_arena_create();
+
+    if (policy.arena == NULL) {
+        return false;
+    }
+
+    policy.mem = chorus_arena_mem(policy.arena);
+
+    if (pthread_create(&policy.thread, NULL, policy_run, NULL) == 0) {
+        return true;
+    }
+
+    chorus_arena_destroy(policy.arena);
+
+    return false;
+}
+
+
+void
+policy_thread_stop(void)
+{
+    (void) pthread_mutex_lock(&policy.mutex);
+    policy.is_stopped = true;
+    (void) pthread_cond_signal(&policy.wake);
+    (void) pthread_mutex_unlock(&policy.mutex);
+
+    (void) pthread_join(policy.thread, NULL);
+    chorus_arena_destroy(policy.arena);
+}

@@ -1,0 +1,55 @@
+/*
+ * The dynamic policy in Redis, as a worker asks for it.  All return false when
+ * Redis did not take the call; strings live in `mem`.
+ */
+
+#ifndef QUEUE_POLICY_H
+#define QUEUE_POLICY_H
+
+#include "queue.h"
+
+
+typedef struct {
+    chorus_str_t  rule;
+    chorus_str_t  id;           /* of the debt; null: nothing is owed */
+    uint64_t      age_ms;
+    chorus_str_t  reason;
+} queue_rule_debt_t;
+
+typedef struct {
+    chorus_str_t  replication;
+    bool          is_suspended;     /* by the policy */
+} queue_suspension_t;
+
+typedef struct {
+    uint64_t             cursor;    /* of the next page; 0: it was the last */
+    queue_suspension_t  *rows;
+    size_t               n;
+} queue_suspensions_t;
+
+
+/* Tells which version is run, and what is wrong with the one in Redis.
+ * *document is the null string when there is no other. */
+bool queue_policy_poll(queue_t *queue, chorus_mem_t *mem, uint64_t version,
+    const char *trouble, chorus_str_t *document);
+bool queue_policy_leave(queue_t *queue);
+/* Redis has forgotten it. */
+bool queue_policy_restore(queue_t *queue, chorus_str_t document);
+
+/* The debt of a rule, which nobody else gets for so long. */
+bool queue_policy_take(queue_t *queue, chorus_mem_t *mem, int64_t lease_ms,
+    queue_rule_debt_t *debt);
+bool queue_policy_settled(queue_t *queue, const queue_rule_debt_t *debt);
+/* The replication owes a scan, and its bucket is to be looked at. */
+bool queue_policy_owe(queue_t *queue, chorus_str_t replication,
+    const queue_rule_debt_t *debt);
+
+/* Which replications the policy has paused, apart from chorus_pause and from
+ * what holds a replication of which keys are blocked. */
+bool queue_policy_suspended(queue_t *queue, chorus_mem_t *mem, uint64_t cursor,
+    queue_suspensions_t *page);
+bool queue_policy_suspend(queue_t *queue, chorus_str_t replication,
+    bool is_suspended);
+
+
+#endif
