@@ -56,9 +56,12 @@ sub record_is {
 
 
 # A mark is sent behind all that was told before: with it that has arrived.
+# Any other one may be of what was done before.
+my $settled = 0;
 sub settle {
-    exchange(PUT => '/bkt/mark', body => '');
-    $redis->marks(1);
+    my $key = 'mark-' . ++$settled;
+    exchange(PUT => "/bkt/$key", body => '');
+    wait_for { grep { / \Q$key\E / } $redis->marks_now };
 }
 
 
@@ -145,6 +148,7 @@ sub layout { return $redis->call(GET => "chorus:layout:$_[0]") // '' }
 
 
 sub begin {
+    settle();
     $redis->clear;
     part(1, 'hello');
     part(7, 'you');
