@@ -191,6 +191,7 @@ bucket_setting_send(work_t *work, chorus_setting_t setting,
     /* a document that the follower refuses needs a person, who may change it
      * on main or take the setting out of chorus.json */
     if (answer->status / 100 == 4 && work->failure.retry_after == 0
+        && work->failure.kind != FAILURE_BLOCKED
         && (work->failure.kind == FAILURE_PARK
             || answer->status == 400 || answer->status == 409)
         && !s3_response_has_code(answer, "OperationAborted")

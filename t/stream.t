@@ -76,7 +76,7 @@ my @chunked = (headers => ['Transfer-Encoding' => 'chunked']);
 
 for (
     ['a large body', PUT => '/bkt/large', $body],
-    ['a large body in chunks', POST => '/bkt/large?uploadId=1',
+    ['a large body in chunks', POST => '/bkt/large?select&select-type=2',
         chunks($body), @chunked],
 ) {
     my ($name, $method, $target, $bytes, @more) = @$_;

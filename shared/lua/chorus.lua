@@ -2281,7 +2281,8 @@ function blocked.hold(r, group)
 end
 
 
--- One more was refused.  Those that began before the pause say nothing new.
+-- One more was refused.  Those that began before the pause say nothing new;
+-- after the operator's word there is no pause yet.
 function blocked.note(r, group, a)
     local row = call('HINCRBY', r.hash, 'blocked_row', 1)
     local h = call('HMGET', r.hash, 'probe_ms', 'probe_out', 'probe_pause',
@@ -2289,7 +2290,7 @@ function blocked.note(r, group, a)
 
     call('HDEL', r.hash, 'freed')
 
-    if not h[1] or h[2] then
+    if not h[1] or h[2] or not h[3] then
         local pause = h[3] and math.min(tonumber(h[3]) * 2, a.pause_max_ms)
                       or a.pause_ms
         call('HSET', r.hash, 'probe_ms', digits(clock.ms + pause),

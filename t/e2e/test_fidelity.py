@@ -1,6 +1,7 @@
 """Followers equal in everything that S3 shows of an object: each attribute of
-a new object, changed alone, and gone with the next content; for objects of one
-PUT, empty, large and in parts.  docs/fidelity.md is the table of it."""
+a new object, changed alone, gone with the next content, and found by a scan; for
+objects of one PUT, empty, large and in parts.  docs/fidelity.md is the table of
+it."""
 
 import base64
 import datetime
@@ -58,8 +59,9 @@ ATTRIBUTES = {
 }
 
 
-def write(stack, bucket, key, content, headers=None):
-    wire = stack.wire()
+def write(stack, bucket, key, content, headers=None, at=None):
+    """Through Chorus, or directly to the store `at`."""
+    wire = (at or stack).wire()
     if isinstance(content, bytes):
         answer = wire.put(bucket, key, content, headers)
         assert answer.status == 200, answer
@@ -79,8 +81,8 @@ def write(stack, bucket, key, content, headers=None):
     assert answer.status == 200, answer
 
 
-def copy_onto_itself(stack, bucket, key, headers):
-    answer = stack.wire().call("PUT", path_of(bucket, key), headers={
+def copy_onto_itself(stack, bucket, key, headers, at=None):
+    answer = (at or stack).wire().call("PUT", path_of(bucket, key), headers={
         "x-amz-copy-source": f"/{bucket}/{key}",
         "x-amz-metadata-directive": "REPLACE", **headers})
     assert answer.status == 200, answer
@@ -141,6 +143,48 @@ def test_attributes(stack, bucket, kind):
                           for key, (first, second) in ATTRIBUTES.items()})
     stack.wait_idle(bucket)
     assert stack.failed_attempts(bucket) == 0
+
+
+def scan(stack, bucket, keys):
+    """What a scan tells the queue."""
+    stack.redis.call("mark", 3, f"chorus:{{alice:{bucket}:follower}}",
+                     "chorus:schedule", "chorus:replications", "scan",
+                     *[arg for key in keys for arg in (0, 0, key)])
+
+
+@pytest.mark.parametrize("kind", CONTENT)
+def test_what_a_scan_finds(stack, bucket, kind):
+    """Nobody told Chorus of it: main has what the follower has not, main has
+    changed, or the follower has."""
+    content = CONTENT[kind]
+    grants = {"x-amz-acl": "public-read"}
+    for key, (first, _) in ATTRIBUTES.items():
+        write(stack, bucket, key, content, {**first, **grants}, stack.main)
+    put_tags(stack.main, bucket, ATTRIBUTES, "new")
+    scan(stack, bucket, ATTRIBUTES)
+    check(stack, bucket, {key: a[0] for key, a in ATTRIBUTES.items()})
+
+    for key, (_, second) in ATTRIBUTES.items():
+        copy_onto_itself(stack, bucket, key, {**second, **grants}, stack.main)
+    put_tags(stack.main, bucket, ATTRIBUTES, "changed")
+    scan(stack, bucket, ATTRIBUTES)
+    expected = {key: {**without(first), **second}
+                for key, (first, second) in ATTRIBUTES.items()}
+    check(stack, bucket, expected)
+
+    for key, (first, _) in ATTRIBUTES.items():
+        write(stack, bucket, key, b"of somebody", first, stack.follower)
+    put_tags(stack.follower, bucket, ATTRIBUTES, "of somebody")
+    scan(stack, bucket, ATTRIBUTES)
+    check(stack, bucket, expected)
+    stack.wait_idle(bucket)
+    assert stack.failed_attempts(bucket) == 0
+
+
+def put_tags(store, bucket, keys, value):
+    for key in keys:
+        store.s3.put_object_tagging(Bucket=bucket, Key=key, Tagging={
+            "TagSet": [{"Key": "scanned", "Value": value}]})
 
 
 @pytest.mark.parametrize("kind", CONTENT)

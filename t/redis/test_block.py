@@ -213,6 +213,18 @@ def test_the_operators_word_ends_a_hold(q, wakes, how):
     assert len(q.claim(10)) == 10
 
 
+def test_what_is_refused_after_the_operators_word_is_held_with_pauses(q):
+    fill(q, 50)
+    first, *others = q.claim(10)
+    q.block(first, scope='all')
+    q.retry()
+    for c in others:
+        q.block(c, scope='all')
+    assert q.claim(10) == []
+    q.probe()
+    assert [len(q.claim(10)) for _ in range(3)] == [1, 0, 0]
+
+
 def test_an_event_takes_a_blocked_key_up_again(q):
     block(q, 'k')
     q.mark('k')
