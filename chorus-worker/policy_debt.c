@@ -1,7 +1,8 @@
 #include <string.h>
 
 #include "chorus_destination.h"
-#include "chorus_xml.h"
+#include "chorus_listing.h"
+#include "chorus_s3_xml.h"
 #include "log.h"
 #include "policy_debt.h"
 #include "s3_client.h"
@@ -18,7 +19,6 @@ typedef struct {
     const chorus_replication_rule_t  *rule;
     chorus_str_t                      user;
     chorus_buf_t                      body;     /* the list of buckets */
-    bool                              has_failed;
 } debt_walk_t;
 
 
@@ -72,69 +72,39 @@ debt_write(void *data, const char *bytes, size_t len)
 }
 
 
-static chorus_rc_t
-debt_xml_start(chorus_xml_reader_t *reader, chorus_str_t name)
-{
-    (void) name;
-
-    if (chorus_xml_is_at(reader, 4, "Bucket", "Name")) {
-        chorus_xml_keep_text(reader);
-    }
-
-    return CHORUS_OK;
-}
-
-
-static chorus_rc_t
-debt_xml_end(chorus_xml_reader_t *reader, chorus_str_t name)
-{
-    chorus_str_t   bucket;
-    debt_walk_t   *walk = reader->data;
-
-    (void) name;
-
-    if (!chorus_xml_is_at(reader, 4, "Bucket", "Name")) {
-        return CHORUS_OK;
-    }
-
-    bucket = chorus_str_dup(walk->mem, chorus_buf_str(&reader->text));
-
-    if (bucket.data == NULL) {
-        return CHORUS_NOMEM;
-    }
-
-    if (chorus_pattern_match(walk->rule->bucket, bucket, true)
-        && !debt_owe(walk, bucket))
-    {
-        walk->has_failed = true;
-    }
-
-    return CHORUS_OK;
-}
-
-
 static bool
 debt_read_list(debt_walk_t *walk)
 {
-    chorus_error_t       error;
-    chorus_xml_reader_t  reader;
+    bool              is_good;
+    size_t            i;
+    chorus_error_t    error;
+    chorus_buckets_t  buckets;
 
-    memset(&reader, 0, sizeof(chorus_xml_reader_t));
-
-    reader.mem = walk->mem;
-    reader.error = &error;
-    reader.root = "ListAllMyBucketsResult";
-    reader.start = debt_xml_start;
-    reader.end = debt_xml_end;
-    reader.data = walk;
-
-    if (chorus_xml_read(&reader, chorus_buf_str(&walk->body)) != CHORUS_OK) {
+    if (chorus_buckets_parse(walk->mem, chorus_buf_str(&walk->body),
+                             &buckets, &error) != CHORUS_OK)
+    {
         log_write(LOG_WARN, "the list of buckets of \"%.*s\" on main cannot "
                   "be read: %s", chorus_fmt(walk->user), error.text);
         return false;
     }
 
-    return !walk->has_failed;
+    is_good = buckets.token.data == NULL;
+
+    if (!is_good) {
+        log_write(LOG_WARN, "main lists its buckets in pages: rule \"%.*s\" "
+                  "owes a scan of those that are not of the first",
+                  chorus_fmt(walk->debt->rule));
+    }
+
+    for (i = 0; i < buckets.n; i++) {
+        if (chorus_pattern_match(walk->rule->bucket, buckets.names[i], true)
+            && !debt_owe(walk, buckets.names[i]))
+        {
+            is_good = false;
+        }
+    }
+
+    return is_good;
 }
 
 

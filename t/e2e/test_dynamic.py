@@ -9,6 +9,7 @@ import time
 import pytest
 
 import compare
+from fault import SLOW_DOWN
 from load import Load
 from process import wait_until
 from stack import Nginx, free_ports
@@ -230,6 +231,60 @@ def test_a_pattern_finds_the_buckets_that_are_there(stack, both, ctl,
                    f"{name} is owed to a scan, or was")
         wait_until(lambda: compare.listing(stack.follower, name) is not None,
                    20, "the bucket is made at once")
+
+
+def scan_of(stack, bucket):
+    text = stack.redis.call("scan_look", 1,
+                            f"chorus:{{alice:{bucket}:follower}}")
+    return json.loads(text) if text else {}
+
+
+def test_a_rule_that_migrates_is_scanned_for_and_a_pause_stops_the_scan(
+        stack, ctl, dynamic, bucket_name):
+    other = bucket_name("dyn")
+    wire = stack.main.wire()
+    assert wire.call("PUT", path_of(other)).status == 200
+    for bucket in (dynamic, other):
+        for n in range(5):
+            assert wire.put(bucket, f"old{n}", b"x").status == 200
+
+    # no page is told before the pause
+    fault = stack.faulty_main.inject(
+        when=lambda m, t: t.startswith(f"/{dynamic}?") and "max-keys" in t,
+        answer=SLOW_DOWN)
+    stack.use_worker(main=stack.faulty_main.url, scans=2)
+    add = ("--to", "follower", "--user", "alice", "--migrate", "--wait")
+    ctl("repl", "add", dynamic, "--id", "m", *add)
+    wait_until(lambda: fault.hits, 30, "it is listed")
+    ctl("repl", "pause", "m", "--wait")
+    wait_until(lambda: stack.stats(dynamic)["state"] == "paused", 10, "held")
+    stack.faulty_main.clear()
+
+    ctl("repl", "add", other, *add)
+    wait_until(lambda: scan_of(stack, other).get("state") == "ended", 30,
+               "scanners have had time for it")
+    held = scan_of(stack, dynamic)
+    assert (held["state"], held["pages"]) == ("running", 0), held
+    assert not keys_of(stack.follower, dynamic)
+
+    ctl("repl", "resume", "m", "--wait")
+    wait_until(lambda: stack.stats(dynamic)["debt"] is None, 30, "it is paid")
+    for bucket in (dynamic, other):
+        stack.wait_equal(bucket)
+        stack.wait_idle(bucket)
+
+
+def test_a_rule_without_a_migration_leaves_what_was_there(stack, ctl,
+                                                          dynamic):
+    assert stack.main.wire().put(dynamic, "old", b"x").status == 200
+    stack.use_worker(scans=2)
+    ctl("repl", "add", dynamic, "--to", "follower", "--user", "alice",
+        "--wait")
+    assert stack.wire().put(dynamic, "new", b"x").status == 200
+    wait_until(lambda: scan_of(stack, dynamic).get("state") == "skipped", 30,
+               "a scanner has looked at it")
+    stack.wait_idle(dynamic)
+    assert keys_of(stack.follower, dynamic) == {b"new"}
 
 
 def test_a_blocked_bucket_is_blocked_at_each_proxy(stack, both, ctl,
