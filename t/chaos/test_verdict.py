@@ -20,6 +20,10 @@ def delete(at, until, status=204):
     return dict(DELETE, at=at, until=until, status=status)
 
 
+def acl(at, until, status=200):
+    return dict(PUT, op="acl", at=at, until=until, status=status)
+
+
 # name: lines in the order in which they ended, what main holds (None: no
 # object), how many writes are judged, whether main is wrong
 CASES = {
@@ -30,6 +34,14 @@ CASES = {
     "a deleted key": ([put(1, 2, "x"), delete(3, 4)], None, 1, False),
     "a deleted key that is there":
         ([put(1, 2, "x"), delete(3, 4)], "x", 1, True),
+    "a deleted key that is there, and its ACL was set before":
+        ([put(1, 2, "x"), acl(3, 4), delete(5, 6)], "x", 1, True),
+    "a delete and an ACL at the same time, which ends later":
+        ([put(1, 2, "x"), delete(3, 5), acl(4, 6)], "x", 0, False),
+    "a delete and an ACL at the same time, which ends first":
+        ([put(1, 2, "x"), acl(3, 5), delete(4, 6)], "x", 0, False),
+    "a put that main has lost, and its ACL was set afterwards":
+        ([put(1, 2, "x"), acl(3, 4)], None, 1, True),
     "two at the same time may end in any order":
         ([put(1, 4, "x"), put(3, 5, "y")], "x", 0, False),
     "the one that began last ended first":
