@@ -321,10 +321,13 @@ for (
     ok(wait_for(sub { $redis->call('EXISTS', 'chorus:alive') }, 5),
         "$name: a sign of life");
 
+    # no sign of life in between
+    kill 'STOP', $nginx->workers;
     my %alive = @{ $redis->call('HGETALL', 'chorus:alive') };
     $redis->call('HSET', 'chorus:alive', $_, $alive{$_} - $age_ms)
         for keys %alive;
     $redis->call('SAVE');
+    kill 'CONT', $nginx->workers;
     passes($name, 'lost');
     arrives($name, $redis, 'lost');
     sleep 1.2 if $age_ms;       # the next sign of life
@@ -392,7 +395,7 @@ for (
 }
 
 {
-    my $redis = Chorus::Redis->start(args => ['--key-load-delay', 1000,
+    my $redis = Chorus::Redis->start(args => ['--key-load-delay', 10000,
         '--loading-process-events-interval-bytes', 1024]);
 
     start_nginx(url => $redis->url);
