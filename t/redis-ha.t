@@ -260,8 +260,9 @@ sub sentinel_url {
     start_nginx(url => $redis->url);
     passes('a lost tail', 'kept');
     arrives('a lost tail', $redis, 'kept');
-    # a write waits for an fdatasync that is under way
-    wait_for { grep { read_file($_) =~ /kept/ }
+    # a write waits for an fdatasync that is under way; the word alone is in
+    # the function library, too
+    wait_for { grep { read_file($_) =~ /\r\nkept\r\n/ }
         glob "$folder/appendonlydir/*.incr.aof" };
     system('cp', '-r', "$folder/appendonlydir", "$folder/saved") == 0 or die;
 

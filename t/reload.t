@@ -244,7 +244,7 @@ wait_for {
     time - $since > 0.5;
 };
 my $cut = 0;
-my $deadline = time + 30;
+my $deadline = time + 120;
 for (1 .. $RECONNECTS) {
     $cut += $redis->call(qw(CLIENT KILL TYPE normal SKIPME yes));
     put('k') if $_ % 10 == 0;
