@@ -76,7 +76,8 @@ sub debts_of_file {
 
 # ---- a process that goes on ----
 
-start_nginx('');
+# longer than all of this takes
+start_nginx('window=300s');
 put('first');
 arrive('a first mark', 'first');
 $redis->call('SAVE');
@@ -145,7 +146,7 @@ ok(wait_for(sub { !$journal->segments }, 8), 'until it is heard of again');
 
 # ---- a process that was replaced ----
 
-start_nginx('');
+start_nginx('window=300s');
 put('kept');
 arrive('a mark before', 'kept');
 $redis->call('SAVE');
@@ -170,7 +171,7 @@ like($nginx->log, qr/was read again: \d+ writes are marked/,
 {
     my $other = Chorus::Redis->start;
     $other->end;
-    start_nginx('');
+    start_nginx('window=300s');
     put('both');
     arrive('a mark that both have', 'both');
     $redis->call('SAVE');
@@ -188,7 +189,7 @@ like($nginx->log, qr/was read again: \d+ writes are marked/,
     my $second;
     $on->(\@second, sub {
         $second = Chorus::Nginx->start(config => server_config(),
-            http => http_config('other.json') . $journal->directive('')
+            http => http_config('other.json') . $journal->directive('window=300s')
                 . 'chorus_repeat off;');
         wait_for { $second->log =~ /Redis is ready/ };
     });

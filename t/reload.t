@@ -117,7 +117,8 @@ ok(wait_for { redis_connections() == 2 }, 'two processes, two connections');
     ok(wait_for(sub { !grep { Chorus::Nginx::is_alive($_) } keys %old }, 10),
         'the old processes are gone');
     ok(wait_for { redis_connections() == 2 }, 'with their connections');
-    my $counters = counters();
+    my $counters;
+    wait_for { ($counters = counters())->{acknowledged} >= @good };
     is($counters->{marked}, scalar @good, 'the counters go on over reloads');
     is($counters->{acknowledged}, scalar @good, 'and none waits');
 }
@@ -234,10 +235,16 @@ $nginx = Chorus::Nginx->start(@config, connections => 100);
 wait_for { redis_connections() == 1 };
 put('k');
 ($worker) = $nginx->workers;
-sleep 0.3;          # until the connections of that request are gone
-my $descriptors = descriptors($worker);
+
+# until the connections of that request are gone
+my ($descriptors, $since) = (0, time);
+wait_for {
+    my $now = descriptors($worker);
+    ($descriptors, $since) = ($now, time) if $now != $descriptors;
+    time - $since > 0.5;
+};
 my $cut = 0;
-my $deadline = time + 30;
+my $deadline = time + 120;
 for (1 .. $RECONNECTS) {
     $cut += $redis->call(qw(CLIENT KILL TYPE normal SKIPME yes));
     put('k') if $_ % 10 == 0;

@@ -121,6 +121,8 @@ my @requests = (
 $nginx->exchange(request(@$_)) for @requests;
 $redis->marks(4);
 
+# Redis has a mark before nginx knows that it has
+wait_for { status()->{proxy}{acknowledged} >= 5 };
 my $after = status();
 is($before->{proxy}{journal}, undef, 'no journal, nothing of it');
 delete $_->{proxy}{journal} for $before, $after;

@@ -48,9 +48,15 @@ class Fault:
     hang: bool = False                  # no answer until the fault is cleared
     chance: float = 1.0                 # of each request to be hit
     delay: float = 0        # seconds before the store gets it, dropped or not
+    held: bool = False      # the store gets it after release(), dropped or not
     bytes_per_second: Optional[int] = None      # of the answer's body
     hits: int = 0
     at: list = field(default_factory=list)      # time.monotonic() of each
+    released: Any = field(default_factory=threading.Event)
+    done: int = 0           # of those held: how many the store has answered
+
+    def release(self):
+        self.released.set()
 
 
 class Lost(Exception):
@@ -143,7 +149,8 @@ class FaultServer:
         if fault and fault.reset:
             reset(client)
             return False
-        if fault and fault.drop and not (fault.applied or fault.delay):
+        if fault and fault.drop and not (fault.applied or fault.delay
+                                         or fault.held):
             shut(client)
             return False
         if expects:
@@ -162,17 +169,19 @@ class FaultServer:
             send_answer(client, method, answer)
             return True
 
-        if fault and fault.delay:
+        if fault and (fault.delay or fault.held):
             # the store gets it although the client may be gone by then
             body = read_exactly(reader, length)
             if fault.drop:
                 shut(client)
             time.sleep(fault.delay)
-            with self.upstream(lines, [body]) as up:
-                if fault.drop:
-                    response_of(up, method).read()
-                    return False
-                return self.relay(client, method, up, fault, target, lines)
+            if fault.held:
+                fault.released.wait(120)
+            try:
+                return self.send_late(client, method, body, fault, target,
+                                      lines)
+            finally:
+                fault.done += 1
 
         with self.upstream(lines, blocks(reader, length)) as up:
             if fault and fault.applied:
@@ -184,6 +193,13 @@ class FaultServer:
                     return False
                 send_answer(client, method, fault.answer)
                 return True
+            return self.relay(client, method, up, fault, target, lines)
+
+    def send_late(self, client, method, body, fault, target, lines):
+        with self.upstream(lines, [body]) as up:
+            if fault.drop:
+                response_of(up, method).read()
+                return False
             return self.relay(client, method, up, fault, target, lines)
 
     def upstream(self, lines, body):

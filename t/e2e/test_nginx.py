@@ -4,7 +4,7 @@ import os
 import signal
 import time
 
-from load import Load, mixed, put_small
+from load import Load, SLOWEST, mixed, put_small
 from process import wait_until
 
 
@@ -30,7 +30,7 @@ def test_quit_of_a_worker_process_drains_its_marks(stack, bucket):
     try:
         load = Load(stack.wire, put_small(bucket), 4, 80)
         load.join()
-        load.check(2)
+        load.check(SLOWEST)
         old = set(stack.nginx.workers())
         for pid in old:
             os.kill(pid, signal.SIGQUIT)
@@ -50,7 +50,7 @@ def test_reload_while_redis_is_away_drains_the_marks(stack, bucket):
     stack.redis.stop()
     load = Load(stack.wire, put_small(bucket), 4, 80)
     load.join()
-    load.check(2)
+    load.check(SLOWEST)
     stack.nginx.reload()
     time.sleep(1)
     stack.redis.start()
@@ -63,7 +63,7 @@ def test_quit_of_nginx_drains_the_marks(stack, bucket):
     stack.redis.pause()
     load = Load(stack.wire, put_small(bucket), 4, 80)
     load.join()
-    load.check(2)
+    load.check(SLOWEST)
     stack.nginx.send(signal.SIGQUIT)
     time.sleep(0.5)
     assert stack.nginx.is_running(), "it waits for Redis"
@@ -79,7 +79,7 @@ def test_idle_processes_end_at_once_after_a_reload(stack, bucket):
     stack.wait_equal(bucket)
     old = set(stack.nginx.workers())
     stack.nginx.reload()
-    wait_until(lambda: not old & set(stack.nginx.workers()), 8,
+    wait_until(lambda: not old & set(stack.nginx.workers()), 20,
                "the old processes end", is_strict=True)
 
 

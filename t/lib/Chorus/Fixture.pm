@@ -157,7 +157,8 @@ sub read_file {
 sub wait_for (&;$) {
     my ($code, $seconds) = @_;
 
-    my $deadline = time + ($seconds // 0 > $PATIENCE ? $seconds : $PATIENCE);
+    $seconds = $PATIENCE if ($seconds // 0) < $PATIENCE;
+    my $deadline = time + $seconds;
     while (1) {
         my $answer = $code->();
         return $answer if $answer || time > $deadline;
