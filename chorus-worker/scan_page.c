@@ -11,6 +11,7 @@
 #include "scan_work.h"
 
 #define SCAN_EVIDENCE_SIZE  200
+#define SCAN_GONE_TRIES     5
 /* Listings are equal: what they do not tell is compared. */
 #define SCAN_FACETS_BESIDE  (CHORUS_FACET_TAGS | CHORUS_FACET_ACL)
 
@@ -19,6 +20,29 @@ static bool
 scan_needs(const chorus_join_side_t *side)
 {
     return side->at == side->n && side->has_more;
+}
+
+
+/* There was a bucket on main a page ago.  That it is none now would end the
+ * scan as if all behind were equal. */
+
+static work_rc_t
+scan_check_bucket(scan_t *scan, const scan_list_t *ours)
+{
+    if (!ours->is_absent
+        || (ours == &scan->ours && ours->marker_len == 0))
+    {
+        return WORK_DONE;
+    }
+
+    failure_set(&scan->work.failure,
+                scan->claim.failures < SCAN_GONE_TRIES ? FAILURE_SOON
+                                                       : FAILURE_PARK,
+                FAILURE_SIDE_MAIN, "NoSuchBucket",
+                "main has no such bucket any more, in the middle of its "
+                "listing");
+
+    return WORK_FAILED;
 }
 
 
@@ -44,7 +68,8 @@ scan_refill(scan_t *scan, scan_list_t *ours, scan_list_t *theirs,
     scan_list_wait(work, ours, theirs);
 
     if (scan_list_end(ours, work) != WORK_DONE
-        || scan_list_end(theirs, work) != WORK_DONE)
+        || scan_list_end(theirs, work) != WORK_DONE
+        || scan_check_bucket(scan, ours) != WORK_DONE)
     {
         return WORK_FAILED;
     }
@@ -243,6 +268,8 @@ scan_bucket(scan_t *scan, queue_scan_told_t *told)
         return;
     }
 
+    told->counts.surplus += scan->ours.is_absent && !scan->theirs.is_absent;
+
     if (!scan->claim.is_check) {
         scan_mark(told, chorus_str(""), CHORUS_FACET_ALL);
         return;
@@ -259,7 +286,6 @@ scan_bucket(scan_t *scan, queue_scan_told_t *told)
     difference->evidence = scan->ours.is_absent
         ? chorus_str("main: no bucket; follower: a bucket")
         : chorus_str("main: a bucket; follower: no bucket");
-    told->counts.surplus += scan->ours.is_absent;
     told->counts.missing += scan->theirs.is_absent;
 }
 

@@ -191,6 +191,13 @@ listing_finish(chorus_mem_t *mem, const listing_state_t *state,
     listing->is_truncated = chorus_str_eq(state->truncated,
                                           chorus_str("true"));
 
+    /* a page that is taken for the last hides all keys behind it */
+    if (!listing->is_truncated
+        && !chorus_str_eq(state->truncated, chorus_str("false")))
+    {
+        return chorus_error_set(error, "a page without IsTruncated");
+    }
+
     if (listing->is_truncated && listing->n == 0) {
         return chorus_error_set(error, "a page without objects that is not "
                                 "the last");

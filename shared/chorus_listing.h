@@ -37,8 +37,9 @@ typedef struct {
  * <ListBucketResult>.  Keys are decoded when the storage says that it has
  * encoded them (EncodingType); '+' is a space then.  Views live in `mem`.
  * Refuses, CHORUS_ERROR with `error`: another document, a size that is none,
- * an entry without a key or size, more entries than the limit, a page that is
- * truncated and empty, which would never end.
+ * an entry without a key or size, more entries than the limit, a page that
+ * does not say whether it is the last one, or that is truncated and empty,
+ * which would never end.
  */
 chorus_rc_t chorus_listing_parse(chorus_mem_t *mem, chorus_str_t body,
     chorus_listing_t *listing, chorus_error_t *error);

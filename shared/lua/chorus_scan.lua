@@ -48,6 +48,19 @@ function scan.kick(r)
 end
 
 
+-- By their bytes, as listings are: `<` goes by the locale of redis-server.
+function scan.is_before(a, b)
+    for i = 1, math.min(#a, #b) do
+        local x, y = a:byte(i), b:byte(i)
+        if x ~= y then
+            return x < y
+        end
+    end
+
+    return #a < #b
+end
+
+
 ----------------------------------------------------------------------------
 -- Scans: shards
 ----------------------------------------------------------------------------

@@ -240,7 +240,7 @@ function scan.page(r, a)
     elseif shard.cursor ~= a.from then
         -- it was taken, and only the reply got lost
         reply = shard.cursor == a.cursor and 'taken' or 'lost'
-    elseif shard.is_cut == 1 and a.cursor > shard.to then
+    elseif shard.is_cut == 1 and scan.is_before(shard.to, a.cursor) then
         reply = 'cut'
     elseif not scan.has_room(r, a) then
         scan.note(s, 'waits: as many keys as may be are in bulk')
@@ -350,7 +350,8 @@ function scan.split(r, a)
     local n = call('HLEN', s.shards)
 
     if not shard or shard.state ~= 'open' or n >= scan.SHARDS_MAX
-       or a.at <= shard.cursor or (shard.is_cut == 1 and a.at >= shard.to)
+       or not scan.is_before(shard.cursor, a.at)
+       or (shard.is_cut == 1 and not scan.is_before(a.at, shard.to))
     then
         return 0
     end

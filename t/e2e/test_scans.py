@@ -16,6 +16,7 @@ from stack import ROOT, answers, free_ports
 KEYS = 2000
 MANY = 40000
 SCANS = {"scans": 2, "discover_seconds": 1}
+GONE = (404, b"<Error><Code>NoSuchBucket</Code></Error>", "application/xml")
 
 
 class Scans:
@@ -257,3 +258,40 @@ def test_a_follower_that_fails_is_asked_again(stack, scans):
     stack.use_worker(follower=stack.faulty_follower.url, **SCANS)
     scan.wait()
     compare.wait_equal(stack.main, stack.follower, scan.bucket)
+
+
+def page(keys, truncated):
+    rows = "".join(f"<Contents><Key>{key}</Key><Size>1</Size><ETag>e</ETag>"
+                   "</Contents>" for key in keys)
+    return (200, f"<ListBucketResult><IsTruncated>{truncated}</IsTruncated>"
+                 f"{rows}</ListBucketResult>".encode(), "application/xml")
+
+
+def test_a_bucket_that_goes_amid_its_listing_is_not_called_equal(stack,
+                                                                 scans):
+    """Main says so for a moment; what is behind was never compared."""
+    scan = scans(5)
+    stack.use_worker(main=stack.faulty_main.url,
+                     follower=stack.faulty_follower.url, **SCANS)
+    first = scan.wait()
+    compare.wait_equal(stack.main, stack.follower, scan.bucket)
+    before = scan.run("check")
+
+    def listed(method, target):
+        return scan.bucket in target and "max-keys=1000" in target
+
+    stack.faulty_follower.inject(
+        when=lambda method, target: listed(method, target)
+        and "marker=" not in target, answer=page(["a"], "true"))
+    stack.faulty_main.inject(
+        when=listed, answer=lambda method, target:
+        GONE if "marker=" in target else page(["a"], "true"))
+    scan.change("scan_start", "check", "quick", 0)
+    wait_until(lambda: "in the middle" in scan.look()["reason"], 30,
+               lambda: f"it says so: {scan.look()}")
+    assert scan.look()["state"] == "running"
+    assert scan.look()["verified_ms"] == before["verified_ms"]
+    stack.faulty_main.clear()
+    stack.faulty_follower.clear()
+    ended = scan.wait(before["id"])
+    assert ended["main"] == first["main"] + 1, ended

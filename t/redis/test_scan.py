@@ -1,5 +1,6 @@
 """Scans: shards, pages, what they owe."""
 
+import re
 import time
 
 import pytest
@@ -214,10 +215,27 @@ def test_a_long_shard_is_cut_by_who_has_nothing_to_do(s, shard):
     assert s.look()['state'] == 'ended' and s.look()['main'] == 9
 
 
-@pytest.mark.parametrize('at,is_cut', [(b'c', 0), (b'd', 1), (b'b', 0)])
+@pytest.mark.parametrize('at,is_cut', [
+    (b'c', 0), (b'd', 1), (b'b', 0), (b'c\0', 1), (b'\xff', 1), (b'C', 0)])
 def test_a_cut_is_in_what_is_left(s, shard, at, is_cut):
     s.page(shard, b'c')
     assert split(s, shard, at) == is_cut
+
+
+@pytest.mark.parametrize('first,second', [
+    (b'Z', b'a'), (b'a', b'a\0'), (b'a-b', b'aa'), (b'~', b'\xc3\xa9'),
+    (b'\xc3\xa9', b'\xff')])
+def test_keys_are_in_the_order_of_their_bytes(s, shard, first, second):
+    assert split(s, shard, first) == 1
+    assert s.page(shard, second) == 'cut'
+    assert s.page(shard, first) == 'taken'
+
+
+def test_no_key_is_compared_as_the_locale_of_redis_does(library):
+    """There `"B" < "a"` may be false, and a shard that was cut never ends."""
+    operand = r'\w\.(?:key|cursor|to|at|from)\b'
+    assert not re.search(r'%s\s*[<>]|[<>]=?\s*%s' % (operand, operand),
+                         re.sub(r'--[^\n]*', '', library))
 
 
 def test_a_short_shard_is_not_cut(s, shard):

@@ -5,7 +5,9 @@
 
 #define OPEN   "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/" \
                "2006-03-01/\">"
-#define CLOSE  "</ListBucketResult>"
+#define END    "</ListBucketResult>"
+#define CLOSE  "<IsTruncated>false</IsTruncated>" END
+#define MORE   "<IsTruncated>true</IsTruncated>" END
 #define URL    "<EncodingType>url</EncodingType>"
 #define ENTRY(key, size, etag)                                               \
     "<Contents><Key>" key "</Key><LastModified>2024-01-31T12:00:00.000Z"     \
@@ -30,12 +32,11 @@ parse_listing(void **state)
         const char  *error;         /* refused */
     } rows[] = {
 
-        { "an empty bucket", OPEN "<IsTruncated>false</IsTruncated>" CLOSE,
-          { NULL }, 0, false, NULL },
+        { "an empty bucket", OPEN CLOSE, { NULL }, 0, false, NULL },
         { "the last page", OPEN ENTRY("a", "1", "\"e\"")
           ENTRY("b", "1", "\"e\"") CLOSE, { "a", "b" }, 2, false, NULL },
-        { "one of several", OPEN "<IsTruncated>true</IsTruncated>"
-          ENTRY("a", "1", "\"e\"") CLOSE, { "a" }, 1, true, NULL },
+        { "one of several", OPEN ENTRY("a", "1", "\"e\"") MORE, { "a" }, 1,
+          true, NULL },
         { "encoded keys", OPEN URL ENTRY("a%2Bb+c%20d%FF", "1", "e") CLOSE,
           { "a+b c d\xff" }, 1, false, NULL },
         { "said behind them", OPEN ENTRY("a%2B", "1", "e") URL CLOSE,
@@ -68,9 +69,13 @@ parse_listing(void **state)
           CLOSE, { NULL }, 0, false, "inside a text" },
         { "a bad escape", OPEN URL ENTRY("a%2", "1", "e") CLOSE, { NULL }, 0,
           false, "not encoded right" },
-        { "truncated without a key to go on from", OPEN
-          "<IsTruncated>true</IsTruncated>" CLOSE, { NULL }, 0, false,
-          "not the last" },
+        { "truncated without a key to go on from", OPEN MORE, { NULL }, 0,
+          false, "not the last" },
+        { "perhaps truncated", OPEN ENTRY("a", "1", "e") END, { NULL }, 0,
+          false, "without IsTruncated" },
+        { "neither the last nor not", OPEN ENTRY("a", "1", "e")
+          "<IsTruncated>True</IsTruncated>" END, { NULL }, 0, false,
+          "without IsTruncated" },
     };
 
     (void) state;
