@@ -8,8 +8,7 @@
 --     chorus:scans       R -> when there may be something to do     zset
 --     chorus:{R}:scan    the scan that runs, or the last one        hash
 --     :shards            number -> record, while it runs            hash
---     :differences       key -> what differs, the first ones        zset
---     :evidence          key -> what both sides say of it           hash
+--     :differences       the report, chorus_scan_report.lua         stream
 --
 -- This file is joined to chorus.lua when the programs are built, and uses what
 -- is local there; being a function of its own, it has room for more locals.
@@ -21,15 +20,14 @@ scan.SCANS = 'chorus:scans'
 scan.DISCOVER = 'chorus:discover'
 scan.POLICY = 'chorus:policy'
 scan.KINDS = { 'migrate', 'check', 'repair' }
-scan.DEPTHS = { 'quick', 'full' }
+scan.DEPTHS = { 'quick', 'full', 'content' }
 scan.COUNTS = { 'main', 'follower', 'equal', 'different', 'missing',
-                'surplus', 'moving', 'undecided', 'bytes', 'marked',
-                'pages' }
-scan.TOLD = 9                   -- of them by workers, the others counted here
-scan.WHAT = { 'different', 'missing', 'surplus' }
+                'surplus', 'moving', 'undecided', 'unchecked', 'bytes',
+                'marked', 'pages' }
+scan.TOLD = 10                  -- of them by workers, the others counted here
+scan.WHAT = { 'different', 'missing', 'surplus', 'unchecked' }
 scan.SHARDS_MAX = 64            -- of one scan, those that are done included
 scan.SPLIT_PAGES = 4            -- a shard that has taken so many may be cut
-scan.DIFFERENCES_MAX = 10000    -- that are kept by name
 scan.WALK_MAX = 100             -- replications a claim looks at
 scan.RECORD = { 'from', 'to', 'is_cut', 'cursor', 'state', 'token', 'expiry',
                 'not_before', 'failures', 'split_pages' }
@@ -37,8 +35,7 @@ scan.RECORD = { 'from', 'to', 'is_cut', 'cursor', 'state', 'token', 'expiry',
 
 function scan.open(r)
     return { hash = r.hash .. ':scan', shards = r.hash .. ':shards',
-             differences = r.hash .. ':differences',
-             evidence = r.hash .. ':evidence' }
+             differences = r.hash .. ':differences' }
 end
 
 
@@ -157,7 +154,8 @@ function scan.pays(kind, depth)
 end
 
 
-function scan.begin(r, kind, depth, surplus)
+-- report: a reader takes its lines away, and it waits for that
+function scan.begin(r, kind, depth, surplus, report)
     local s = scan.open(r)
     local owed = debt_of(r.hash)
     local owed_all = debt_of(OWED)
@@ -165,11 +163,13 @@ function scan.begin(r, kind, depth, surplus)
     local id = digits(replication_tokens(r, 1))
 
     scan.kick(r)
-    call('DEL', s.shards, s.differences, s.evidence)
+    call('DEL', s.shards, s.differences)
     scan.shard_put(s, 1, scan.shard_new('', '', 0))
+    call('HDEL', s.hash, 'report_full_ms')
     call('HSET', s.hash, 'id', id, 'kind', kind, 'depth', depth, 'deletes',
          surplus, 'started_ms', digits(clock.ms), 'ended_ms', '0',
-         'reason', '', 'owed', owed and owed.id or '', 'owed_all',
+         'reason', '', 'report', report or 0, 'lines', 0, 'lines_lost', 0,
+         'lines_bytes', 0, 'owed', owed and owed.id or '', 'owed_all',
          owed_all and owed_all.id or '', 'done_before', base[1] or '0',
          'bytes_before', base[2] or '0', 'state', 'running')
     call('PUBLISH', WAKE, r.name)
@@ -237,6 +237,14 @@ function scan.pay(r, s, totals)
 end
 
 
+-- How much a scan that found nothing has compared itself: what a full repair
+-- has marked is looked at later, one key after the other.
+function scan.compared(s)
+    local h = call('HMGET', s.hash, 'kind', 'depth')
+    return (h[1] == 'check' or h[2] == 'content') and h[2] or 'quick'
+end
+
+
 -- The end itself comes last: half of this is done again by whoever asks for
 -- work and finds that there is none left.
 function scan.finish(r, s)
@@ -244,10 +252,10 @@ function scan.finish(r, s)
     local reason = scan.pay(r, s, totals) or ''
 
     if totals.different + totals.missing + totals.surplus + totals.moving
-       + totals.undecided == 0
+       + totals.undecided + totals.unchecked == 0
     then
         call('HSET', s.hash, 'verified_ms', digits(clock.ms),
-             'verified_depth', 'quick')
+             'verified_depth', scan.compared(s))
     end
 
     scan.close(s, totals, 'ended', reason)
@@ -259,6 +267,7 @@ function scan.start_read(a)
     a.kind = args_one_of(a, 'kind', scan.KINDS)
     a.depth = args_one_of(a, 'depth', scan.DEPTHS)
     a.surplus = args_integer(a, 'surplus', 0, 1)
+    a.report = args_integer(a, 'report', 0, 1)
 end
 
 
@@ -270,7 +279,7 @@ function scan.start(r, a)
         return 0
     end
 
-    return tonumber(scan.begin(r, a.kind, a.depth, a.surplus))
+    return tonumber(scan.begin(r, a.kind, a.depth, a.surplus, a.report))
 end
 
 

@@ -65,6 +65,8 @@ function scan.work(r, s, c)
     elseif scan.is_done(s) then
         scan.finish(r, s)
         return nil, clock.ms
+    elseif scan.report_is_full(s) then
+        return nil, clock.ms + 500
     end
 
     for n, shard in ipairs(list) do
@@ -162,21 +164,8 @@ function scan.page_read(a)
     a.differences = args_groups(a, function()
         return { what = args_integer(a, 'what', 1, #scan.WHAT),
                  key = args_key(a), evidence = args_string(a, 'evidence', 0,
-                                                           REASON_LEN_MAX) }
+                                                  scan.EVIDENCE_MAX) }
     end)
-end
-
-
--- Past what is kept a difference is only counted.
-function scan.differ(s, list)
-    local room = scan.DIFFERENCES_MAX - call('ZCARD', s.differences)
-
-    for _, d in ipairs(list) do
-        if room > 0 or call('ZSCORE', s.differences, d.key) then
-            room = room - call('ZADD', s.differences, d.what, d.key)
-            call('HSET', s.evidence, d.key, d.evidence)
-        end
-    end
 end
 
 
@@ -195,7 +184,7 @@ function scan.advance(r, s, shard, a)
                              facets = m.facets })
     end
 
-    scan.differ(s, a.differences)
+    scan.report(s, a.differences)
 
     for i = 1, scan.TOLD do
         local name = scan.COUNTS[i]
@@ -244,6 +233,11 @@ function scan.page(r, a)
         reply = 'cut'
     elseif not scan.has_room(r, a) then
         scan.note(s, 'waits: as many keys as may be are in bulk')
+        shard.expiry = clock.ms + a.lease_ms
+        scan.shard_put(s, a.n, shard)
+        reply = 'wait'
+    elseif not scan.report_has_room(s, a.differences) then
+        scan.note(s, 'waits: its report is full and nobody reads it')
         shard.expiry = clock.ms + a.lease_ms
         scan.shard_put(s, a.n, shard)
         reply = 'wait'
@@ -373,13 +367,20 @@ end
 
 
 -- Which of the keys differ for the moment because a client has just changed
--- them, or because they are being copied.
+-- them, or because they are being copied: 1; 2: for as long as the retry of
+-- their sync is not due, or the replication is held, which nobody waits for.
 function scan.moving(r, a)
     local reply = {}
+    local _, is_held = blocked.due(r)
 
     for i, key in ipairs(a.keys) do
         local place = place_of(r, key)
-        reply[i] = place and place ~= 'failed' and 1 or 0
+
+        if not place or place == 'failed' then
+            reply[i] = 0
+        else
+            reply[i] = (place == 'retry' or is_held) and 2 or 1
+        end
     end
 
     return reply
@@ -409,11 +410,12 @@ function scan.json(r)
     local now = call('HMGET', r.hash, 'scan_done', 'scan_bytes')
     local fields = {
         'replication', json_string(r.name), 'id', h.id,
-        'kind', json_string(h.kind), 'depth', json_string(h.depth),
+        'kind', json_string(h.kind), 'level', json_string(h.depth),
         'delete_surplus', h.deletes == '1' and 'true' or 'false',
         'state', json_string(h.state), 'reason', json_string(h.reason),
         'started_ms', h.started_ms, 'ended_ms', h.ended_ms,
         'verified_ms', h.verified_ms or '0',
+        'verified_level', json_string(h.verified_depth or ''),
         'took_ms', digits((h.state == 'running' and clock.ms
                            or tonumber(h.ended_ms)) - tonumber(h.started_ms)),
         'shards', digits(totals.shards or 0),
@@ -424,7 +426,8 @@ function scan.json(r)
                                            - tonumber(h.bytes_before))),
         'waiting', digits(call('ZCARD', r.bulk) + call('ZCARD', r.bulksince)),
         'failed', digits(call('ZCARD', r.failed)),
-        'differences_kept', digits(call('ZCARD', s.differences)),
+        'differences_kept', digits(call('XLEN', s.differences)),
+        'differences_lost', h.lines_lost or '0',
     }
 
     for _, name in ipairs(scan.COUNTS) do
@@ -454,25 +457,6 @@ function scan.list(keys, a)
 end
 
 
-function scan.differences(r, a)
-    local s = scan.open(r)
-    local page = call('ZRANGE', s.differences, digits(a.offset),
-                      digits(a.offset + a.count - 1), 'WITHSCORES')
-    local rows = {}
-
-    for i = 1, #page, 2 do
-        local row = json_key_fields(page[i])
-        row[#row + 1] = 'what'
-        row[#row + 1] = json_string(scan.WHAT[tonumber(page[i + 1])])
-        row[#row + 1] = 'evidence'
-        row[#row + 1] = json_string(call('HGET', s.evidence, page[i]) or '')
-        rows[#rows + 1] = json_object(row)
-    end
-
-    return json_object({ 'differences', json_array(rows) })
-end
-
-
 KEYS_OF.scans = { 1, 1, 'chorus:scans' }
 
 register({
@@ -493,8 +477,6 @@ register({
     { name = 'scan_look', keys = 'one', flags = READS, run = scan.look },
     { name = 'scan_list', keys = 'replications', flags = READS,
       read = status_read, run = scan.list },
-    { name = 'scan_differences', keys = 'one', flags = READS,
-      read = failed_read, run = scan.differences },
 })
 
 end scan_work_library() end

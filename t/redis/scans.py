@@ -5,9 +5,9 @@ import time
 from conftest import OWED, R1, REPLICATIONS, strict_json
 
 SCANS, DISCOVER = 'chorus:scans', 'chorus:discover'
-WHAT = {'different': 1, 'missing': 2, 'surplus': 3}
+WHAT = {'different': 1, 'missing': 2, 'surplus': 3, 'unchecked': 4}
 COUNTS = ('main', 'follower', 'equal', 'different', 'missing', 'surplus',
-          'moving', 'undecided', 'bytes')
+          'moving', 'undecided', 'unchecked', 'bytes')
 BULK_MAX = 1000
 
 
@@ -32,8 +32,8 @@ class Scans:
     def __init__(self, q):
         self.q = q
 
-    def start(self, kind='migrate', depth='quick', surplus=0, r=R1):
-        return self.q.change('scan_start', r, kind, depth, surplus)
+    def start(self, kind='migrate', depth='quick', surplus=0, report=0, r=R1):
+        return self.q.change('scan_start', r, kind, depth, surplus, report)
 
     def stop(self, r=R1):
         return self.q.change('scan_stop', r)
@@ -43,7 +43,8 @@ class Scans:
         return Shard(row) if row else None
 
     def page(self, shard, cursor, last=False, counts=None, marks=(),
-             differences=(), lease=60000, bulk_max=BULK_MAX, start=None):
+             differences=(), lease=60000, bulk_max=BULK_MAX, start=None,
+             evidence=None):
         counts = counts or {}
         args = [*shard.held, lease, bulk_max,
                 shard.cursor if start is None else start, cursor, int(last)]
@@ -52,7 +53,8 @@ class Scans:
         for key in marks:
             args += [7, key]
         for what, key in differences:
-            args += [WHAT[what], key, 'evidence of ' + what]
+            said = '"said":"%s"' % what if evidence is None else evidence
+            args += [WHAT[what], key, said]
         reply, to, cut = self.q.change('scan_page', shard.r, *args)
         if reply == b'taken':
             shard.cursor = cursor
@@ -90,10 +92,15 @@ class Scans:
         return strict_json(self.q.fcall_ro('scan_list', 1, REPLICATIONS, 0,
                                            1000))['scans']
 
-    def differences(self, offset=0, count=1000, r=R1):
+    def report(self, after=0, count=1000, r=R1):
         return strict_json(self.q.fcall_ro(
-            'scan_differences', 1, self.q.hash(r), offset,
-            count))['differences']
+            'scan_differences', 1, self.q.hash(r), after, count))
+
+    def differences(self, after=0, count=1000, r=R1):
+        return self.report(after, count, r)['differences']
+
+    def reported(self, shard, last):
+        return self.q.change('scan_reported', shard.r, shard.id, last)
 
     def owed_all(self):
         return self.q.client.hget(OWED, 'owed_id')

@@ -56,7 +56,8 @@ def test_the_last_page_ends_it(s, q, shard):
 
 
 @pytest.mark.parametrize('what', ['different', 'missing', 'surplus',
-                                  'moving', 'undecided'])
+                                  'moving', 'undecided',
+                                  'unchecked'])
 def test_verified_is_only_what_was_equal(s, shard, what):
     s.page(shard, b'k', last=True, counts={'main': 1, what: 1})
     assert s.look()['verified_ms'] == 0
@@ -249,28 +250,7 @@ def test_shards_are_bounded(s, shard):
     assert s.look()['shards'] == 64
 
 
-# ---- differences ----
-
-def test_differences_are_kept_with_their_evidence(s, shard):
-    s.page(shard, b'z', last=True, differences=[
-        ('missing', b'a'), ('surplus', b'\xff'), ('different', b'c')])
-    assert s.differences() == [
-        {'key': 'c', 'what': 'different', 'evidence': 'evidence of different'},
-        {'key': 'a', 'what': 'missing', 'evidence': 'evidence of missing'},
-        {'key': '\ufffd', 'key_base16': 'ff', 'what': 'surplus',
-         'evidence': 'evidence of surplus'}]
-    assert [d['key'] for d in s.differences(1, 1)] == ['a']
-
-
-def test_ten_thousand_differences_are_kept(s, shard):
-    for n in range(11):
-        s.page(shard, b'p%02d' % n, differences=[
-            ('missing', b'p%02d-%03d' % (n, i)) for i in range(1000)])
-    assert s.look()['differences_kept'] == 10000
-    s.page(shard, b'z', last=True)
-    s.start('check')
-    assert s.look()['differences_kept'] == 0
-
+# ---- moving ----
 
 def test_what_moves(s, q):
     q.mark('dirty', 'busy', 'again', 'failed')
@@ -280,7 +260,26 @@ def test_what_moves(s, q):
     q.done(claimed[b'dirty'])
     q.mark('dirty')
     assert s.moving('dirty', 'busy', 'again', 'failed', 'nowhere') == [
-        1, 1, 1, 0, 0]
+        1, 1, 2, 0, 0]
+
+
+def test_nobody_waits_for_what_a_hold_keeps(s, q):
+    q.mark('dirty')
+    q.client.hset(q.hash(R1), mapping={
+        'held_first': '1', 'probe_ms': '99999999999999'})
+    assert s.moving('dirty', 'nowhere') == [2, 0]
+
+
+@pytest.mark.parametrize('kind,depth,level', [
+    ('check', 'quick', 'quick'), ('check', 'full', 'full'),
+    ('check', 'content', 'content'), ('repair', 'full', 'quick'),
+    ('repair', 'content', 'content'), ('migrate', 'quick', 'quick')])
+def test_it_is_said_how_much_was_verified(s, kind, depth, level):
+    s.start(kind, depth)
+    shard = s.claim()
+    assert (shard.depth, s.look()['level']) == (depth, depth)
+    s.page(shard, b'', last=True)
+    assert s.look()['verified_level'] == level
 
 
 # ---- what is owed ----
@@ -294,7 +293,7 @@ def run_all(s, **kwargs):
 def test_a_debt_begins_a_scan_of_everything_and_is_paid_by_it(s, q):
     q.owe('overflow')
     s.ensure()
-    assert (s.look()['kind'], s.look()['depth']) == ('migrate', 'full')
+    assert (s.look()['kind'], s.look()['level']) == ('migrate', 'full')
     run_all(s)
     assert q.stats()['debt'] is None
     q.owe('forgotten')
