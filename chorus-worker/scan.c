@@ -287,7 +287,7 @@ scan_work(scan_t *scan)
         return;
     }
 
-    s3_client_watch(scan->client, scan_is_alive, scan);
+    s3_client_watch(scan->client, scan_is_alive, NULL, scan);
 
     if (scan->claim.what == QUEUE_SCAN_SHARD) {
         scan_shard(scan);
@@ -295,7 +295,7 @@ scan_work(scan_t *scan)
         scan_split(scan);
     }
 
-    s3_client_watch(scan->client, NULL, NULL);
+    s3_client_watch(scan->client, NULL, NULL, NULL);
     (void) s3_client_take_doubts(scan->client);
 }
 
