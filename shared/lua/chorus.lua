@@ -41,7 +41,8 @@
 
 local VERSION = 4
 
-local WAKE = 'chorus:wake'      -- channel: "R has something to claim"
+-- channel: "R has something to claim"; "paused", somebody is; "policy"
+local WAKE = 'chorus:wake'
 local OWED = 'chorus:owed'      -- hash: the scan that all replications owe
 
 local EVERYTHING = 7            -- facets: 1 content, 2 tags, 4 acl
@@ -1927,8 +1928,11 @@ end
 local function pause(r, a)
     local changed = state_set(r, a, 'paused')
 
-    -- for those who work on its keys
-    call('PUBLISH', WAKE, r.name)
+    if changed == 1 then
+        -- for those who work on its keys
+        call('PUBLISH', WAKE, 'paused')
+    end
+
     return changed
 end
 

@@ -188,7 +188,7 @@ local function trip(r, a, limit, why)
     r.schedule = 'chorus:schedule'
     schedule_update(r)
     -- for those who work on its keys
-    call('PUBLISH', WAKE, r.name)
+    call('PUBLISH', WAKE, 'paused')
 
     return 'tripped ' .. reason
 end

@@ -265,7 +265,7 @@ local function answer(policy, rule, changed, created)
     return json_object({ 'version', version_of(policy),
                          'changed', changed and 'true' or 'false',
                          'created', created and 'true' or 'false',
-                         'rule', rule and rule_json(rule) or 'null' })
+                         'rule', rule and rule_look(rule, guard.rows()) or 'null' })
 end
 
 

@@ -17,8 +17,11 @@ local function suspend(r, a)
     elseif a.suspended == 1 then
         local changed = call('HSET', r.hash, 'suspended', '1')
 
-        -- for those who work on its keys
-        call('PUBLISH', WAKE, r.name)
+        if changed == 1 then
+            -- for those who work on its keys
+            call('PUBLISH', WAKE, 'paused')
+        end
+
         return changed
     end
 
