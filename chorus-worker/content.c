@@ -11,6 +11,7 @@
 #include "compare.h"
 #include "content.h"
 #include "filter.h"
+#include "guard.h"
 #include "lock.h"
 #include "multipart.h"
 #include "optional.h"
@@ -27,15 +28,23 @@
 static work_rc_t
 content_delete(work_t *work, task_outcome_t *outcome)
 {
+    bool                  is_there;
     s3_request_t          request;
     const s3_response_t  *response;
 
     /* a key in a bucket that keeps versions by now is not just gone */
-    if (versions_rule_out(work, work->task->claimed_ms) != WORK_DONE) {
+    if (versions_rule_out(work, work->task->claimed_ms) != WORK_DONE
+        || guard_delete(work, &is_there) != WORK_DONE)
+    {
         return WORK_FAILED;
     }
 
     upload_abandon(work);
+
+    if (!is_there) {
+        *outcome = TASK_EQUAL;
+        return WORK_DONE;
+    }
 
     request = work_request(work, FAILURE_SIDE_FOLLOWER, "DELETE", NULL);
     response = s3_client_call(work->client, S3_LANE_SIDE, &request);
@@ -366,6 +375,12 @@ content_copy(work_t *work, const s3_response_t *source,
         if (is_equal) {
             return WORK_DONE;
         }
+    }
+
+    if (object.size == 0 && work->version.len == 0
+        && guard_empty(work) != WORK_DONE)
+    {
+        return WORK_FAILED;
     }
 
     *outcome = TASK_SYNCED;

@@ -65,24 +65,6 @@ typedef struct {
 } dispatcher_t;
 
 
-/* Several followers: none may take all slots. */
-
-static health_limits_t
-dispatcher_limits(unsigned concurrency, const chorus_config_t *config)
-{
-    health_limits_t  limits;
-
-    limits.few = concurrency >= 16 ? concurrency / 8 : 1;
-    limits.most = concurrency;
-
-    if (config->nstorages > 2 && concurrency > 1) {
-        limits.most = concurrency - (concurrency + 3) / 4;
-    }
-
-    return limits;
-}
-
-
 static bool
 dispatcher_configure(dispatcher_t *d)
 {
@@ -93,7 +75,7 @@ dispatcher_configure(dispatcher_t *d)
     live = live_config_get();
     worker = &live_config(live)->worker;
 
-    d->limits = dispatcher_limits(d->concurrency, live_config(live));
+    d->limits = health_limits(d->concurrency, live_config(live)->nstorages);
     d->lease_ms = (int64_t) worker->lease_seconds * 1000;
     d->grace_ms = (int64_t) worker->grace_seconds * 1000;
     queue_configure(d->queue, worker);
@@ -611,6 +593,7 @@ dispatcher_timeout(dispatcher_t *d, bool is_ready)
 
     if (d->nheld != 0) {
         until = dispatcher_earlier(until, d->renew_at_ms);
+        until = dispatcher_earlier(until, queue_pauses_ms(d->queue));
     }
 
     if (d->nfinished != 0) {
@@ -640,7 +623,7 @@ dispatcher_wait(dispatcher_t *d, bool is_ready)
     }
 
     if (fds[2].revents != 0 && queue_wake_fd(d->queue) != -1) {
-        queue_drain_wake(d->queue);
+        (void) queue_drain_wake(d->queue);
         d->is_backlogged = true;
     }
 }
@@ -679,6 +662,10 @@ dispatcher_run(const dispatcher_options_t *options)
 
         if (queue_ready(d.queue)) {
             dispatcher_renew(&d);
+        }
+
+        if (queue_ready(d.queue)) {
+            (void) queue_pauses(d.queue, d.held, d.nheld);
         }
 
         if (queue_ready(d.queue)) {

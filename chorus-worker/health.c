@@ -247,6 +247,22 @@ health_left(uint32_t limit, uint32_t in_flight)
 }
 
 
+health_limits_t
+health_limits(unsigned slots, size_t nstorages)
+{
+    health_limits_t  limits;
+
+    limits.few = slots >= 16 ? slots / 8 : 1;
+    limits.most = slots;
+
+    if (nstorages > 2 && slots > 1) {
+        limits.most = slots - (slots + 3) / 4;
+    }
+
+    return limits;
+}
+
+
 static uint32_t
 health_room_of(const health_t *h, const health_limits_t *limits, int64_t now)
 {

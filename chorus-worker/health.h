@@ -44,6 +44,9 @@ typedef struct {
     uint32_t  most;     /* slots for any one follower */
 } health_limits_t;
 
+/* Of a worker with so many slots; of several followers none may take all. */
+health_limits_t health_limits(unsigned slots, size_t nstorages);
+
 /*
  * How many more keys may be worked on for the follower.  One that is well has
  * `most` of the slots, so that it cannot take all of them down when it falls

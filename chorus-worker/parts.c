@@ -185,7 +185,7 @@ parts_help(parts_t *parts, parts_tools_t *tools)
     parts->nhelpers++;
     work_watch(&work);
     parts_work(parts, &work, tools->arena);
-    s3_client_watch(tools->client, NULL, NULL);
+    s3_client_watch(tools->client, NULL, NULL, NULL);
     /* a part is not to be seen: nothing is doubted */
     (void) s3_client_take_doubts(tools->client);
     parts->nhelpers--;

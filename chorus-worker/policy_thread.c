@@ -1,7 +1,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #include "clock.h"
 #include "live_policy.h"
@@ -12,6 +11,7 @@
 
 #define POLICY_POLL_MS   1000
 #define POLICY_FIRST_MS  50             /* until Redis has told it once */
+#define POLICY_SLICE_MS  100            /* to see that we are to end */
 #define POLICY_SWEEP_MS  30000          /* in any case */
 #define POLICY_LEASE_MS  10000          /* for what a rule owes */
 
@@ -19,18 +19,17 @@
 static struct {
     pthread_t        thread;
     pthread_mutex_t  mutex;
-    pthread_cond_t   wake;
     bool             is_stopped;
 
     queue_t         *queue;
     chorus_arena_t  *arena;             /* of one turn */
     chorus_mem_t     mem;
     chorus_error_t   trouble;           /* with the policy in Redis */
-    uint64_t         swept;             /* version whose pauses are set */
+    uint64_t         swept;             /* version whose pauses are set ... */
+    int64_t          swept_made;        /* ... for so many replications */
     int64_t          sweep_ms;          /* of the next time, at the latest */
 } policy = {
     .mutex = PTHREAD_MUTEX_INITIALIZER,
-    .wake = PTHREAD_COND_INITIALIZER,
 };
 
 
@@ -188,13 +187,15 @@ policy_suspend_all(const chorus_live_t *live)
 }
 
 
-/* With each version, and as long as it pauses something: replications that are
- * new are paused as well.  Now and then for those that a worker has suspended
- * which ran an older version, and ended.  Who cannot use the policy does not. */
+/* With each version, and as long as it pauses something when replications are
+ * new.  Now and then for those that a worker has suspended which ran an older
+ * version, and ended.  Who cannot use the policy does not. */
 
 static void
 policy_sweep(void)
 {
+    bool                  is_new;
+    int64_t               made;
     live_policy_t        *current;
     const chorus_live_t  *live;
 
@@ -205,10 +206,16 @@ policy_sweep(void)
     current = live_policy_get();
     live = live_policy(current);
 
+    made = policy.swept_made;
+    is_new = policy_pauses(live)
+             && (!queue_policy_made(policy.queue, &made)
+                 || made != policy.swept_made);
+
     if (policy.swept != live->version || clock_ms() >= policy.sweep_ms
-        || policy_pauses(live))
+        || is_new)
     {
         policy.swept = live->version;
+        policy.swept_made = made;
         policy.sweep_ms = policy_suspend_all(live)
                           ? clock_ms() + POLICY_SWEEP_MS : 0;
     }
@@ -250,40 +257,41 @@ policy_pay(void)
 
 
 static bool
-policy_wait(long ms)
+policy_is_stopped(void)
 {
-    bool             is_stopped;
-    struct timespec  until;
-
-    (void) clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += (ms % 1000) * 1000000L;
-    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    bool  is_stopped;
 
     (void) pthread_mutex_lock(&policy.mutex);
-
-    if (!policy.is_stopped) {
-        (void) pthread_cond_timedwait(&policy.wake, &policy.mutex, &until);
-    }
-
     is_stopped = policy.is_stopped;
     (void) pthread_mutex_unlock(&policy.mutex);
 
-    return !is_stopped;
+    return is_stopped;
 }
 
 
-/* Nobody waits for it here, but Redis minds who does not read. */
+/* Until it is time to ask again, or Redis says that there is a new one.  What
+ * else it says is for others, but Redis minds who does not read. */
 
-static void
-policy_drain(void)
+static bool
+policy_wait(int64_t ms)
 {
-    struct pollfd  fd = { .fd = queue_wake_fd(policy.queue),
-                          .events = POLLIN };
+    int64_t        until, now;
+    struct pollfd  fd;
 
-    if (poll(&fd, 1, 0) > 0) {
-        queue_drain_wake(policy.queue);
+    until = clock_ms() + ms;
+
+    while (!policy_is_stopped() && (now = clock_ms()) < until) {
+        fd = (struct pollfd) { queue_wake_fd(policy.queue), POLLIN, 0 };
+
+        if (poll(&fd, 1, until - now < POLICY_SLICE_MS
+                         ? (int) (until - now) : POLICY_SLICE_MS) > 0
+            && queue_drain_wake(policy.queue))
+        {
+            break;
+        }
     }
+
+    return !policy_is_stopped();
 }
 
 
@@ -294,10 +302,6 @@ policy_run(void *data)
 
     do {
         chorus_arena_reset(policy.arena);
-
-        if (queue_ready(policy.queue)) {
-            policy_drain();
-        }
 
         if (queue_ready(policy.queue) && policy_poll()) {
             policy_sweep();
@@ -342,7 +346,6 @@ policy_thread_stop(void)
 {
     (void) pthread_mutex_lock(&policy.mutex);
     policy.is_stopped = true;
-    (void) pthread_cond_signal(&policy.wake);
     (void) pthread_mutex_unlock(&policy.mutex);
 
     (void) pthread_join(policy.thread, NULL);

@@ -147,13 +147,26 @@ queue_wake_fd(const queue_t *queue)
 }
 
 
-void
+/* { "message", channel, text } */
+
+static bool
+queue_wake_says(const redisReply *reply, const char *text)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3
+           && reply->element[2]->type == REDIS_REPLY_STRING
+           && strcmp(reply->element[2]->str, text) == 0;
+}
+
+
+bool
 queue_drain_wake(queue_t *queue)
 {
+    bool           is_policy;
     void          *reply;
     redisContext  *wake;
 
     wake = queue->connection.wake;
+    is_policy = false;
 
     /* Readable TLS is a record of messages: what else Redis sends, session
      * tickets, came before its first reply.  A record fits into one read, so
@@ -161,15 +174,23 @@ queue_drain_wake(queue_t *queue)
 
     if (redisBufferRead(wake) != REDIS_OK) {
         queue_connection_lost(&queue->connection, queue_tls_why(wake));
-        return;
+        return false;
     }
 
-    /* what the messages say does not matter: claim looks at everything */
+    /* which replication a message names does not matter: claim looks at all */
     while (redisGetReplyFromReader(wake, &reply) == REDIS_OK
            && reply != NULL)
     {
+        is_policy = is_policy || queue_wake_says(reply, "policy");
+
+        if (queue_wake_says(reply, "paused")) {
+            queue->pauses_ms = 0;
+        }
+
         freeReplyObject(reply);
     }
+
+    return is_policy;
 }
 
 

@@ -36,7 +36,8 @@ int64_t queue_retry_ms(const queue_t *queue);
 
 /* Readable when there may be something to claim; -1 while unconnected. */
 int queue_wake_fd(const queue_t *queue);
-void queue_drain_wake(queue_t *queue);
+/* True: the dynamic policy has changed. */
+bool queue_drain_wake(queue_t *queue);
 
 /* All return false when Redis did not take the call. */
 
@@ -55,6 +56,11 @@ bool queue_rates(queue_t *queue);
 /* Tasks that are held on get a later deadline, the others are stopped. */
 bool queue_renew(queue_t *queue, int64_t lease_ms, task_t **tasks,
     size_t ntasks);
+
+/* Tasks whose replication somebody has paused begin nothing more: asked for at
+ * queue_pauses_ms(), which is clock_ms() of the next time, at the latest. */
+bool queue_pauses(queue_t *queue, task_t **tasks, size_t ntasks);
+int64_t queue_pauses_ms(const queue_t *queue);
 
 /* Tells Redis the results; `tasks` is sorted by the way.  is_told[i] for each
  * task in the new order; those not told are to be told again. */

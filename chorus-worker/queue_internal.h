@@ -25,6 +25,7 @@ struct queue_s {
     char                 rechecks[QUEUE_RECHECKS_SIZE]; /* ms, commas */
     int64_t              probe_ms;      /* of what is blocked: the first */
     int64_t              probe_max_ms;
+    int64_t              pauses_ms;     /* when to ask what is paused */
 };
 
 

@@ -1,4 +1,6 @@
+#include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
@@ -9,7 +11,7 @@
 
 #define QUEUE_LEDGER_TRIES     2        /* an idle connection may be gone */
 #define QUEUE_LEDGER_RETRY_MS  1000
-#define QUEUE_LEDGER_ARGS      8
+#define QUEUE_LEDGER_ARGS      11
 
 
 typedef struct {
@@ -266,4 +268,29 @@ queue_ledger_twin_keep(const task_t *task, chorus_str_t record)
 {
     return queue_ledger_fcall(task, "chorus_twin_keep", &record, 1, NULL,
                               NULL, NULL);
+}
+
+
+bool
+queue_ledger_guard(const task_t *task, chorus_str_t rule,
+    const chorus_guard_t *guard, chorus_mem_t *mem, chorus_str_t *verdict)
+{
+    size_t        i;
+    char          numbers[4][24];
+    chorus_str_t  args[6] = { task->token, rule };
+
+    const uint64_t  values[] = {
+        guard->deletes_percent, guard->deletes, guard->min_deletes,
+        (uint64_t) guard->per_seconds * 1000
+    };
+
+    for (i = 0; i < 4; i++) {
+        (void) snprintf(numbers[i], sizeof(numbers[i]), "%" PRIu64,
+                        values[i]);
+        args[2 + i] = chorus_str_from(numbers[i]);
+    }
+
+    return queue_ledger_fcall(task, "chorus_guard_ask", args, 6, mem, verdict,
+                              NULL)
+           && verdict->data != NULL;
 }

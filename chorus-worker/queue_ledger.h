@@ -38,5 +38,11 @@ bool queue_ledger_twin(const task_t *task, chorus_mem_t *mem,
     chorus_str_t *record);
 bool queue_ledger_twin_keep(const task_t *task, chorus_str_t record);
 
+/* The delete guard's word on this key, which `rule` of the dynamic policy (or
+ * "") replicates: "granted", or another with its reason, see chorus_guard.lua.
+ * Also false for what is no text. */
+bool queue_ledger_guard(const task_t *task, chorus_str_t rule,
+    const chorus_guard_t *guard, chorus_mem_t *mem, chorus_str_t *verdict);
+
 
 #endif

@@ -270,3 +270,23 @@ queue_policy_suspend(queue_t *queue, chorus_str_t replication,
 
     return queue_policy_send(queue, &command, "chorus_suspend");
 }
+
+
+bool
+queue_policy_made(queue_t *queue, int64_t *n)
+{
+    bool              is_good;
+    redisReply       *reply;
+    queue_command_t   command;
+
+    chorus_arena_reset(queue->arena);
+
+    queue_fcall(queue, &command, "chorus_made", 1, 0);
+    queue_command_text(&command, CHORUS_REDIS_DISCOVER);
+
+    reply = queue_policy_call(queue, &command, "chorus_made");
+    is_good = reply != NULL && queue_reply_i64(reply, n);
+    freeReplyObject(reply);
+
+    return is_good;
+}

@@ -48,6 +48,8 @@ bool queue_policy_owe(queue_t *queue, chorus_str_t replication,
  * what holds a replication of which keys are blocked. */
 bool queue_policy_suspended(queue_t *queue, chorus_mem_t *mem, uint64_t cursor,
     queue_suspensions_t *page);
+/* How many replications there ever were. */
+bool queue_policy_made(queue_t *queue, int64_t *n);
 bool queue_policy_suspend(queue_t *queue, chorus_str_t replication,
     bool is_suspended);
 

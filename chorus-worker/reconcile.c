@@ -313,7 +313,7 @@ reconcile(work_t *work)
     work_watch(work);
     outcome = TASK_SYNCED;
     rc = reconcile_tries(work, &outcome);
-    s3_client_watch(work->client, NULL, NULL);
+    s3_client_watch(work->client, NULL, NULL, NULL);
 
     reconcile_report(work, rc);
 

@@ -49,6 +49,7 @@ struct s3_client_s {
     s3_signer_t       signer;
     s3_lane_state_t   lanes[S3_NLANES];
     s3_alive_pt       alive;
+    s3_alive_pt       may_begin;
     void             *alive_data;
     unsigned          doubts;           /* DOUBT_* */
 };
@@ -317,9 +318,11 @@ s3_client_destroy(s3_client_t *client)
 
 
 void
-s3_client_watch(s3_client_t *client, s3_alive_pt alive, void *data)
+s3_client_watch(s3_client_t *client, s3_alive_pt alive,
+    s3_alive_pt may_begin, void *data)
 {
     client->alive = alive;
+    client->may_begin = may_begin;
     client->alive_data = data;
 }
 
@@ -461,6 +464,11 @@ s3_client_send(s3_client_t *client, s3_lane_state_t *lane)
 static void
 s3_client_try(s3_client_t *client, s3_lane_state_t *lane)
 {
+    if (client->may_begin != NULL && !client->may_begin(client->alive_data)) {
+        s3_client_end(client, (s3_lane_t) (lane - client->lanes));
+        return;
+    }
+
     if (!s3_pace_may_start(&lane->pace)) {
         return;
     }

@@ -62,8 +62,10 @@ typedef bool (*s3_alive_pt)(void *data);
 s3_client_t *s3_client_create(void);
 void s3_client_destroy(s3_client_t *client);
 
-/* Whose word ends all requests. */
-void s3_client_watch(s3_client_t *client, s3_alive_pt alive, void *data);
+/* Whose word ends all requests, and whose keeps one from being sent (NULL:
+ * nobody's), also one that waits for a limit. */
+void s3_client_watch(s3_client_t *client, s3_alive_pt alive,
+    s3_alive_pt may_begin, void *data);
 
 /* Begins a request on the lane, which ends the one before on that lane.  The
  * response lives until the next request on the lane and is never NULL. */

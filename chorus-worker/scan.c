@@ -15,6 +15,7 @@
 #define SCAN_SLICE_MS       10000   /* then others have their turn */
 #define SCAN_WAITS          10      /* for room in bulk, then others ... */
 #define SCAN_WAIT_MS        200
+#define SCAN_RENEW_MS       500     /* a pause is noticed by it */
 #define SCAN_EXCLUDED_MAX   64
 
 static _Atomic bool  scan_over;
@@ -52,7 +53,7 @@ scan_is_alive(void *data)
         scan->renew_at_ms = now
             + (queue_ready(scan->queue)
                && queue_scan_renew(scan->queue, &scan->claim, scan->lease_ms)
-               ? scan->lease_ms / 3 : SCAN_WAIT_MS);
+               ? SCAN_RENEW_MS : SCAN_WAIT_MS);
     }
 
     return task_is_alive(scan->claim.task);
@@ -137,7 +138,7 @@ scan_tell(scan_t *scan, const queue_scan_told_t *told)
                                scan->bulk_max, told, &reply)
             && reply != QUEUE_SCAN_WAIT)
         {
-            scan->renew_at_ms = clock_ms() + scan->lease_ms / 3;
+            scan->renew_at_ms = clock_ms() + SCAN_RENEW_MS;
             return reply;
         }
 
@@ -278,7 +279,7 @@ scan_work(scan_t *scan)
     scan->work.task = scan->claim.task;
     scan->work.config = live_policy_config(scan->policy,
                                            &scan->claim.task->parts);
-    scan->renew_at_ms = scan->claim.task->claimed_ms + scan->lease_ms / 3;
+    scan->renew_at_ms = scan->claim.task->claimed_ms + SCAN_RENEW_MS;
 
     if (work_resolve(&scan->work) != WORK_DONE) {
         if (scan->claim.what == QUEUE_SCAN_SHARD) {
@@ -287,7 +288,7 @@ scan_work(scan_t *scan)
         return;
     }
 
-    s3_client_watch(scan->client, scan_is_alive, scan);
+    s3_client_watch(scan->client, scan_is_alive, NULL, scan);
 
     if (scan->claim.what == QUEUE_SCAN_SHARD) {
         scan_shard(scan);
@@ -295,7 +296,7 @@ scan_work(scan_t *scan)
         scan_split(scan);
     }
 
-    s3_client_watch(scan->client, NULL, NULL);
+    s3_client_watch(scan->client, NULL, NULL, NULL);
     (void) s3_client_take_doubts(scan->client);
 }
 
@@ -407,7 +408,7 @@ scan_idle(scan_t *scan)
             scan_nap();
 
         } else if (poll(&fd, 1, SCAN_STEP_MS) > 0) {
-            queue_drain_wake(scan->queue);
+            (void) queue_drain_wake(scan->queue);
             return;
         }
 

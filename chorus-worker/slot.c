@@ -58,7 +58,7 @@ slot_work(slot_tools_t *tools, task_t *task)
     work_t          work;
     live_policy_t  *live;
 
-    if (!task_is_alive(task)) {
+    if (!task_may_begin(task)) {
         task->result.outcome = TASK_RELEASED;
         return;
     }

@@ -39,6 +39,13 @@ task_free(task_t *task)
 bool
 task_is_alive(const task_t *task)
 {
-    return atomic_load(&task->stop) == TASK_GO
+    return atomic_load(&task->stop) <= TASK_PAUSE
            && clock_ms() < atomic_load(&task->deadline_ms);
+}
+
+
+bool
+task_may_begin(const task_t *task)
+{
+    return atomic_load(&task->stop) == TASK_GO && task_is_alive(task);
 }

@@ -22,6 +22,7 @@
 
 typedef enum {
     TASK_GO = 0,
+    TASK_PAUSE,         /* the replication is paused: nothing new is begun */
     TASK_LOST,          /* the lease belongs to somebody else by now */
     TASK_RELEASE        /* the worker ends: give the key back */
 } task_stop_t;
@@ -78,6 +79,8 @@ void task_free(task_t *task);
 
 /* Whether the task may still change the follower. */
 bool task_is_alive(const task_t *task);
+/* Whether it may begin something more: its replication is not paused. */
+bool task_may_begin(const task_t *task);
 
 
 #endif

@@ -278,7 +278,7 @@ upload_abort(work_t *work, const upload_t *upload)
     request = work_request(work, FAILURE_SIDE_FOLLOWER, "DELETE", query);
 
     until_ms = clock_ms() + UPLOAD_ABORT_MS;
-    s3_client_watch(work->client, upload_in_time, &until_ms);
+    s3_client_watch(work->client, upload_in_time, NULL, &until_ms);
     answer = s3_client_call(work->client, S3_LANE_SIDE, &request);
     work_watch(work);
 

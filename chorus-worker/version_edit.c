@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "guard.h"
 #include "version_append.h"
 #include "version_besides.h"
 #include "version_edit.h"
@@ -160,7 +161,8 @@ versions_tell(const version_edit_t *v, bool is_changed,
 static work_rc_t
 versions_finish(version_edit_t *v, bool *is_changed)
 {
-    if (version_append_all(v) != WORK_DONE
+    if (guard_history(v) != WORK_DONE
+        || version_append_all(v) != WORK_DONE
         || version_delete_surplus(v) != WORK_DONE
         || version_besides(v, is_changed) != WORK_DONE)
     {
@@ -224,6 +226,7 @@ version_edit(work_t *work, versioning_t state, task_outcome_t *outcome,
 
     if (v.is_holding) {
         failure = work->failure;
+        work_watch_undo(work);
 
         if (versioning_release(work) != WORK_DONE) {
             rc = WORK_FAILED;
@@ -231,6 +234,8 @@ version_edit(work_t *work, versioning_t state, task_outcome_t *outcome,
         } else {
             work->failure = failure;
         }
+
+        work_watch(work);
     }
 
     return rc;

@@ -103,10 +103,24 @@ work_is_alive(void *data)
 }
 
 
+static bool
+work_may_begin(void *data)
+{
+    return task_may_begin(data);
+}
+
+
 void
 work_watch(work_t *work)
 {
-    s3_client_watch(work->client, work_is_alive, work->task);
+    s3_client_watch(work->client, work_is_alive, work_may_begin, work->task);
+}
+
+
+void
+work_watch_undo(work_t *work)
+{
+    s3_client_watch(work->client, work_is_alive, NULL, work->task);
 }
 
 

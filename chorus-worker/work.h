@@ -61,6 +61,8 @@ typedef struct {
     chorus_str_t                made_version;
     bool                        is_acl_left;
     bool                        has_long_history;
+
+    bool                        is_granted; /* by the delete guard */
 } work_t;
 
 typedef enum {
@@ -73,8 +75,11 @@ typedef enum {
  * when the configuration does not have them (any more). */
 work_rc_t work_resolve(work_t *work);
 
-/* All requests end when the task is no longer ours. */
+/* All requests end when the task is no longer ours, and none begins when its
+ * replication is paused. */
 void work_watch(work_t *work);
+/* They may begin all the same: to take back what was begun. */
+void work_watch_undo(work_t *work);
 
 /* The request for the task's key (or bucket) on one side.  While a version is
  * copied, reads from main are of that version, and writes to a follower that

@@ -14,6 +14,7 @@
 #include "chorus_config.h"
 #include "chorus_redis_tls.h"
 #include "failed.h"
+#include "guard.h"
 #include "limits.h"
 #include "rules.h"
 #include "scans.h"
@@ -59,6 +60,10 @@ static const command_t  commands[] = {
 
     { "retry", NULL, -1, retry_run,
       "retry --all|REPLICATION [KEY]   tries them again (retry --help)" },
+
+    { "resume", NULL, -1, guard_resume,
+      "resume R [--accept-deletes]   what the delete guard has paused\n"
+      "                       goes on; main has been mended, or is right" },
 
     { "scans", NULL, 0, scans_show,
       "scans                scans: what was compared, copied, differs" },

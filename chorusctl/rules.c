@@ -25,6 +25,7 @@ rules_take(char **args, rules_words_t *words, int min, int max,
         { "--tags", &words->tags, NULL },
         { "--id", &words->id, NULL },
         { "--reason", &words->reason, NULL },
+        { "--guard", &words->guard, NULL },
         { "--migrate", NULL, &words->migrate },
         { "--reads", NULL, &words->reads },
         { "--wait", NULL, &words->wait },
@@ -86,7 +87,9 @@ rules_print(const json_t *rule)
     bucket = json_string_value(json_object_get(said, "bucket"));
 
     rules_print_text(json_string_value(json_object_get(rule, "id")), 20);
-    rules_print_text(json_is_true(json_object_get(rule, "paused"))
+    rules_print_text(json_array_size(json_object_get(rule, "guarded")) != 0
+                     ? "guarded"
+                     : json_is_true(json_object_get(rule, "paused"))
                      ? "paused" : "active", 8);
     rules_print_text(user, 12);
     rules_print_text(bucket, 24);

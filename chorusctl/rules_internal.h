@@ -22,6 +22,7 @@ typedef struct {
     const char  *tags;          /* "a=b,c=d" */
     const char  *id;
     const char  *reason;
+    const char  *guard;         /* "10%/3600" */
     bool         migrate;
     bool         reads;
     bool         wait;

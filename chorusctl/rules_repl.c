@@ -1,5 +1,6 @@
 /* repl: which buckets are replicated, and whether they are now. */
 
+#include "guard.h"
 #include "rules_internal.h"
 
 #include <stdio.h>
@@ -96,6 +97,14 @@ rules_repl_body(const rules_words_t *words, const char *bucket)
         (void) json_object_set_new(body, "migrate", json_true());
     }
 
+    /* what is no text of a guard is refused with the rest */
+    if (words->guard != NULL
+        && json_object_set_new(body, "guard", guard_read(words->guard)) != 0)
+    {
+        json_decref(body);
+        return NULL;
+    }
+
     return body;
 }
 
@@ -108,7 +117,8 @@ rules_repl_add(const ctl_options_t *options, char **args)
     if (rules_take(args, &words, 1, 1,
                    "repl add BUCKET --to FOLLOWER[:BUCKET][,...] "
                    "[--user USER]\n       [--prefix P] [--tags K=V,...] "
-                   "[--migrate] [--id ID] [--wait]") == -1
+                   "[--migrate]\n"
+                   "       [--guard N%[/SECONDS]] [--id ID] [--wait]") == -1
         || !rules_needs(words.to, "--to"))
     {
         return EXIT_USAGE;

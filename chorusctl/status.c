@@ -164,6 +164,26 @@ status_print_head(const json_t *root)
 }
 
 
+/* The delete guard has paused it. */
+
+static void
+status_print_guard(const json_t *row)
+{
+    const json_t  *guard = json_object_get(row, "guard");
+
+    if (!json_is_object(guard)) {
+        return;
+    }
+
+    printf("    guarded: ");
+    status_print_text(guard, "reason", 0);
+    printf(", %lld s ago; the follower keeps what it has\n"
+           "        (main is mended: chorusctl resume R; the deletes are "
+           "right: with --accept-deletes)\n",
+           (long long) (status_number(guard, "age_ms") / 1000));
+}
+
+
 /* What is parked, and why nothing is tried. */
 
 static void
@@ -249,6 +269,7 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
         json_array_foreach(json_object_get(queue, "replications"), i, row) {
             status_print_row(row);
             status_print_debt(row, "    owes");
+            status_print_guard(row);
             status_print_parked(row);
         }
     }

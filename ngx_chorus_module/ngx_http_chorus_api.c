@@ -41,6 +41,9 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
     { NGX_HTTP_POST, ngx_string("/api/v1/retry"), 0,
       ngx_http_chorus_retry },
 
+    { NGX_HTTP_POST, ngx_string("/api/v1/guards/*"), 1,
+      ngx_http_chorus_guard_resume },
+
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/scans"), 0,
       ngx_http_chorus_scans },
 

@@ -9,6 +9,7 @@
  *     status.c       GET /api/v1/status
  *     limits.c       /api/v1/limits
  *     failed.c       GET /api/v1/failed, POST /api/v1/retry
+ *     guard.c        POST /api/v1/guards/R
  *
  * To add an endpoint: write a handler, declare it here, add a row to the table
  * in api.c.  By then the token is checked, the path is taken apart and the
@@ -120,6 +121,9 @@ ngx_int_t ngx_http_chorus_limits_change(ngx_http_chorus_api_t *api);
 /* failed.c */
 ngx_int_t ngx_http_chorus_failed(ngx_http_chorus_api_t *api);
 ngx_int_t ngx_http_chorus_retry(ngx_http_chorus_api_t *api);
+
+/* guard.c */
+ngx_int_t ngx_http_chorus_guard_resume(ngx_http_chorus_api_t *api);
 
 /* scans.c */
 ngx_int_t ngx_http_chorus_scans(ngx_http_chorus_api_t *api);

@@ -29,7 +29,7 @@ static const char  *const root_keys[] = {
 static const char  *const worker_keys[] = {
     "concurrency", "part_concurrency", "lease_seconds", "max_attempts",
     "retry_max_seconds", "grace_seconds", "recheck_seconds", "limits",
-    "scans", "discover_seconds", "bulk_max", NULL
+    "scans", "discover_seconds", "bulk_max", "guard", NULL
 };
 
 static const unsigned  worker_rechecks[] = { 10, 60, 600 };
@@ -171,6 +171,11 @@ config_worker(const chorus_config_reader_t *reader,
     if (rc == CHORUS_OK) {
         member = chorus_config_member(node, "limits");
         rc = chorus_config_limits(reader, &member, config);
+    }
+
+    if (rc == CHORUS_OK) {
+        member = chorus_config_member(node, "guard");
+        rc = chorus_config_guard(reader, &member, &worker->guard);
     }
 
     return rc;

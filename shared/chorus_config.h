@@ -77,6 +77,15 @@ typedef struct {
     size_t              ntags;
 } chorus_filter_t;
 
+/* More deletes on a follower than these within per_seconds are for a person to
+ * decide; both 0: no guard. */
+typedef struct {
+    unsigned            deletes_percent;    /* of the bucket's objects */
+    unsigned            deletes;
+    unsigned            min_deletes;    /* a share is never fewer */
+    unsigned            per_seconds;
+} chorus_guard_t;
+
 typedef struct {
     chorus_str_t            user;       /* a name or "*" */
     chorus_pattern_t       *bucket;
@@ -86,6 +95,8 @@ typedef struct {
     bool                    migrates;   /* what was there before */
     bool                    has_settings;   /* else those of the storage */
     unsigned                settings;   /* as in chorus_storage_t */
+    bool                    has_guard;  /* else that of the worker */
+    chorus_guard_t          guard;
 } chorus_replication_rule_t;
 
 typedef struct {
@@ -136,6 +147,7 @@ typedef struct {
      * default 10, 60, 600 */
     unsigned  recheck_seconds[CHORUS_CONFIG_RECHECKS_MAX];
     size_t    nrechecks;
+    chorus_guard_t  guard;              /* of rules that have none */
 } chorus_worker_config_t;
 
 typedef struct {

@@ -7,7 +7,8 @@
 
 
 static const char  *const replication_keys[] = {
-    "user", "bucket", "to", "filter", "bucket_settings", "migrate", NULL
+    "user", "bucket", "to", "filter", "bucket_settings", "migrate", "guard",
+    NULL
 };
 
 static const char  *const route_keys[] = {
@@ -125,7 +126,7 @@ rules_replication(const chorus_config_reader_t *reader,
     chorus_replication_rule_t *rule)
 {
     chorus_rc_t           rc;
-    chorus_config_node_t  filter, settings, migrate;
+    chorus_config_node_t  filter, settings, migrate, guard;
 
     rc = chorus_config_object(reader, node, replication_keys);
     if (rc != CHORUS_OK) {
@@ -167,6 +168,14 @@ rules_replication(const chorus_config_reader_t *reader,
     rule->has_settings = settings.json != NULL;
 
     rc = chorus_config_settings(reader, &settings, &rule->settings);
+    if (rc != CHORUS_OK) {
+        return rc;
+    }
+
+    guard = chorus_config_member(node, "guard");
+    rule->has_guard = guard.json != NULL;
+
+    rc = chorus_config_guard(reader, &guard, &rule->guard);
     if (rc != CHORUS_OK) {
         return rc;
     }

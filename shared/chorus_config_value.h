@@ -176,6 +176,13 @@ chorus_rc_t chorus_config_routes(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, chorus_config_t *config);
 
 
+/* ---- chorus_config_guard.c ---- */
+
+/* "guard": an object, or false, which is what there is without it. */
+chorus_rc_t chorus_config_guard(const chorus_config_reader_t *reader,
+    const chorus_config_node_t *node, chorus_guard_t *guard);
+
+
 /* ---- chorus_config_limits.c ---- */
 
 /* "worker.limits": sets the limits of the storages of `config`. */

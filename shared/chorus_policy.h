@@ -77,6 +77,11 @@ bool chorus_policy_takes_tags(const chorus_config_t *config,
 unsigned chorus_policy_settings(const chorus_config_t *config,
     const chorus_replication_t *replication);
 
+/* That of the first rule that says something of it, else that of the worker;
+ * NULL: deletes are not guarded.  Of `config`. */
+const chorus_guard_t *chorus_policy_guard(const chorus_config_t *config,
+    const chorus_replication_t *replication);
+
 /* Whether what was there before is copied, too: some rule says so, or none is
  * for it. */
 bool chorus_policy_migrates(const chorus_config_t *config,

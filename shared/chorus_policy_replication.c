@@ -334,6 +334,28 @@ chorus_policy_settings(const chorus_config_t *config,
 }
 
 
+const chorus_guard_t *
+chorus_policy_guard(const chorus_config_t *config,
+    const chorus_replication_t *replication)
+{
+    size_t                            i;
+    const chorus_guard_t             *guard;
+    const chorus_replication_rule_t  *rule;
+
+    i = 0;
+    guard = &config->worker.guard;
+
+    while ((rule = policy_next(config, replication, &i)) != NULL) {
+        if (rule->has_guard) {
+            guard = &rule->guard;
+            break;
+        }
+    }
+
+    return guard->deletes_percent == 0 && guard->deletes == 0 ? NULL : guard;
+}
+
+
 bool
 chorus_policy_migrates(const chorus_config_t *config,
     const chorus_replication_t *replication)

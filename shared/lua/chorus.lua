@@ -24,6 +24,8 @@
 --     trouble            failed before             hash  key -> JSON
 --     recheck            a write to the follower   zset  stage and key -> due
 --                        may still be on its way
+--     granted            the delete guard let it   hash  key -> when
+--                        be deleted
 --
 -- All times are milliseconds of Redis' own clock.  docs/data-model.md has the
 -- whole picture.
@@ -39,7 +41,8 @@
 
 local VERSION = 4
 
-local WAKE = 'chorus:wake'      -- channel: "R has something to claim"
+-- channel: "R has something to claim"; "paused", somebody is; "policy"
+local WAKE = 'chorus:wake'
 local OWED = 'chorus:owed'      -- hash: the scan that all replications owe
 
 local EVERYTHING = 7            -- facets: 1 content, 2 tags, 4 acl
@@ -73,11 +76,12 @@ local DOUBT_BOTH = 3
 local COUNTERS = { 'claimed', 'synced', 'deleted', 'equal', 'bytes',
                    'failed_attempts', 'expired', 'dropped' }
 
--- Two sections below and chorus_scan.lua, that others ask; tables, because a
--- chunk of Lua has room for 200 locals.
+-- Two sections below, chorus_scan.lua and chorus_guard.lua, that others ask;
+-- tables, because a chunk of Lua has room for 200 locals.
 local blocked = {}
 local trace = {}
 local scan = {}
+local guard = {}
 
 -- redis.call does not exist yet while the library is being loaded
 local function call(...)
@@ -170,6 +174,7 @@ local function replication_open(name, schedule)
         facets = hash .. ':facets',
         trouble = hash .. ':trouble',
         recheck = hash .. ':recheck',
+        granted = hash .. ':granted',
         uploads = hash .. ':uploads',
         twins = hash .. ':twins',
     }
@@ -188,13 +193,14 @@ local function replication_create(r, set)
     call('HSET', r.hash, 'user', parts[1], 'bucket', parts[2],
          'follower', parts[3], 'target', parts[4], 'state', 'active',
          'token', '0', 'created_ms', digits(clock.ms))
+    call('HINCRBY', scan.DISCOVER, 'made', 1)
     scan.kick(r)
 end
 
 
 local function replication_is_active(r)
-    local h = call('HMGET', r.hash, 'state', 'suspended')
-    return h[1] == 'active' and not h[2]
+    local h = call('HMGET', r.hash, 'state', 'suspended', 'guarded_ms')
+    return h[1] == 'active' and not h[2] and not h[3]
 end
 
 
@@ -991,6 +997,7 @@ local function lease_end(r, key, settle, how)
     if not place then
         origin_drop(r, key)
         call('HDEL', r.trouble, key)
+        call('HDEL', r.granted, key)
     end
 
     trace.add('end', r, key, lease and lease.token or '', how)
@@ -1648,7 +1655,7 @@ local HEAL_PHASES = {
     { 'HSCAN', 'facets' }, { 'HSCAN', 'busy' }, { 'ZSCAN', 'leases' },
     { 'ZSCAN', 'again' }, { 'ZSCAN', 'retry' }, { 'ZSCAN', 'failed' },
     { 'ZSCAN', 'since' }, { 'ZSCAN', 'bulksince' }, { 'HSCAN', 'trouble' },
-    { 'ZSCAN', 'bulk' }, { 'ZSCAN', 'blocked' },
+    { 'ZSCAN', 'bulk' }, { 'ZSCAN', 'blocked' }, { 'HSCAN', 'granted' },
 }
 
 
@@ -1659,7 +1666,7 @@ local function heal_look(r, key)
                             'again', 'since', 'bulksince', 'blocked' }) do
         k[name] = call('ZSCORE', r[name], key)
     end
-    for _, name in ipairs({ 'busy', 'trouble' }) do
+    for _, name in ipairs({ 'busy', 'trouble', 'granted' }) do
         k[name] = call('HEXISTS', r[name], key) == 1
     end
     for _, name in ipairs({ 'dirty', 'bulk', 'busy', 'retry', 'failed' }) do
@@ -1694,6 +1701,8 @@ local function heal_fault(k)
         return 'stray trouble'
     elseif k.blocked and not k.failed then
         return 'stray blocked'
+    elseif k.granted and k.places == 0 then
+        return 'stray granted'
     end
 end
 
@@ -1742,7 +1751,11 @@ local function heal_key(r, key, stages)
     elseif fault == 'stray blocked' then
         call('ZREM', r.blocked, key)
 
+    elseif fault == 'stray granted' then
+        call('HDEL', r.granted, key)
+
     elseif fault == 'stray trouble' then
+        call('HDEL', r.granted, key)
         call('HDEL', r.trouble, key)
         call('HDEL', r.facets, key)
         call('ZREM', r.blocked, key)
@@ -1913,7 +1926,14 @@ end
 
 
 local function pause(r, a)
-    return state_set(r, a, 'paused')
+    local changed = state_set(r, a, 'paused')
+
+    if changed == 1 then
+        -- for those who work on its keys
+        call('PUBLISH', WAKE, 'paused')
+    end
+
+    return changed
 end
 
 
@@ -2003,14 +2023,14 @@ end
 
 local function stats_json(r, stats)
     local h = call('HMGET', r.hash, 'user', 'bucket', 'follower', 'target',
-                   'state', 'created_ms', 'suspended')
+                   'state', 'created_ms', 'suspended', 'guarded_ms')
     local fields = {
         'replication', json_string(r.name),
         'user', json_string(h[1] or ''),
         'bucket', json_string(h[2] or ''),
         'follower', json_string(h[3] or ''),
         'target', json_string(h[4] or ''),
-        'state', json_string(h[7] and 'paused' or h[5] or ''),
+        'state', json_string((h[7] or h[8]) and 'paused' or h[5] or ''),
         'created_ms', h[6] or '0',
     }
 
@@ -2022,6 +2042,8 @@ local function stats_json(r, stats)
     fields[#fields + 1] = debt_json(stats.debt)
     fields[#fields + 1] = 'held'
     fields[#fields + 1] = blocked.json(r)
+    fields[#fields + 1] = 'guard'
+    fields[#fields + 1] = guard.json(r)
     fields[#fields + 1] = 'parked_for'
     fields[#fields + 1] = blocked.reason_json(r)
     fields[#fields + 1] = 'counters'
@@ -2709,6 +2731,7 @@ local function check_places(found, r)
     check_subset(found, m.failed, m.trouble, 'failed without trouble')
     check_subset(found, m.blocked, m.failed, 'blocked but not parked')
     check_subset(found, m.trouble, placed, 'stray trouble')
+    check_subset(found, m.granted, placed, 'stray granted')
     check_subset(found, m.facets,
                  check_union(m.dirty, m.bulk, m.again, m.retry, m.failed),
                  'stray facets')

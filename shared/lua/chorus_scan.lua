@@ -251,6 +251,8 @@ function scan.finish(r, s)
     local totals = scan.totals(s)
     local reason = scan.pay(r, s, totals) or ''
 
+    guard.counted(r, totals)
+
     if totals.different + totals.missing + totals.surplus + totals.moving
        + totals.undecided + totals.unchecked == 0
     then

@@ -15,7 +15,14 @@ local function suspend(r, a)
     if call('EXISTS', r.hash) == 0 then
         return 0
     elseif a.suspended == 1 then
-        return call('HSET', r.hash, 'suspended', '1')
+        local changed = call('HSET', r.hash, 'suspended', '1')
+
+        if changed == 1 then
+            -- for those who work on its keys
+            call('PUBLISH', WAKE, 'paused')
+        end
+
+        return changed
     end
 
     local changed = call('HDEL', r.hash, 'suspended')
@@ -49,7 +56,36 @@ local function suspended(keys, a)
 end
 
 
+-- How many replications there ever were: none is new while this is the same.
+local function made(keys)
+    return tonumber(call('HGET', keys[1], 'made') or 0)
+end
+
+
+local function paused_read(a)
+    a.names = args_groups(a, args_replication)
+end
+
+
+-- Whose keys are to be left alone, for whatever reason.
+local function paused(_, a)
+    local reply = {}
+
+    for i, name in ipairs(a.names) do
+        local r = replication_open(name)
+
+        reply[i] = call('EXISTS', r.hash) == 1 and not replication_is_active(r)
+                   and 1 or 0
+    end
+
+    return reply
+end
+
+
 register({
+    { name = 'made', keys = 'discover', flags = READS, run = made },
+    { name = 'paused', keys = 'none', flags = READS, read = paused_read,
+      run = paused },
     { name = 'suspend', keys = 'change', flags = DRAINS,
       read = suspend_read, run = suspend },
     { name = 'suspended', keys = 'replications', flags = READS,

@@ -363,7 +363,10 @@ def wakes(client):
             message = channel.get_message(timeout=0.02)
             if message is None:
                 return names
-            names.append(message['data'].decode())
+            name = message['data'].decode()
+            # others than replications: "paused", "policy"
+            if ':' in name:
+                names.append(name)
 
     yield read
     channel.close()

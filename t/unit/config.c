@@ -89,7 +89,9 @@ read_everything(void **state)
         "            'limits': {'main': {'requests_per_second': 500,"
         "                                'bytes_per_second': '200MiB'},"
         "                       'logs': {'bytes_per_second': 16384}},"
-        "            'scans': 0, 'discover_seconds': 1, 'bulk_max': 7},"
+        "            'scans': 0, 'discover_seconds': 1, 'bulk_max': 7,"
+        "            'guard': {'deletes_percent': 10, 'min_deletes': 0,"
+        "                      'per_seconds': 60}},"
         " 'api': {'token_file': '/run/token'}}";
 
     (void) state;
@@ -173,6 +175,10 @@ read_everything(void **state)
     check_int("scans", config.worker.scans, 0);
     check_int("discover", config.worker.discover_seconds, 1);
     check_int("bulk", config.worker.bulk_max, 7);
+    check_int("percent", config.worker.guard.deletes_percent, 10);
+    check_int("deletes", config.worker.guard.deletes, 0);
+    check_int("least", config.worker.guard.min_deletes, 0);
+    check_int("within", config.worker.guard.per_seconds, 60);
     check_int("rechecks", (int64_t) config.worker.nrechecks, 2);
     check_int("first recheck", config.worker.recheck_seconds[0], 2);
     check_int("second recheck", config.worker.recheck_seconds[1], 86400);
@@ -217,6 +223,8 @@ defaults(void **state)
     check_int("scans", config.worker.scans, 2);
     check_int("discover", config.worker.discover_seconds, 60);
     check_int("bulk", config.worker.bulk_max, 10000);
+    check_int("no guard", config.worker.guard.deletes_percent, 0);
+    check_int("no guard", config.worker.guard.deletes, 0);
     check_int("rechecks", (int64_t) config.worker.nrechecks, 3);
     check_int("first recheck", config.worker.recheck_seconds[0], 10);
     check_int("second recheck", config.worker.recheck_seconds[1], 60);
@@ -887,6 +895,21 @@ static const struct {
       "replications[0].filter.tags: must be 1 to 10 tags" },
     { MORE("'filter': {'tags': {'a': 1}}"),
       "replications[0].filter.tags.a: a tag has a name and a text" },
+    { MORE("'guard': 10"), "replications[0].guard: must be an object" },
+    { MORE("'guard': {}"),
+      "replications[0].guard: needs \"deletes_percent\" or \"deletes\"; "
+      "false: no guard" },
+    { MORE("'guard': {'min_deletes': 5}"),
+      "replications[0].guard: needs \"deletes_percent\" or \"deletes\"; "
+      "false: no guard" },
+    { MORE("'guard': {'deletes_percent': 101}"),
+      "replications[0].guard.deletes_percent: must be a whole number from 1 to "
+      "100" },
+    { MORE("'guard': {'deletes': 0}"),
+      "replications[0].guard.deletes: must be a whole number from 1 to "
+      "1000000000" },
+    { MORE("'guard': {'deletes': 1, 'per_second': 1}"),
+      "replications[0].guard: unknown key \"per_second\"" },
     { MORE("'bucket_settings': 'cors'"),
       "replications[0].bucket_settings: must be a list" },
     { MORE("'bucket_settings': ['cors', 'logging']"),

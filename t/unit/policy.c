@@ -145,12 +145,13 @@ load(chorus_config_t *config)
         "  'logs': {'endpoint': 'http://l', 'users': {"
         ALICE("LA") ", " BOB("LB") "}}},"
         " 'replications': ["
-        "  {'user': 'alice', 'bucket': 'photos', 'to': ['f2', 'f1']},"
+        "  {'user': 'alice', 'bucket': 'photos', 'to': ['f2', 'f1'],"
+        "   'guard': false},"
         "  {'user': '*', 'bucket': '*', 'to': 'f1'},"
         "  {'user': 'bob', 'bucket': '~^x', 'to': ['logs']},"
 
         "  {'user': 'alice', 'bucket': 'raw', 'to': 'f1:old',"
-        "   'bucket_settings': ['policy']},"
+        "   'bucket_settings': ['policy'], 'guard': {'deletes': 7}},"
         "  {'user': 'alice', 'bucket': 'raw', 'to': 'f1:old',"
         "   'bucket_settings': ['lifecycle']},"
         "  {'user': 'alice', 'bucket': '~^p-', 'to': ['f2:{bucket}-2', "
@@ -160,6 +161,7 @@ load(chorus_config_t *config)
         "   {'prefix': 'out/', 'tags': {'a': '1', 'b': '2'}}},"
         "  {'user': 'alice', 'bucket': 'p-2', 'to': 'f2', 'filter': "
         "   {'tags': {'a': '1'}}}],"
+        " 'worker': {'guard': {'deletes': 3}},"
         " 'routes': ["
         "  {'user': 'alice', 'bucket': 'logs-here', 'storage': 'main'},"
         "  {'user': '*', 'bucket': '~^logs-', 'storage': 'logs'},"
@@ -453,6 +455,40 @@ migrations(void **state)
 }
 
 
+static void
+guards(void **state)
+{
+    size_t                 i;
+    chorus_config_t        config;
+    chorus_replication_t   replication;
+    const chorus_guard_t  *guard;
+
+    static const struct {
+        const char  *replication;
+        unsigned     deletes;       /* 0: no guard */
+    } rows[] = {
+        { "alice:raw:f1:old", 7 },
+        { "alice:photos:f2", 0 },       /* false: not that of the worker */
+        { "alice:p-3:f2", 3 },
+        { "alice:x:f1:elsewhere", 3 },  /* no rule: a directive's */
+    };
+
+    (void) state;
+
+    load(&config);
+
+    for (i = 0; i < NROWS(rows); i++) {
+        replication = replication_of(rows[i].replication);
+        guard = chorus_policy_guard(&config, &replication);
+
+        check_int(rows[i].replication, guard == NULL ? 0 : guard->deletes,
+                  rows[i].deletes);
+    }
+
+    chorus_config_close(&config);
+}
+
+
 test_main(NULL, NULL,
     test_row(match_patterns),
     test_row(match_in_doubt),
@@ -461,5 +497,6 @@ test_main(NULL, NULL,
     test_row(followers),
     test_row(filters),
     test_row(settings),
-    test_row(migrations)
+    test_row(migrations),
+    test_row(guards)
 )

@@ -1,0 +1,148 @@
+"""Pauses: within a second nothing more is asked of the follower, nothing is
+lost, and what is paused costs nothing."""
+
+import time
+
+import pytest
+
+from load import Load
+from process import wait_until
+from test_scans import SCANS, Scans, fill
+from wire import path_of
+
+QUIET = 1.0             # seconds without a request: it is paused
+
+
+class Watch:
+    """What the follower is asked about a bucket, and when."""
+
+    def __init__(self, stack, bucket):
+        self.asked = stack.faulty_follower.inject(
+            when=lambda method, target: target.startswith(f"/{bucket}"))
+
+    def silent_after(self, began):
+        """Until nothing was asked for a while; seconds from `began` to the
+        last request."""
+        def is_silent():
+            return time.monotonic() - max([began, *self.asked.at]) > QUIET
+        wait_until(is_silent, 60, lambda: f"silence: {self.asked.hits}")
+        return max([began, *self.asked.at]) - began
+
+
+@pytest.fixture
+def ctl(stack):
+    def run(*words):
+        done = stack.chorusctl(*words, ADMIN_TOKEN_FILE=stack.token_file)
+        assert done.returncode == 0, done
+        return done.stdout
+    yield run
+    for rule in run("pause", "list").splitlines()[1:]:
+        run("pause", "delete", rule.split()[0], "--yes")
+
+
+def test_events_stop_at_once_and_go_on_later(stack, bucket, ctl, figures):
+    stack.use_worker(follower=stack.faulty_follower.url)
+    watch = Watch(stack, bucket)
+
+    def work(wire, n):
+        time.sleep(0.01)
+        return wire.put(bucket, f"k{n % 500}", b"%d" % n)
+    with Load(stack.wire, work, 2) as load:
+        wait_until(lambda: watch.asked.hits > 50, 30, "events are copied")
+        ctl("pause", "add", bucket, "--user", "alice", "--id", "stop")
+        took = watch.silent_after(time.monotonic())
+        asked = watch.asked.hits
+        wait_until(lambda: stack.stats(bucket)["dirty"] > 30, 30,
+                   "marks are taken")
+        assert watch.asked.hits == asked
+        assert stack.stats(bucket)["state"] == "paused"
+    load.check()
+    figures(f"the follower's last request was {took * 1000:.0f} ms after "
+            "the answer to the pause")
+    ctl("pause", "delete", "stop", "--yes")
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)
+
+
+def test_a_migration_stops_in_the_middle_and_goes_on(stack, bucket_name, ctl,
+                                                     figures):
+    bucket = bucket_name("mig")
+    fill(stack.main, bucket, [f"k{n:04d}" for n in range(400)])
+    watch = Watch(stack, bucket)
+    stack.use_worker(follower=stack.faulty_follower.url, concurrency=2,
+                     **SCANS)
+    scan = Scans(stack, bucket)
+    wait_until(lambda: watch.asked.hits > 30, 30, "the migration has begun")
+    ctl("pause", "add", bucket, "--id", "stop")
+    took = watch.silent_after(time.monotonic())
+    stats = scan.stats()
+    assert stats["bulk"] and not stats["busy"], stats
+    figures(f"the follower's last request was {took * 1000:.0f} ms after "
+            "the answer to the pause")
+    ctl("pause", "delete", "stop", "--yes")
+    scan.wait()
+    stack.wait_equal(bucket)
+
+
+def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
+    """A copy of two parts is paused while the first ones are on their way."""
+    stack.use_worker(follower=stack.faulty_follower.url, concurrency=1,
+                     part_concurrency=1)
+    parts = stack.faulty_follower.inject(
+        when=lambda method, target: method == "PUT"
+        and target.startswith(f"/{bucket}/big?") and "partNumber" in target,
+        delay=2)
+    key = {"Bucket": bucket, "Key": "big"}
+    upload = dict(key, UploadId=stack.s3.create_multipart_upload(
+        **key)["UploadId"])
+    made = [{"PartNumber": n, "ETag": stack.s3.upload_part(
+        PartNumber=n, Body=b"%d" % n * size, **upload)["ETag"]}
+        for n, size in ((1, 5 << 20), (2, 5 << 20), (3, 1))]
+    stack.s3.complete_multipart_upload(MultipartUpload={"Parts": made},
+                                       **upload)
+    wait_until(lambda: parts.hits, 30, "a part is on its way")
+    ctl("pause", "add", bucket, "--id", "stop")
+    wait_until(lambda: not stack.stats(bucket)["busy"], 30,
+               "the key is given back")
+    assert parts.hits == 1
+    assert stack.waiting(bucket) == 1
+    assert stack.stats(bucket)["counters"]["failed_attempts"] == 0
+    stack.faulty_follower.clear()
+    again = stack.faulty_follower.inject(
+        when=lambda method, target: method == "PUT"
+        and target.startswith(f"/{bucket}/big?partNumber=1&"))
+    ctl("pause", "delete", "stop", "--yes")
+    stack.wait_equal(bucket)
+    assert again.hits == 0, "what was sent is sent again"
+
+
+def test_what_is_paused_costs_nothing(stack, bucket, ctl, figures):
+    stack.use_worker(follower=stack.faulty_follower.url)
+
+    def calls(seconds=2.0):
+        """Functions of Redis that are called, of all who are there."""
+        def count():
+            info = stack.redis.client.info("commandstats")
+            return sum(info[f"cmdstat_{name}"]["calls"]
+                       for name in ("fcall", "fcall_ro")
+                       if f"cmdstat_{name}" in info)
+        begin, began = count(), time.monotonic()
+        time.sleep(seconds)
+        return (count() - begin) / (time.monotonic() - began)
+    stack.wait_idle(bucket)
+    before = calls()
+    ctl("pause", "add", bucket, "--id", "stop", "--wait")
+    wire = stack.wire()
+    for n in range(200):
+        assert wire.call("PUT", path_of(bucket, f"k{n}"),
+                         body=b"x").status == 200
+    wait_until(lambda: stack.stats(bucket)["dirty"] >= 200, 30,
+               "all of them wait")
+    watch = Watch(stack, bucket)
+    after = calls()
+    figures(f"calls a second: {before:.1f}, with 200 keys that are paused "
+            f"{after:.1f}")
+    assert watch.asked.hits == 0
+    assert after < before + 10
+    ctl("pause", "delete", "stop", "--yes")
+    stack.wait_equal(bucket)
