@@ -38,7 +38,9 @@ scan.RECORD = { 'from', 'to', 'is_cut', 'cursor', 'state', 'token', 'expiry',
 function scan.open(r)
     return { hash = r.hash .. ':scan', shards = r.hash .. ':shards',
              differences = r.hash .. ':differences',
-             evidence = r.hash .. ':evidence' }
+             evidence = r.hash .. ':evidence',
+             awaited = r.hash .. ':awaited', givenup = r.hash .. ':givenup',
+             pace = r.hash .. ':pace' }
 end
 
 
@@ -148,17 +150,16 @@ function scan.begin(r, kind, depth, surplus)
     local s = scan.open(r)
     local owed = debt_of(r.hash)
     local owed_all = debt_of(OWED)
-    local base = call('HMGET', r.hash, 'scan_done', 'scan_bytes')
     local id = digits(replication_tokens(r, 1))
 
     scan.kick(r)
     call('DEL', s.shards, s.differences, s.evidence)
+    scan.forget(s)
     scan.shard_put(s, 1, scan.shard_new('', '', 0))
     call('HSET', s.hash, 'id', id, 'kind', kind, 'depth', depth, 'deletes',
          surplus, 'started_ms', digits(clock.ms), 'ended_ms', '0',
          'reason', '', 'owed', owed and owed.id or '', 'owed_all',
-         owed_all and owed_all.id or '', 'done_before', base[1] or '0',
-         'bytes_before', base[2] or '0', 'state', 'running')
+         owed_all and owed_all.id or '', 'state', 'running')
     call('PUBLISH', WAKE, r.name)
 
     return id
@@ -230,14 +231,10 @@ function scan.finish(r, s)
     local totals = scan.totals(s)
     local reason = scan.pay(r, s, totals) or ''
 
-    if totals.different + totals.missing + totals.surplus + totals.moving
-       + totals.undecided == 0
-    then
-        call('HSET', s.hash, 'verified_ms', digits(clock.ms),
-             'verified_depth', 'quick')
-    end
-
+    scan.verify(s, totals)
+    scan.learn(s, totals)
     scan.close(s, totals, 'ended', reason)
+    scan.rest(s)
     scan.kick(r)
 end
 
