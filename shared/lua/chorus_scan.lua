@@ -32,7 +32,7 @@ scan.SPLIT_PAGES = 4            -- a shard that has taken so many may be cut
 scan.DIFFERENCES_MAX = 10000    -- that are kept by name
 scan.WALK_MAX = 100             -- replications a claim looks at
 scan.RECORD = { 'from', 'to', 'is_cut', 'cursor', 'state', 'token', 'expiry',
-                'not_before', 'failures', 'split_pages' }
+                'not_before', 'failures', 'split_pages', 'first' }
 
 
 function scan.open(r)
@@ -58,7 +58,7 @@ end
 function scan.shard_new(from, to, is_cut)
     local shard = { from = from, to = to, is_cut = is_cut, cursor = from,
                     state = 'open', token = 0, expiry = 0, not_before = 0,
-                    failures = 0, split_pages = 0 }
+                    failures = 0, split_pages = 0, first = '' }
 
     for _, name in ipairs(scan.COUNTS) do
         shard[name] = 0

@@ -196,6 +196,19 @@ end
 function scan.left_in_shards(list)
     local sum, n, left = 0, 0, 0
 
+    -- where the first key is nobody knows: it goes by the last one of the
+    -- first page, and by what came behind that
+    local function left_of(shard)
+        local way = shard.pages > 1
+                    and scan.way(shard.first, shard.to, shard.cursor) or 0
+
+        if way < 0.05 then
+            return sum / n > shard.main and sum / n - shard.main or nil
+        end
+
+        return shard.main * (1 - 1 / shard.pages) * (1 - way) / way
+    end
+
     for _, shard in ipairs(list) do
         if shard.state == 'done' then
             sum, n = sum + shard.main, n + 1
@@ -210,13 +223,11 @@ function scan.left_in_shards(list)
 
     for _, shard in ipairs(list) do
         if shard.state ~= 'done' then
-            local way = scan.way(shard.from, shard.to, shard.cursor)
-            left = left + (way >= 0.05 and shard.main * (1 - way) / way
-                           or math.max(0, sum / n - shard.main))
+            left = left and left_of(shard) and left + left_of(shard)
         end
     end
 
-    return math.ceil(left)
+    return left and math.ceil(left)
 end
 
 

@@ -209,6 +209,7 @@ function scan.advance(r, s, shard, a)
     scan.pace(s, 'keys', a.counts.main + a.counts.surplus)
     shard.marked = shard.marked + #a.marks
     shard.pages = shard.pages + 1
+    shard.first = shard.pages == 1 and a.cursor or shard.first
     shard.failures = 0
     shard.cursor = a.cursor
     shard.expiry = clock.ms + a.lease_ms
