@@ -19,11 +19,17 @@
 #define CHORUS_BUCKETS_MAX  10000
 
 
+typedef struct chorus_folded_s  chorus_folded_t;    /* chorus_fold.h */
+
 typedef struct {
-    chorus_str_t  key;
-    uint64_t      size;             /* bytes */
-    chorus_str_t  etag;             /* without quotes; may be empty (Ceph) */
-    chorus_str_t  modified;         /* "2024-01-31T12:00:00.000Z"; may be "" */
+    chorus_str_t            key;
+    uint64_t                size;       /* bytes */
+    chorus_str_t            etag;       /* without quotes; may be empty
+                                         * (Ceph) */
+    chorus_str_t            modified;   /* "2024-01-31T12:00:00.000Z"; may be
+                                         * "" */
+    const chorus_folded_t  *history;    /* all versions; NULL: only what is
+                                         * current was listed */
 } chorus_listed_t;
 
 typedef struct {
