@@ -204,6 +204,11 @@ scan_shard(scan_t *scan)
 
     until = clock_ms() + SCAN_SLICE_MS;
 
+    if (scan_versions_begin(scan) != WORK_DONE) {
+        scan_failed(scan);
+        return;
+    }
+
     if (!scan_seek(scan, scan->claim.cursor)) {
         scan_release(scan, SCAN_SLICE_MS, true, "a key is too long");
         return;
@@ -292,6 +297,7 @@ scan_work(scan_t *scan)
 
     if (scan->claim.what == QUEUE_SCAN_SHARD) {
         scan_shard(scan);
+        scan_versions_end(scan);
     } else {
         scan_split(scan);
     }

@@ -106,6 +106,13 @@ scan_again_bucket(scan_again_t *again)
     on_main = !again->scan->again_ours.is_absent;
     on_follower = !again->scan->again_theirs.is_absent;
 
+    if (again->n != 0 && again->keys[0].len == 0
+        && again->scan->lacks_versions)
+    {
+        again->now[0] = again->told->differences[0];
+        return;
+    }
+
     if (again->n != 0 && again->keys[0].len == 0 && on_main != on_follower) {
         again->now[0] = again->told->differences[0];
         again->now[0].what = on_main ? QUEUE_SCAN_MISSING

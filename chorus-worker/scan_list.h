@@ -1,12 +1,15 @@
 /*
- * One page after the other of a bucket's objects, as ListObjects gives them:
- * the first version of it, which all storages know, goes on behind any key.
- * What else is to be listed (versions, say) is to be done here.
+ * One page after the other of a bucket's keys.  Of its objects, as ListObjects
+ * gives them: the first version of it, which nearly all storages know, goes on
+ * behind any key; the second one is for the others.  Or of its histories, as
+ * ListObjectVersions does.
  */
 
 #ifndef SCAN_LIST_H
 #define SCAN_LIST_H
 
+#include "chorus_crypto.h"
+#include "chorus_fold.h"
 #include "chorus_listing.h"
 #include "queue_scan.h"
 #include "work.h"
@@ -21,13 +24,25 @@ typedef struct {
     char                   marker[QUEUE_SCAN_KEY_MAX];
     size_t                 marker_len;
     const s3_response_t   *response;    /* NULL: nothing was asked */
+    unsigned               max;         /* keys that are asked for */
     chorus_listing_t       listing;
     bool                   is_absent;   /* there is no such bucket */
+
+    bool                   is_versions; /* entries are histories */
+    chorus_crypto_t       *crypto;
+    chorus_fold_t          fold;
+
+    /* what the storage has shown not to know */
+    bool                   is_plain;    /* encoding-type */
+    bool                   is_second;   /* ListObjects in its first version */
 } scan_list_t;
 
 
 bool scan_list_open(scan_list_t *list, failure_side_t side);
 void scan_list_close(scan_list_t *list);
+
+/* What is listed from here on. */
+void scan_list_mode(scan_list_t *list, bool is_versions);
 
 /* From behind the key on; the last page is gone with that. */
 bool scan_list_seek(scan_list_t *list, chorus_str_t key);
@@ -36,8 +51,9 @@ bool scan_list_seek(scan_list_t *list, chorus_str_t key);
 void scan_list_begin(scan_list_t *list, work_t *work, unsigned max);
 void scan_list_wait(work_t *work, scan_list_t *a, scan_list_t *b);
 
-/* list->listing is the page, and stays until the next one is begun.  A bucket
- * that is not there is an empty one.  WORK_FAILED: work->failure says why;
+/* list->listing is the page, and stays until the next one is begun; it may be
+ * empty and not the last.  A bucket that is not there is an empty one.
+ * WORK_FAILED: work->failure says why;
  * FAILURE_PARK when it is no use to try again. */
 work_rc_t scan_list_end(scan_list_t *list, work_t *work);
 

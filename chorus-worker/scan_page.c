@@ -94,6 +94,15 @@ scan_side_text(char *out, size_t size, const char *name,
         return snprintf(out, size, "%s: none", name);
     }
 
+    if (entry->history != NULL) {
+        return snprintf(out, size, "%s: %llu versions, %llu of them delete "
+                        "markers, %llu bytes, newest ETag %.*s", name,
+                        (unsigned long long) entry->history->nversions,
+                        (unsigned long long) entry->history->nmarkers,
+                        (unsigned long long) entry->size,
+                        (int) entry->etag.len, entry->etag.data);
+    }
+
     return snprintf(out, size, "%s: %llu bytes, ETag %.*s", name,
                     (unsigned long long) entry->size,
                     (int) (entry->etag.len < 48 ? entry->etag.len : 48),
@@ -205,14 +214,16 @@ scan_take(scan_t *scan, queue_scan_told_t *told, chorus_join_step_t step,
     {
         step = CHORUS_JOIN_UNSURE;      /* perhaps no filter takes it */
 
-    } else if (step == CHORUS_JOIN_UNSURE && is_check) {
+    } else if (step == CHORUS_JOIN_UNSURE && is_check
+               && ours->history == NULL)
+    {
         step = scan_ask(scan, key);
     }
 
     scan_count(&told->counts, step, ours, theirs);
 
     if (!is_check) {
-        if (step == CHORUS_JOIN_UNSURE
+        if ((step == CHORUS_JOIN_UNSURE && ours->history == NULL)
             || (step == CHORUS_JOIN_EQUAL && claim->is_full))
         {
             scan_mark(told, key, SCAN_FACETS_BESIDE);
@@ -275,12 +286,23 @@ scan_bucket(scan_t *scan, queue_scan_told_t *told)
         return;
     }
 
-    if (scan->ours.is_absent == scan->theirs.is_absent) {
+    if (scan->ours.is_absent == scan->theirs.is_absent
+        && !scan->lacks_versions)
+    {
         return;
     }
 
     difference = &told->differences[told->ndifferences++];
     difference->key = chorus_str("");
+
+    if (scan->lacks_versions) {
+        difference->what = QUEUE_SCAN_DIFFERENT;
+        difference->evidence = chorus_str("main: keeps versions; follower: "
+                                          "keeps none");
+        told->counts.different++;
+        return;
+    }
+
     difference->what = scan->ours.is_absent ? QUEUE_SCAN_SURPLUS
                                             : QUEUE_SCAN_MISSING;
     difference->evidence = scan->ours.is_absent

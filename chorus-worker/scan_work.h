@@ -32,6 +32,9 @@ typedef struct {
     char                cursor[QUEUE_SCAN_KEY_MAX];
     size_t              cursor_len;
 
+    bool                lacks_versions; /* main keeps them, and the follower
+                                         * does not */
+
     scan_list_t         again_ours;     /* for a second look */
     scan_list_t         again_theirs;
 } scan_t;
@@ -42,6 +45,10 @@ bool scan_is_over(void);
 
 /* Waits; false when the lease was lost or the worker ends. */
 bool scan_sleep(scan_t *scan, int64_t ms);
+
+/* Whether objects are compared from here on, or histories; to be ended. */
+work_rc_t scan_versions_begin(scan_t *scan);
+void scan_versions_end(scan_t *scan);
 
 /* What there is to tell of one page, in scan->mem: what stands on both sides
  * up to where one of them needs its next page. */

@@ -1,5 +1,6 @@
 /* The merge join of two listings. */
 
+#include "chorus_fold.h"
 #include "chorus_join.h"
 
 
@@ -13,10 +14,31 @@ chorus_join_page(chorus_join_side_t *side, const chorus_listing_t *listing)
 }
 
 
+static chorus_join_step_t
+join_histories(const chorus_folded_t *ours, const chorus_folded_t *theirs)
+{
+    switch (chorus_folded_compare(ours, theirs)) {
+
+    case CHORUS_FOLDED_EQUAL:
+        return CHORUS_JOIN_EQUAL;
+
+    case CHORUS_FOLDED_UNSURE:
+        return CHORUS_JOIN_UNSURE;
+
+    default:
+        return CHORUS_JOIN_DIFFERENT;
+    }
+}
+
+
 /* Ceph 16 lists an object whose tags were deleted without its ETag. */
 chorus_join_step_t
 chorus_listed_compare(const chorus_listed_t *a, const chorus_listed_t *b)
 {
+    if (a->history != NULL && b->history != NULL) {
+        return join_histories(a->history, b->history);
+    }
+
     if (a->size != b->size) {
         return CHORUS_JOIN_DIFFERENT;
     }

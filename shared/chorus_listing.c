@@ -7,7 +7,7 @@
 #include "chorus_xml.h"
 
 /* "<Contents><Key>k</Key><Size>0</Size></Contents>": none takes less */
-#define MIN_ENTRY_BYTES   48
+#define MIN_ENTRY_BYTES   47
 #define MIN_BUCKET_BYTES  30
 
 
@@ -20,17 +20,18 @@ typedef struct {
     chorus_str_t       truncated;
     chorus_str_t       encoding;
     bool               is_in_entry;
+    bool               is_full;         /* the rest is for the next page */
 } listing_state_t;
 
 
 static chorus_rc_t
-listing_begin_entry(chorus_xml_reader_t *reader, listing_state_t *state)
+listing_begin_entry(listing_state_t *state)
 {
     chorus_listing_t  *listing = state->listing;
 
     if (listing->n == state->size) {
-        return chorus_error_set(reader->error, "more than %d objects",
-                                CHORUS_LISTING_MAX);
+        state->is_full = true;
+        return CHORUS_OK;
     }
 
     memset(&listing->entries[listing->n], 0, sizeof(chorus_listed_t));
@@ -52,7 +53,10 @@ listing_field(const chorus_xml_reader_t *reader, listing_state_t *state)
                ? &state->truncated
                : chorus_xml_is_at(reader, 2, "ListBucketResult",
                                   "EncodingType")
-               ? &state->encoding : NULL;
+               ? &state->encoding
+               : chorus_xml_is_at(reader, 2, "ListBucketResult",
+                                  "NextMarker")
+               ? &state->listing->next : NULL;
     }
 
     return chorus_xml_is_at(reader, 3, "Contents", "Key") ? &entry->key
@@ -75,7 +79,7 @@ listing_start(chorus_xml_reader_t *reader, chorus_str_t name)
     }
 
     if (chorus_xml_is_at(reader, 2, "ListBucketResult", "Contents")) {
-        return listing_begin_entry(reader, state);
+        return listing_begin_entry(state);
     }
 
     state->field = listing_field(reader, state);
@@ -152,6 +156,24 @@ listing_end(chorus_xml_reader_t *reader, chorus_str_t name)
 }
 
 
+/* What no encoder leaves as it is: the storage only says that it encodes. */
+static bool
+listing_is_bare(chorus_str_t key)
+{
+    size_t  i;
+
+    for (i = 0; i < key.len; i++) {
+        if ((unsigned char) key.data[i] <= ' '
+            || (unsigned char) key.data[i] >= 0x7f)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 /* "a+b%2Bc" is "a b+c"; all storages that encode write a space as '+' or
  * %20. */
 static bool
@@ -159,6 +181,10 @@ listing_decode(chorus_mem_t *mem, chorus_str_t *key)
 {
     char    *copy;
     size_t   i;
+
+    if (listing_is_bare(*key)) {
+        return false;
+    }
 
     if (memchr(key->data, '+', key->len) != NULL) {
 
@@ -181,6 +207,33 @@ listing_decode(chorus_mem_t *mem, chorus_str_t *key)
 }
 
 
+/* One that does not say whether there is more is asked again behind the last
+ * key, until nothing comes. */
+static chorus_rc_t
+listing_truncated(const listing_state_t *state, chorus_error_t *error)
+{
+    chorus_listing_t  *listing = state->listing;
+
+    if (state->truncated.data == NULL) {
+        listing->is_truncated = listing->n != 0;
+
+    } else if (chorus_str_eq(state->truncated, chorus_str("true"))) {
+        listing->is_truncated = true;
+
+    } else if (!chorus_str_eq(state->truncated, chorus_str("false"))) {
+        return chorus_error_set(error, "IsTruncated is neither true nor "
+                                "false");
+    }
+
+    if (state->is_full) {
+        listing->is_truncated = true;
+        listing->next = chorus_null_str;
+    }
+
+    return CHORUS_OK;
+}
+
+
 static chorus_rc_t
 listing_finish(chorus_mem_t *mem, const listing_state_t *state,
     chorus_error_t *error)
@@ -188,23 +241,17 @@ listing_finish(chorus_mem_t *mem, const listing_state_t *state,
     size_t             i;
     chorus_listing_t  *listing = state->listing;
 
-    listing->is_truncated = chorus_str_eq(state->truncated,
-                                          chorus_str("true"));
-
-    /* a page that is taken for the last hides all keys behind it */
-    if (!listing->is_truncated
-        && !chorus_str_eq(state->truncated, chorus_str("false")))
-    {
-        return chorus_error_set(error, "a page without IsTruncated");
-    }
-
-    if (listing->is_truncated && listing->n == 0) {
-        return chorus_error_set(error, "a page without objects that is not "
-                                "the last");
+    if (listing_truncated(state, error) != CHORUS_OK) {
+        return CHORUS_ERROR;
     }
 
     if (!chorus_str_eq(state->encoding, chorus_str("url"))) {
         return CHORUS_OK;
+    }
+
+    if (listing->next.len != 0 && !listing_decode(mem, &listing->next)) {
+        return chorus_error_set(error, "a NextMarker that is not encoded "
+                                "right");
     }
 
     for (i = 0; i < listing->n; i++) {
@@ -236,7 +283,7 @@ chorus_listing_parse(chorus_mem_t *mem, chorus_str_t body,
         state.size = CHORUS_LISTING_MAX;
     }
 
-    /* one more: what is behind the last is looked at before it is refused */
+    /* one more: what is behind the last is looked at, too */
     listing->entries = chorus_calloc(mem, (state.size + 1)
                                           * sizeof(chorus_listed_t));
     if (listing->entries == NULL) {
@@ -253,6 +300,87 @@ chorus_listing_parse(chorus_mem_t *mem, chorus_str_t body,
     rc = chorus_xml_read(&reader, body);
 
     return rc == CHORUS_OK ? listing_finish(mem, &state, error) : rc;
+}
+
+
+void
+chorus_listing_tidy(chorus_listing_t *listing, chorus_str_t after)
+{
+    size_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < listing->n; i++) {
+
+        if (n == 0 && after.len != 0
+            && chorus_str_eq(listing->entries[i].key, after))
+        {
+            continue;
+        }
+
+        if (n != 0 && chorus_str_eq(listing->entries[n - 1].key,
+                                    listing->entries[i].key))
+        {
+            n--;
+        }
+
+        listing->entries[n++] = listing->entries[i];
+    }
+
+    listing->n = n;
+}
+
+
+/* In the order of UTF-16 those above U+FFFF, whose lead byte in UTF-8 is 0xf0
+ * and up, come before U+E000 to U+FFFF, which begin with 0xee and 0xef. */
+static unsigned
+listing_utf16_rank(unsigned char c)
+{
+    return c >= 0xf0 ? c - 2u : c >= 0xee ? c + 0x20u : c;
+}
+
+
+static int
+listing_utf16_cmp(chorus_str_t a, chorus_str_t b)
+{
+    size_t         i;
+    unsigned char  x, y;
+
+    for (i = 0; i < a.len && i < b.len; i++) {
+        x = (unsigned char) a.data[i];
+        y = (unsigned char) b.data[i];
+
+        if (x != y) {
+            return listing_utf16_rank(x) < listing_utf16_rank(y) ? -1 : 1;
+        }
+    }
+
+    return a.len < b.len ? -1 : a.len > b.len;
+}
+
+
+chorus_order_t
+chorus_listing_order(const chorus_listing_t *listing, chorus_str_t after)
+{
+    bool    is_utf16;
+    size_t  i;
+
+    if (chorus_listing_is_sorted(listing, after)) {
+        return CHORUS_ORDER_BYTES;
+    }
+
+    is_utf16 = true;
+
+    for (i = 0; i < listing->n; i++) {
+
+        if (listing_utf16_cmp(listing->entries[i].key, after) <= 0) {
+            is_utf16 = false;
+        }
+
+        after = listing->entries[i].key;
+    }
+
+    return is_utf16 ? CHORUS_ORDER_UTF16 : CHORUS_ORDER_NONE;
 }
 
 

@@ -1281,6 +1281,10 @@ local function mark(r, a)
     local queued, room = 0, mark_room(r)
     local dropped = { n = 0, ms = clock.ms }
 
+    if a.source == 'event' then
+        call('HSET', r.hash, 'changed_ms', digits(clock.ms))
+    end
+
     for _, m in ipairs(a.marks) do
         m.source = a.source
         m.ms = math.max(0, clock.ms - m.ms)
@@ -1549,11 +1553,7 @@ local function done_settle(group)
         call('HINCRBY', r.hash, group.outcome, 1)
         call('HINCRBY', r.hash, 'bytes', digits(group.bytes))
         blocked.well(r, key)
-
-        if origin_get(r, key) == 'scan' then
-            call('HINCRBY', r.hash, 'scan_done', 1)
-            call('HINCRBY', r.hash, 'scan_bytes', digits(group.bytes))
-        end
+        scan.settle(r, key, group.outcome, group.bytes)
     end
 end
 
@@ -1584,6 +1584,10 @@ local function fail_settle(group)
              digits(clock.ms + math.max(0, group.delay_ms)), key)
         facets_set(r, key, facets)
         call('HINCRBY', r.hash, 'failed_attempts', 1)
+
+        if place == 'failed' then
+            scan.give_up(r, key)
+        end
 
         return place
     end
@@ -2336,6 +2340,7 @@ function blocked.settle(group, a)
         call('ZADD', r.blocked, string.format('%.3f', schedule_now()), key)
         facets_set(r, key, facets)
         call('HINCRBY', r.hash, 'failed_attempts', 1)
+        scan.give_up(r, key)
 
         return 'failed'
     end

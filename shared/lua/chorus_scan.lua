@@ -30,12 +30,14 @@ scan.SHARDS_MAX = 64            -- of one scan, those that are done included
 scan.SPLIT_PAGES = 4            -- a shard that has taken so many may be cut
 scan.WALK_MAX = 100             -- replications a claim looks at
 scan.RECORD = { 'from', 'to', 'is_cut', 'cursor', 'state', 'token', 'expiry',
-                'not_before', 'failures', 'split_pages' }
+                'not_before', 'failures', 'split_pages', 'first' }
 
 
 function scan.open(r)
     return { hash = r.hash .. ':scan', shards = r.hash .. ':shards',
-             differences = r.hash .. ':differences' }
+             differences = r.hash .. ':differences',
+             awaited = r.hash .. ':awaited', givenup = r.hash .. ':givenup',
+             pace = r.hash .. ':pace' }
 end
 
 
@@ -66,7 +68,7 @@ end
 function scan.shard_new(from, to, is_cut)
     local shard = { from = from, to = to, is_cut = is_cut, cursor = from,
                     state = 'open', token = 0, expiry = 0, not_before = 0,
-                    failures = 0, split_pages = 0 }
+                    failures = 0, split_pages = 0, first = '' }
 
     for _, name in ipairs(scan.COUNTS) do
         shard[name] = 0
@@ -159,19 +161,18 @@ function scan.begin(r, kind, depth, surplus, report)
     local s = scan.open(r)
     local owed = debt_of(r.hash)
     local owed_all = debt_of(OWED)
-    local base = call('HMGET', r.hash, 'scan_done', 'scan_bytes')
     local id = digits(replication_tokens(r, 1))
 
     scan.kick(r)
     call('DEL', s.shards, s.differences)
+    scan.forget(s)
     scan.shard_put(s, 1, scan.shard_new('', '', 0))
     call('HDEL', s.hash, 'report_full_ms')
     call('HSET', s.hash, 'id', id, 'kind', kind, 'depth', depth, 'deletes',
          surplus, 'started_ms', digits(clock.ms), 'ended_ms', '0',
          'reason', '', 'report', report or 0, 'lines', 0, 'lines_lost', 0,
          'lines_bytes', 0, 'owed', owed and owed.id or '', 'owed_all',
-         owed_all and owed_all.id or '', 'done_before', base[1] or '0',
-         'bytes_before', base[2] or '0', 'state', 'running')
+         owed_all and owed_all.id or '', 'state', 'running')
     call('PUBLISH', WAKE, r.name)
 
     return id
@@ -252,15 +253,10 @@ function scan.finish(r, s)
     local reason = scan.pay(r, s, totals) or ''
 
     guard.counted(r, totals)
-
-    if totals.different + totals.missing + totals.surplus + totals.moving
-       + totals.undecided + totals.unchecked == 0
-    then
-        call('HSET', s.hash, 'verified_ms', digits(clock.ms),
-             'verified_depth', scan.compared(s))
-    end
-
+    scan.verify(s, totals)
+    scan.learn(s, totals)
     scan.close(s, totals, 'ended', reason)
+    scan.rest(s)
     scan.kick(r)
 end
 

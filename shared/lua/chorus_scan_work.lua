@@ -107,6 +107,9 @@ function scan.visit(r, c)
     elseif scan.owes(r, s) then
         scan.begin(r, 'repair', 'full', 0)
         return scan.work(r, s, c)
+    elseif call('EXISTS', s.awaited) == 1 then
+        scan.sweep(r, s)
+        return nil, clock.ms + 1000
     end
 end
 
@@ -180,6 +183,7 @@ end
 
 function scan.advance(r, s, shard, a)
     for _, m in ipairs(a.marks) do
+        scan.await(s, m.key)
         key_mark(r, m.key, { source = 'scan', ms = clock.ms,
                              facets = m.facets })
     end
@@ -191,8 +195,10 @@ function scan.advance(r, s, shard, a)
         shard[name] = shard[name] + a.counts[name]
     end
 
+    scan.pace(s, 'keys', a.counts.main + a.counts.surplus)
     shard.marked = shard.marked + #a.marks
     shard.pages = shard.pages + 1
+    shard.first = shard.pages == 1 and a.cursor or shard.first
     shard.failures = 0
     shard.cursor = a.cursor
     shard.expiry = clock.ms + a.lease_ms
@@ -407,25 +413,16 @@ function scan.json(r)
     end
 
     local totals = h.state == 'running' and scan.totals(s) or h
-    local now = call('HMGET', r.hash, 'scan_done', 'scan_bytes')
     local fields = {
         'replication', json_string(r.name), 'id', h.id,
         'kind', json_string(h.kind), 'level', json_string(h.depth),
         'delete_surplus', h.deletes == '1' and 'true' or 'false',
         'state', json_string(h.state), 'reason', json_string(h.reason),
         'started_ms', h.started_ms, 'ended_ms', h.ended_ms,
-        'verified_ms', h.verified_ms or '0',
-        'verified_level', json_string(h.verified_depth or ''),
         'took_ms', digits((h.state == 'running' and clock.ms
                            or tonumber(h.ended_ms)) - tonumber(h.started_ms)),
         'shards', digits(totals.shards or 0),
         'shards_done', digits(totals.shards_done or 0),
-        'copied', digits(math.max(0, tonumber(now[1] or 0)
-                                     - tonumber(h.done_before))),
-        'copied_bytes', digits(math.max(0, tonumber(now[2] or 0)
-                                           - tonumber(h.bytes_before))),
-        'waiting', digits(call('ZCARD', r.bulk) + call('ZCARD', r.bulksince)),
-        'failed', digits(call('ZCARD', r.failed)),
         'differences_kept', digits(call('XLEN', s.differences)),
         'differences_lost', h.lines_lost or '0',
     }
@@ -433,6 +430,10 @@ function scan.json(r)
     for _, name in ipairs(scan.COUNTS) do
         fields[#fields + 1] = name
         fields[#fields + 1] = digits(totals[name] or 0)
+    end
+
+    for _, field in ipairs(scan.progress(r, s, h, totals)) do
+        fields[#fields + 1] = field
     end
 
     return json_object(fields)
