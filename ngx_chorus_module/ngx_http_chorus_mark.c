@@ -197,6 +197,9 @@ ngx_http_chorus_mark(ngx_http_chorus_marks_t *marks,
     } else {
         ngx_http_chorus_mark_cover(marks, mark, segment);
         ngx_http_chorus_mark_wait(marks, mark, 0);
+
+        /* before the client has its answer: who asks then is told of it */
+        ngx_http_chorus_marks_tell(marks);
     }
 
     ngx_http_chorus_marks_post(marks);

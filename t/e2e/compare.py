@@ -95,7 +95,7 @@ def differs(a, b, ignore):
                             and "etag" not in ignore)
 
 
-def differences(main, follower, bucket, sample=200, ignore=(), target=None):
+def differences(main, follower, bucket, sample=60, ignore=(), target=None):
     """What differs, a line each; of at most `sample` objects everything is
     looked at, of all others what listings say.  `ignore`: headers; `target`:
     the bucket's name on the follower."""
@@ -138,7 +138,7 @@ def differences(main, follower, bucket, sample=200, ignore=(), target=None):
     return found
 
 
-def wait_equal(main, follower, bucket, seconds=20, sample=200,
+def wait_equal(main, follower, bucket, seconds=20, sample=60,
                ignore=(), target=None):
     """Waits until nothing differs; returns the seconds that took."""
     begin = time.monotonic()

@@ -98,7 +98,10 @@ class Process:
         if not self.is_running():
             return None
         self.send(number)
-        self.send(signal.SIGCONT)
+        # not to one that runs: the leak sanitizer stops a process that ends,
+        # and one that is woken up then hangs for ever
+        if self.is_paused:
+            self.send(signal.SIGCONT)
         return self.wait(seconds)
 
     def kill9(self):

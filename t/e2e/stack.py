@@ -449,8 +449,16 @@ server {{
                                   max(seconds, PATIENCE)
                                   * (3 if IS_ASAN else 1), **options)
 
+    def marks_on_their_way(self):
+        """Of what clients have an answer to, how much Redis may not have."""
+        if not self.nginx.is_running():
+            return 0
+        return json.loads(self.api("/api/v1/status",
+                                   self.token)[2])["proxy"]["waiting"]
+
     def wait_idle(self, bucket, seconds=20, follower="follower"):
-        wait_until(lambda: self.waiting(bucket, follower) == 0, seconds,
+        wait_until(lambda: self.marks_on_their_way() == 0
+                   and self.waiting(bucket, follower) == 0, seconds,
                    lambda: f"the queue of {bucket} is empty: "
                            f"{self.stats(bucket, follower=follower)}")
 

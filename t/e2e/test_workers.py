@@ -120,7 +120,7 @@ def test_several_workers_share_the_queue(stack, bucket):
 
 
 def test_kill9_of_a_worker_every_2_seconds_under_load(stack, bucket, figures):
-    count = 10_000 if IS_FULL else 2_000
+    count = 10_000 if IS_FULL else 1_200
     stack.start_worker()
     begin = time.monotonic()
     load = Load(stack.wire, put_small(bucket), 16, count)

@@ -118,11 +118,11 @@ def delete_objects(stack, bucket, keys, quiet=False):
 def test_delete_objects_1000_keys_in_one_request(stack, bucket):
     def put(wire, n):
         return wire.put(bucket, f"{n:04d}", b"x")
-    load = Load(stack.wire, put, 8, 1002)
-    load.join()
-    load.check()
-    wait_until(lambda: len(names_of(stack.follower, bucket)) == 1002, 30,
-               "the follower has them")
+    stack.wait_equal(bucket)
+    for store in (stack.main, stack.follower):
+        load = Load(store.wire, put, 8, 1002)
+        load.join()
+        load.check()
 
     answer = delete_objects(stack, bucket, [f"{n:04d}" for n in range(1000)])
     assert len(answer["Deleted"]) == 1000
