@@ -3,7 +3,7 @@
 
 
 bool
-filter_takes_key(const work_t *work)
+filter_takes_key(work_t *work)
 {
     if (chorus_policy_takes_key(work->config, &work->task->parts,
                                 work->task->key))
@@ -11,6 +11,7 @@ filter_takes_key(const work_t *work)
         return true;
     }
 
+    work->is_filtered = true;
     work_log(work, LOG_DEBUG, "no filter takes this key");
 
     return false;
@@ -26,7 +27,7 @@ filter_asks_tags(const work_t *work)
 
 
 bool
-filter_takes_tags(const work_t *work, const chorus_tagging_t *tags)
+filter_takes_tags(work_t *work, const chorus_tagging_t *tags)
 {
     if (!filter_asks_tags(work)
         || chorus_policy_takes_tags(work->config, &work->task->parts,
@@ -35,6 +36,7 @@ filter_takes_tags(const work_t *work, const chorus_tagging_t *tags)
         return true;
     }
 
+    work->is_filtered = true;
     work_log(work, LOG_DEBUG, "no filter takes the tags of this key");
 
     return false;

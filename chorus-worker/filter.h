@@ -11,13 +11,13 @@
 
 
 /* The task's key, as far as its name tells. */
-bool filter_takes_key(const work_t *work);
+bool filter_takes_key(work_t *work);
 
 /* Whether the tags of the task's key have a say. */
 bool filter_asks_tags(const work_t *work);
 
 /* Main's object with these tags. */
-bool filter_takes_tags(const work_t *work, const chorus_tagging_t *tags);
+bool filter_takes_tags(work_t *work, const chorus_tagging_t *tags);
 
 
 #endif

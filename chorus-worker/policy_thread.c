@@ -233,14 +233,19 @@ policy_pay(void)
     live_policy_t      *current;
     queue_rule_debt_t   debt;
 
-    if (!queue_policy_take(policy.queue, &policy.mem, POLICY_LEASE_MS, &debt)
+    if (policy.trouble.text[0] != '\0'
+        || !queue_policy_take(policy.queue, &policy.mem, POLICY_LEASE_MS,
+                              &debt)
         || debt.id.data == NULL)
     {
         return;
     }
 
-    /* its rule may be younger than what we know */
-    (void) policy_poll();
+    /* its rule may be younger than what we know, and who cannot use that would
+     * pay for what it said before */
+    if (!policy_poll() || policy.trouble.text[0] != '\0') {
+        return;
+    }
 
     current = live_policy_get();
 

@@ -338,6 +338,55 @@ queue_read_claims(const redisReply *reply, int64_t asked_ms,
 }
 
 
+/* After a claim: of the policy under which its keys were marked, or of a later
+ * one.  The largest when it is not known. */
+
+static uint64_t
+queue_policy_version(queue_t *queue)
+{
+    uint64_t          version;
+    redisReply       *reply;
+    queue_command_t   command;
+
+    queue_command_begin(&command, &queue->mem, 3);
+    queue_command_text(&command, "HGET");
+    queue_command_text(&command, CHORUS_REDIS_POLICY);
+    queue_command_text(&command, "version");
+
+    version = UINT64_MAX;
+    reply = queue_command_call(&command, queue->connection.redis);
+
+    if (reply != NULL && reply->type == REDIS_REPLY_NIL) {
+        version = 0;
+
+    } else if (reply == NULL || reply->type != REDIS_REPLY_STRING
+               || !chorus_str_to_u64(queue_reply_str(&queue->mem, reply),
+                                     &version))
+    {
+        queue_connection_error(&queue->connection, reply, "HGET");
+        version = UINT64_MAX;
+    }
+
+    freeReplyObject(reply);
+
+    return version;
+}
+
+
+static void
+queue_note_policy(queue_t *queue, task_t *list)
+{
+    task_t    *task;
+    uint64_t   version;
+
+    version = list == NULL ? 0 : queue_policy_version(queue);
+
+    for (task = list; task != NULL; task = task->next) {
+        task->policy = version;
+    }
+}
+
+
 bool
 queue_claim(queue_t *queue, int64_t lease_ms, size_t max,
     const chorus_str_t *excluded, size_t nexcluded, task_t **list)
@@ -375,6 +424,7 @@ queue_claim(queue_t *queue, int64_t lease_ms, size_t max,
     }
 
     freeReplyObject(reply);
+    queue_note_policy(queue, *list);
 
     return is_taken;
 }

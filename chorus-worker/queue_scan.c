@@ -141,7 +141,7 @@ queue_scan_read_claim(queue_scan_t *scan, const redisReply *reply)
 
 
 bool
-queue_scan_claim(queue_t *queue, int64_t lease_ms,
+queue_scan_claim(queue_t *queue, int64_t lease_ms, uint64_t policy,
     const chorus_str_t *excluded, size_t nexcluded, queue_scan_t *scan)
 {
     size_t            i;
@@ -152,10 +152,11 @@ queue_scan_claim(queue_t *queue, int64_t lease_ms,
     memset(scan, 0, sizeof(queue_scan_t));
     chorus_arena_reset(queue->arena);
 
-    queue_fcall(queue, &command, "chorus_scan_claim", 1, 2 + nexcluded);
+    queue_fcall(queue, &command, "chorus_scan_claim", 1, 3 + nexcluded);
     queue_command_text(&command, CHORUS_REDIS_SCANS);
     queue_command_text(&command, queue->worker_id);
     queue_command_i64(&command, lease_ms);
+    queue_command_i64(&command, (int64_t) policy);
 
     for (i = 0; i < nexcluded; i++) {
         queue_command_add(&command, excluded[i]);

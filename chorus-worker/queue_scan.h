@@ -84,8 +84,9 @@ typedef struct {
 
 
 /* What there is to do; scan->task is to be freed by the caller, NULL when
- * there is nothing. */
-bool queue_scan_claim(queue_t *queue, int64_t lease_ms,
+ * there is nothing.  `policy`: the version that will be asked about its keys;
+ * there is nothing to do under any but the current one. */
+bool queue_scan_claim(queue_t *queue, int64_t lease_ms, uint64_t policy,
     const chorus_str_t *excluded, size_t nexcluded, queue_scan_t *scan);
 
 /* One page; taken, the lease has been renewed.  May be told again when the

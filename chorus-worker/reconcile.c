@@ -278,6 +278,24 @@ reconcile_succeeded(work_t *work, task_outcome_t outcome)
 }
 
 
+/* What the filters of an older policy leave out may be what was marked under
+ * the current one. */
+
+static work_rc_t
+reconcile_check_policy(work_t *work)
+{
+    if (!work->is_filtered || work->policy >= work->task->policy) {
+        return WORK_DONE;
+    }
+
+    failure_set(&work->failure, FAILURE_SOON, FAILURE_SIDE_WORKER,
+                "PolicyPending", "a filter leaves it out, of a policy that is "
+                "not the current one");
+
+    return WORK_FAILED;
+}
+
+
 /* Not in the configuration (any more): told once a minute. */
 
 static void
@@ -317,7 +335,7 @@ reconcile(work_t *work)
 
     reconcile_report(work, rc);
 
-    if (rc == WORK_DONE) {
+    if (rc == WORK_DONE && reconcile_check_policy(work) == WORK_DONE) {
         reconcile_succeeded(work, outcome);
 
     } else {

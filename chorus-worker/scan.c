@@ -322,7 +322,8 @@ scan_next(scan_t *scan)
     /* a follower that is busy is listed all the same */
     n = health_excluded(excluded, SCAN_EXCLUDED_MAX, NULL);
 
-    if (!queue_scan_claim(scan->queue, scan->lease_ms, excluded, n,
+    if (!queue_scan_claim(scan->queue, scan->lease_ms,
+                          live_policy(scan->policy)->version, excluded, n,
                           &scan->claim)
         || scan->claim.what == QUEUE_SCAN_NOTHING)
     {

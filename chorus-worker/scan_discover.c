@@ -59,9 +59,16 @@ scan_decide(scan_t *scan, chorus_str_t replication,
 {
     bool  migrates;
 
-    migrates = scan_is_configured(scan, parts)
-               && chorus_policy_migrates(live_policy_config(scan->policy,
-                                                            parts), parts);
+    *is_covered = false;
+
+    /* perhaps our chorus.json is older than that of others: what is left
+     * unmigrated now would stay so */
+    if (!scan_is_configured(scan, parts)) {
+        return;
+    }
+
+    migrates = chorus_policy_migrates(live_policy_config(scan->policy, parts),
+                                      parts);
 
     if (!queue_scan_ensure(scan->queue, replication, migrates,
                            live_policy(scan->policy)->version, is_covered))

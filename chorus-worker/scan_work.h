@@ -73,7 +73,8 @@ bool scan_split_find(scan_t *scan, chorus_str_t *at);
 /* Looks which buckets there are on main, and sees to it that those that a
  * rule covers have their scans. */
 void scan_discover(scan_t *scan, const char *owed);
-/* One that nobody has decided about. */
+/* One that nobody has decided about; nor do we if our configuration does not
+ * have all that it takes. */
 void scan_decide(scan_t *scan, chorus_str_t replication,
     const chorus_replication_t *parts, bool *is_covered);
 

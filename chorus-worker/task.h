@@ -63,6 +63,8 @@ struct task_s {
     uint64_t               attempts;    /* that failed before this one */
     int64_t                since_ms;    /* clock_ms() of the first change */
     bool                   is_scan;
+    uint64_t               policy;      /* its version in Redis after the
+                                         * claim, and so after the mark */
     int64_t                claimed_ms;
 
     _Atomic int64_t        deadline_ms; /* clock_ms() until which it is ours */

@@ -32,6 +32,7 @@ typedef struct {
     chorus_mem_t               *mem;        /* until the task is done */
     task_t                     *task;
     const chorus_config_t      *config;
+    uint64_t                    policy;     /* version that `config` is of */
 
     const chorus_storage_t     *main;       /* where the truth is */
     const chorus_credential_t  *main_credential;
@@ -60,6 +61,8 @@ typedef struct {
     chorus_str_t                copy_source;
     chorus_str_t                made_version;
     bool                        is_acl_left;
+    bool                        is_filtered;    /* a filter has left out
+                                                 * something of it */
     bool                        has_long_history;
 
     bool                        is_granted; /* by the delete guard */

@@ -25,13 +25,24 @@ void
 ngx_http_chorus_policy_load(ngx_http_chorus_policies_t *policies)
 {
     u_char                     name[NGX_MAX_PATH];
+    ngx_int_t                  rc;
     ngx_str_t                  text;
     chorus_error_t             error;
     ngx_http_chorus_policy_t  *policy;
 
-    if (ngx_http_chorus_policy_name(policies, name, sizeof(name), 0) == NULL
-        || ngx_http_chorus_policy_slurp(policies, name, &text) != NGX_OK)
-    {
+    if (ngx_http_chorus_policy_name(policies, name, sizeof(name), 0) == NULL) {
+        return;
+    }
+
+    rc = ngx_http_chorus_policy_slurp(policies, name, &text);
+
+    if (rc == NGX_DECLINED) {
+        return;
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_http_chorus_policy_complain(policies, name);
+        policies->written = 0;
         return;
     }
 
@@ -81,6 +92,8 @@ ngx_http_chorus_policy_name(ngx_http_chorus_policies_t *policies,
 }
 
 
+/* NGX_DECLINED: there is no such file. */
+
 static ngx_int_t
 ngx_http_chorus_policy_slurp(ngx_http_chorus_policies_t *policies,
     u_char *name, ngx_str_t *text)
@@ -92,12 +105,7 @@ ngx_http_chorus_policy_slurp(ngx_http_chorus_policies_t *policies,
     fd = ngx_open_file(name, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
 
     if (fd == NGX_INVALID_FILE) {
-
-        if (ngx_errno != NGX_ENOENT) {
-            ngx_http_chorus_policy_complain(policies, name);
-        }
-
-        return NGX_DECLINED;
+        return ngx_errno == NGX_ENOENT ? NGX_DECLINED : NGX_ERROR;
     }
 
     text->data = NULL;

@@ -533,7 +533,9 @@ end
 
 
 -- An event beats a scan: lag counts from what a client did, not from when a
--- scan came by.  Of the same source the older one stays.
+-- scan came by.  Of the same source the older one stays.  What both have marked
+-- is looked at whole: of an event that is about tags, the content is taken for
+-- synced, and where a scan has a doubt it never may have been.
 local function origin_merge(r, key, source, ms)
     local old_source, old_ms = origin_get(r, key)
 
@@ -542,9 +544,12 @@ local function origin_merge(r, key, source, ms)
             origin_put(r, key, source, ms)
         end
 
-    elseif source == 'event' then
-        origin_put(r, key, source, ms)
-        call('ZREM', r.bulksince, key)
+    else
+        facets_set(r, key, EVERYTHING)
+        if source == 'event' then
+            origin_put(r, key, source, ms)
+            call('ZREM', r.bulksince, key)
+        end
     end
 end
 
@@ -792,8 +797,10 @@ end
 function MARK_IN.dirty(r, key, m)
     if m.source == 'event' then
         call('ZADD', r.dirty, 'LT', digits(m.ms), key)
+        facets_add(r, key, m.facets)
+    else
+        facets_set(r, key, EVERYTHING)      -- as in origin_merge
     end
-    facets_add(r, key, m.facets)
     return 0
 end
 
@@ -802,10 +809,11 @@ function MARK_IN.bulk(r, key, m)
     if m.source == 'event' then
         call('ZADD', r.dirty, digits(m.ms), key)
         call('ZREM', r.bulk, key)
+        facets_set(r, key, EVERYTHING)      -- as in origin_merge
     else
         call('ZADD', r.bulk, 'LT', digits(m.ms), key)
+        facets_add(r, key, m.facets)
     end
-    facets_add(r, key, m.facets)
     return 0
 end
 
@@ -817,12 +825,14 @@ function MARK_IN.busy(r, key, m)
         queue_rescue(r, key)
         return 1
     end
+    -- what is in again counts as an event
+    local facets = m.source == 'event' and m.facets or EVERYTHING
     if call('ZADD', r.again, 'NX', digits(m.ms), key) == 1 then
-        facets_set(r, key, m.facets)
+        facets_set(r, key, facets)
         return 1
     end
     call('ZADD', r.again, 'LT', digits(m.ms), key)
-    facets_add(r, key, m.facets)
+    facets_add(r, key, facets)
     return 0
 end
 

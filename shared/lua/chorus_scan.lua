@@ -29,6 +29,7 @@ scan.WHAT = { 'different', 'missing', 'surplus', 'unchecked' }
 scan.SHARDS_MAX = 64            -- of one scan, those that are done included
 scan.SPLIT_PAGES = 4            -- a shard that has taken so many may be cut
 scan.WALK_MAX = 100             -- replications a claim looks at
+scan.ASK_MS = 3000              -- then the next worker is asked about a new one
 scan.RECORD = { 'from', 'to', 'is_cut', 'cursor', 'state', 'token', 'expiry',
                 'not_before', 'failures', 'split_pages', 'first' }
 

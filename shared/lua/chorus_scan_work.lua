@@ -8,6 +8,7 @@ do local function scan_work_library()
 function scan.claim_read(a)
     a.worker = args_string(a, 'worker_id', 1, WORKER_LEN_MAX)
     a.lease_ms = args_integer(a, 'lease_ms', 1, LEASE_MAX)
+    a.policy = args_integer(a, 'policy', 0, MS_MAX)
     a.excluded = {}
 
     while args_more(a) do
@@ -101,7 +102,7 @@ function scan.visit(r, c)
         return nil
     elseif not state then
         -- it asks whether there is to be a scan
-        return { r.name, 'new' }, clock.ms + 1000
+        return { r.name, 'new' }, clock.ms + scan.ASK_MS
     elseif state == 'running' then
         return scan.work(r, s, c)
     elseif scan.owes(r, s) then
@@ -114,7 +115,13 @@ function scan.visit(r, c)
 end
 
 
+-- Who does not run the current policy would leave out what a new rule takes,
+-- and pay what is owed for it.
 function scan.claim(keys, c)
+    if (call('HGET', scan.POLICY, 'version') or '0') ~= digits(c.policy) then
+        return {}
+    end
+
     local page = call('ZRANGE', keys[1], '-inf', digits(clock.ms), 'BYSCORE',
                       'LIMIT', 0, scan.WALK_MAX)
 

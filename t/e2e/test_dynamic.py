@@ -341,3 +341,33 @@ def test_what_chorusctl_refuses(stack, ctl, name):
     assert done.returncode == code, done
     assert says in done.stderr and not done.stdout
     assert ctl.api("replications")["rules"] == []
+
+
+def test_a_worker_of_an_older_policy_takes_no_filter_for_the_last_word(
+        stack, ctl, dynamic):
+    """It cannot use what others run already, and what was marked under that
+    is not "equal" because an older rule leaves it out."""
+    policy, name = "chorus:policy", f"alice:{dynamic}:follower"
+    ctl("repl", "add", dynamic, "--id", "narrow", "--to", "follower",
+        "--user", "alice", "--prefix", "in/", "--wait")
+    assert stack.main.wire().put(dynamic, "out", b"x").status == 200
+    version = int(stack.redis.client.hget(policy, "version")) + 1
+    stack.redis.client.hset(policy, mapping={
+        "version": version, "pause:of-a-newer-file": f"{version} {version} "
+        '0 0 {"bucket":"b","to":"not-in-our-file","user":"alice"}'})
+    try:
+        wait_until(lambda: [r for r in ctl.api("readers")["readers"]
+                            if r["kind"] == "worker" and r["error"]], 30,
+                   "the worker says that it cannot use it")
+        stack.redis.call("mark", 3, f"chorus:{{{name}}}", "chorus:schedule",
+                         "chorus:replications", "event", 0, 0, "out")
+        wait_until(lambda: "out" in stack.failed(dynamic), 30,
+                   "it is kept for who knows better")
+        assert stack.failed(dynamic)["out"]["code"] == "PolicyPending"
+    finally:
+        stack.redis.client.hdel(policy, "pause:of-a-newer-file")
+    ctl("repl", "delete", "narrow", "--yes")
+    ctl("repl", "add", dynamic, "--to", "follower", "--user", "alice",
+        "--wait")
+    stack.wait_equal(dynamic)
+    stack.wait_idle(dynamic)

@@ -30,8 +30,10 @@ class Key:
         """A later mark joins; an event's time beats that of a scan."""
         if source == self.source:
             self.since = min(self.since, since)
-        elif source == 'event':
-            self.source, self.since = source, since
+        else:
+            facets = EVERYTHING         # what a scan doubts is looked at whole
+            if source == 'event':
+                self.source, self.since = source, since
         self.facets |= facets
 
     def queue(self):
@@ -55,6 +57,8 @@ class Replication:
             key.queue()
             return 1
         if key.place == 'busy':
+            if source == 'scan':
+                facets = EVERYTHING
             if key.again is None:
                 key.again = (since, facets)
                 return 1

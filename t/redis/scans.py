@@ -38,8 +38,9 @@ class Scans:
     def stop(self, r=R1):
         return self.q.change('scan_stop', r)
 
-    def claim(self, worker='w', lease=60000, exclude=()):
-        row = self.q.fcall('scan_claim', 1, SCANS, worker, lease, *exclude)
+    def claim(self, worker='w', lease=60000, exclude=(), policy=0):
+        row = self.q.fcall('scan_claim', 1, SCANS, worker, lease, policy,
+                           *exclude)
         return Shard(row) if row else None
 
     def page(self, shard, cursor, last=False, counts=None, marks=(),

@@ -107,6 +107,8 @@ def test_one_call_takes_twenty_thousand_marks(q):
 def test_facets_of_marks_add_up(q, first, second, expected, sources):
     q.mark('k', facets=first, source=sources[0])
     q.mark('k', facets=second, source=sources[1])
+    if sources[0] != sources[1]:
+        expected = EVERYTHING           # see below
     assert q.claim_one().facets == expected
 
 
@@ -152,3 +154,56 @@ def test_without_a_target_the_bucket_is_the_target(q):
 def test_the_bucket_itself_is_the_empty_key(q):
     assert q.mark('') == 1
     assert q.claim_one().key == b''
+
+
+# ---- events about what a scan has found ----
+
+def scanned(q):
+    q.mark('k', source='scan', facets=TAGS | ACL)
+
+
+def scanned_and_tried(q):
+    scanned(q)
+    q.fail(q.claim_one(), delay=60000)
+
+
+def scanned_and_parked(q):
+    scanned(q)
+    q.fail(q.claim_one(), delay=-1)
+
+
+def scanned_and_touched_while_busy(q):
+    scanned(q)
+    claimed = q.claim_one()
+    q.mark('k', facets=TAGS)
+    q.fail(claimed, delay=60000)
+
+
+def touched_and_scanned(q):
+    q.mark('k', facets=TAGS)
+    scanned(q)
+
+
+def busy_and_scanned(q):
+    q.mark('k', facets=TAGS)
+    claimed = q.claim_one()
+    scanned(q)
+    q.done(claimed)
+
+
+def tried_and_scanned(q):
+    q.mark('k', facets=TAGS)
+    q.fail(q.claim_one(), delay=60000)
+    scanned(q)
+
+
+@pytest.mark.parametrize('found', [
+    scanned, scanned_and_tried, scanned_and_parked,
+    scanned_and_touched_while_busy, touched_and_scanned, busy_and_scanned,
+    tried_and_scanned])
+def test_an_event_about_tags_leaves_the_content_to_be_looked_at(q, found):
+    """Of an event's key the content is synced; of a scan's nobody knows."""
+    found(q)
+    q.mark('k', facets=TAGS)
+    q.retry('k')
+    assert q.claim_one().facets == EVERYTHING

@@ -377,7 +377,7 @@ def test_who_runs_another_policy_decides_nothing(s, q):
     q.client.hset('chorus:policy', 'version', '7')
     q.mark('k')
     assert s.ensure(policy=6) == s.ensure(policy=8) == s.ensure() == 0
-    assert s.claim().what == 'new'
+    assert s.claim(policy=7).what == 'new'
     s.ensure(migrates=0, policy=7)
     assert s.look()['state'] == 'skipped'
 
@@ -387,7 +387,16 @@ def test_who_runs_another_policy_still_pays_debts(s, q):
     q.client.hset('chorus:policy', 'version', '7')
     q.owe('overflow')
     s.ensure(policy=6)
-    assert s.claim().kind == 'repair'
+    assert s.claim(policy=7).kind == 'repair'
+
+
+@pytest.mark.parametrize('policy', [0, 6, 8])
+def test_who_runs_another_policy_gets_no_shard(s, q, policy):
+    """Its filters leave out what the rule takes that the scan is for."""
+    s.ensure()
+    q.client.hset('chorus:policy', 'version', '7')
+    assert s.claim(policy=policy) is None
+    assert s.claim(policy=7).what == 'shard'
 
 
 def test_what_is_suspended_is_not_scanned_until_it_goes_on(s, q):
