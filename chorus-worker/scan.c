@@ -15,6 +15,7 @@
 #define SCAN_SLICE_MS       10000   /* then others have their turn */
 #define SCAN_WAITS          10      /* for room in bulk, then others ... */
 #define SCAN_WAIT_MS        200
+#define SCAN_RENEW_MS       500     /* a pause is noticed as fast */
 #define SCAN_EXCLUDED_MAX   64
 
 static _Atomic bool  scan_over;
@@ -52,7 +53,7 @@ scan_is_alive(void *data)
         scan->renew_at_ms = now
             + (queue_ready(scan->queue)
                && queue_scan_renew(scan->queue, &scan->claim, scan->lease_ms)
-               ? scan->lease_ms / 3 : SCAN_WAIT_MS);
+               ? SCAN_RENEW_MS : SCAN_WAIT_MS);
     }
 
     return task_is_alive(scan->claim.task);
@@ -137,7 +138,7 @@ scan_tell(scan_t *scan, const queue_scan_told_t *told)
                                scan->bulk_max, told, &reply)
             && reply != QUEUE_SCAN_WAIT)
         {
-            scan->renew_at_ms = clock_ms() + scan->lease_ms / 3;
+            scan->renew_at_ms = clock_ms() + SCAN_RENEW_MS;
             return reply;
         }
 
@@ -278,7 +279,7 @@ scan_work(scan_t *scan)
     scan->work.task = scan->claim.task;
     scan->work.config = live_policy_config(scan->policy,
                                            &scan->claim.task->parts);
-    scan->renew_at_ms = scan->claim.task->claimed_ms + scan->lease_ms / 3;
+    scan->renew_at_ms = scan->claim.task->claimed_ms + SCAN_RENEW_MS;
 
     if (work_resolve(&scan->work) != WORK_DONE) {
         if (scan->claim.what == QUEUE_SCAN_SHARD) {
@@ -425,8 +426,12 @@ scan_open(scan_t *scan, const scanner_t *scanner)
     scan->queue = queue_create(scanner->redis, scanner->worker_id, &error);
     scan->client = s3_client_create();
     scan->arena = chorus_arena_create();
+    scan->deep_arena = chorus_arena_create();
 
     if (scan->queue == NULL || scan->client == NULL || scan->arena == NULL
+        || scan->deep_arena == NULL
+        || !scan_hash_open(&scan->hashes[0])
+        || !scan_hash_open(&scan->hashes[1])
         || !scan_list_open(&scan->ours, FAILURE_SIDE_MAIN)
         || !scan_list_open(&scan->theirs, FAILURE_SIDE_FOLLOWER)
         || !scan_list_open(&scan->again_ours, FAILURE_SIDE_MAIN)
@@ -436,6 +441,7 @@ scan_open(scan_t *scan, const scanner_t *scanner)
     }
 
     scan->mem = chorus_arena_mem(scan->arena);
+    scan->deep_mem = chorus_arena_mem(scan->deep_arena);
 
     return true;
 }
@@ -448,6 +454,9 @@ scan_close(scan_t *scan)
     scan_list_close(&scan->theirs);
     scan_list_close(&scan->again_ours);
     scan_list_close(&scan->again_theirs);
+    scan_hash_close(&scan->hashes[0]);
+    scan_hash_close(&scan->hashes[1]);
+    chorus_arena_destroy(scan->deep_arena);
     chorus_arena_destroy(scan->arena);
     s3_client_destroy(scan->client);
     queue_destroy(scan->queue);
