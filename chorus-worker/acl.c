@@ -344,12 +344,11 @@ acl_put(work_t *work, const s3_request_t *subject, const chorus_acl_t *acl)
 
 
 work_rc_t
-acl_make_equal(work_t *work, const s3_request_t *subject, bool *is_changed)
+acl_compare(work_t *work, const s3_request_t *subject, acl_pair_t *pair)
 {
-    bool          is_there;
-    chorus_acl_t  theirs, wanted;
+    bool  is_there;
 
-    *is_changed = false;
+    memset(pair, 0, sizeof(acl_pair_t));
 
     if (work->acl.refused.kind != FAILURE_NONE) {
         work->failure = work->acl.refused;
@@ -360,8 +359,8 @@ acl_make_equal(work_t *work, const s3_request_t *subject, bool *is_changed)
         return WORK_DONE;
     }
 
-    if (acl_get(work, FAILURE_SIDE_FOLLOWER, subject, &theirs, &is_there)
-        != WORK_DONE)
+    if (acl_get(work, FAILURE_SIDE_FOLLOWER, subject, &pair->theirs,
+                &is_there) != WORK_DONE)
     {
         return WORK_FAILED;
     }
@@ -370,17 +369,35 @@ acl_make_equal(work_t *work, const s3_request_t *subject, bool *is_changed)
         return WORK_DONE;
     }
 
-    if (acl_map(work, theirs.owner, &wanted) != WORK_DONE) {
+    if (acl_map(work, pair->theirs.owner, &pair->wanted) != WORK_DONE) {
         return WORK_FAILED;
     }
 
-    if (chorus_acl_same(&wanted, &theirs)) {
+    pair->is_known = true;
+    pair->is_same = chorus_acl_same(&pair->wanted, &pair->theirs);
+
+    return WORK_DONE;
+}
+
+
+work_rc_t
+acl_make_equal(work_t *work, const s3_request_t *subject, bool *is_changed)
+{
+    acl_pair_t  pair;
+
+    *is_changed = false;
+
+    if (acl_compare(work, subject, &pair) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (!pair.is_known || pair.is_same) {
         return WORK_DONE;
     }
 
     *is_changed = true;
 
-    return acl_put(work, subject, &wanted);
+    return acl_put(work, subject, &pair.wanted);
 }
 
 

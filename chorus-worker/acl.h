@@ -36,10 +36,22 @@ bool acl_is_to_blame(work_t *work, const s3_response_t *answer);
 /* After a write with those headers: what they could not say. */
 work_rc_t acl_finish(work_t *work);
 
-/* Of what was there before: GET ?acl of `subject` on the follower, and PUT
- * where it differs, which sets *is_changed. */
+/* acl_compare(), and PUT where it differs, which sets *is_changed. */
 work_rc_t acl_make_equal(work_t *work, const s3_request_t *subject,
     bool *is_changed);
+
+/* Of what was there before: main's as the follower is to have it, and what it
+ * has, in its own ids.  Without is_known there is nothing to compare. */
+typedef struct {
+    bool          is_known;
+    bool          is_same;
+    chorus_acl_t  wanted;
+    chorus_acl_t  theirs;
+} acl_pair_t;
+
+/* After acl_read(): GET ?acl of `subject` on the follower. */
+work_rc_t acl_compare(work_t *work, const s3_request_t *subject,
+    acl_pair_t *pair);
 
 /* Whether the follower has the bucket and it is the user's own; false as well
  * when that cannot be told. */

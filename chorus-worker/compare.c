@@ -88,15 +88,43 @@ compare_same_metadata(const work_t *work, const object_t *ours,
 }
 
 
-/* What only a new write of the object can change. */
-
-static bool
-compare_same_headers(const work_t *work, const object_t *ours,
+unsigned
+compare_headers(const work_t *work, const object_t *ours,
     const object_t *theirs)
 {
-    return compare_same_metadata(work, ours, theirs)
-           && compare_same_class(work, ours, theirs)
-           && checksum_same(work, &ours->checksum, &theirs->checksum);
+    unsigned  differ;
+
+    differ = 0;
+
+    if (!compare_same_metadata(work, ours, theirs)) {
+        differ |= COMPARE_METADATA;
+    }
+
+    if (!compare_same_class(work, ours, theirs)) {
+        differ |= COMPARE_CLASS;
+    }
+
+    if (!checksum_same(work, &ours->checksum, &theirs->checksum)) {
+        differ |= COMPARE_CHECKSUM;
+    }
+
+    return differ;
+}
+
+
+/* Asked only of what seems equal: a scan has read both, and they are not. */
+
+static bool
+compare_same_content(work_t *work, const object_t *ours,
+    const object_t *theirs)
+{
+    if (!object_same_content(ours, theirs)) {
+        return twin_is_known(work, ours, theirs);
+    }
+
+    work->is_afresh = twin_is_rotten(work, ours);
+
+    return !work->is_afresh;
 }
 
 
@@ -200,14 +228,12 @@ compare_large(work_t *work, const object_t *object,
         return WORK_FAILED;
     }
 
-    if (!is_there || (!object_same_content(object, &theirs)
-                      && !twin_is_known(work, object, &theirs)))
-    {
+    if (!is_there || !compare_same_content(work, object, &theirs)) {
         return WORK_DONE;
     }
 
     *outcome = TASK_EQUAL;
-    *is_equal = compare_same_headers(work, object, &theirs);
+    *is_equal = compare_headers(work, object, &theirs) == 0;
     is_copied = !*is_equal;
 
     if (is_copied) {

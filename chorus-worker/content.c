@@ -389,6 +389,10 @@ content_copy(work_t *work, const s3_response_t *source,
     rc = object.nparts != 0 ? multipart_copy(work, &object, &tags)
                             : content_put(work, source, &object, &tags);
 
+    if (rc == WORK_DONE && work->is_afresh) {
+        twin_forget(work);
+    }
+
     return rc == WORK_DONE ? content_finish(work) : rc;
 }
 

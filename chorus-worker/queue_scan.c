@@ -70,6 +70,15 @@ queue_scan_held(queue_t *queue, queue_command_t *command, const char *name,
 /* ---- claims ---- */
 
 
+static queue_scan_level_t
+queue_scan_level(chorus_str_t name)
+{
+    return chorus_str_eq(name, chorus_str("content")) ? QUEUE_SCAN_CONTENT
+           : chorus_str_eq(name, chorus_str("full")) ? QUEUE_SCAN_FULL
+                                                     : QUEUE_SCAN_QUICK;
+}
+
+
 /* [R, what, id, shard, token, kind, depth, surplus, to, is_cut, cursor,
  * failures] */
 
@@ -96,8 +105,7 @@ queue_scan_read(queue_scan_t *scan, const redisReply *reply)
     scan->token = queue_reply_str(&task->mem, e[4]);
     scan->is_check = chorus_str_eq(queue_reply_str(&task->mem, e[5]),
                                    chorus_str("check"));
-    scan->is_full = chorus_str_eq(queue_reply_str(&task->mem, e[6]),
-                                  chorus_str("full"));
+    scan->level = queue_scan_level(queue_reply_str(&task->mem, e[6]));
     scan->deletes_surplus = surplus != 0;
     scan->to = queue_reply_str(&task->mem, e[8]);
     scan->is_bounded = is_cut != 0;
@@ -203,7 +211,7 @@ queue_scan_add_told(queue_command_t *command, const queue_scan_told_t *told)
 
     const uint64_t  counts[] = {
         c->ours, c->theirs, c->equal, c->different, c->missing, c->surplus,
-        c->moving, c->undecided, c->bytes
+        c->moving, c->undecided, c->unchecked, c->bytes
     };
 
     queue_command_add(command, told->from);
@@ -283,7 +291,7 @@ queue_scan_page(queue_t *queue, queue_scan_t *scan, int64_t lease_ms,
     queue_command_t   command;
 
     queue_scan_held(queue, &command, "chorus_scan_page", scan,
-                    17 + told->nmarks * 2 + told->ndifferences * 3);
+                    18 + told->nmarks * 2 + told->ndifferences * 3);
     queue_command_i64(&command, lease_ms);
     queue_command_i64(&command, bulk_max);
     queue_scan_add_told(&command, told);
@@ -391,7 +399,7 @@ queue_scan_split(queue_t *queue, const queue_scan_t *scan, chorus_str_t at,
 
 bool
 queue_scan_moving(queue_t *queue, const queue_scan_t *scan,
-    const chorus_str_t *keys, size_t n, bool *is_moving)
+    const chorus_str_t *keys, size_t n, queue_scan_motion_t *motion)
 {
     size_t            i;
     chorus_buf_t      hash;
@@ -420,7 +428,9 @@ queue_scan_moving(queue_t *queue, const queue_scan_t *scan,
     }
 
     for (i = 0; i < n; i++) {
-        is_moving[i] = reply->element[i]->integer != 0;
+        motion[i] = reply->element[i]->integer == 0 ? QUEUE_SCAN_STILL
+                    : reply->element[i]->integer == 1 ? QUEUE_SCAN_MOVING
+                                                      : QUEUE_SCAN_OWED;
     }
 
     freeReplyObject(reply);

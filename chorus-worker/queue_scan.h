@@ -22,6 +22,13 @@ typedef enum {
     QUEUE_SCAN_SPLIT        /* somebody else's: cut it in two */
 } queue_scan_what_t;
 
+/* What is compared; each with what the one before has. */
+typedef enum {
+    QUEUE_SCAN_QUICK = 0,   /* listings: key, size, ETag */
+    QUEUE_SCAN_FULL,        /* what a HEAD, tags and ACL tell */
+    QUEUE_SCAN_CONTENT      /* the bytes */
+} queue_scan_level_t;
+
 typedef struct {
     queue_scan_what_t   what;
     task_t             *task;       /* its replication and deadline; ours */
@@ -29,7 +36,7 @@ typedef struct {
     int64_t             shard;
     chorus_str_t        token;
     bool                is_check;
-    bool                is_full;    /* what listings do not tell, too */
+    queue_scan_level_t  level;
     bool                deletes_surplus;
     chorus_str_t        to;
     bool                is_bounded; /* by `to` */
@@ -55,20 +62,40 @@ typedef struct {
     uint64_t  surplus;
     uint64_t  moving;
     uint64_t  undecided;
+    uint64_t  unchecked;    /* a storage did not say */
     uint64_t  bytes;        /* on main */
 } queue_scan_counts_t;
 
+/* What is found of a key; DIFFERENT to UNCHECKED are told with evidence. */
 typedef enum {
-    QUEUE_SCAN_DIFFERENT = 1,
+    QUEUE_SCAN_EQUAL = 0,
+    QUEUE_SCAN_DIFFERENT,
     QUEUE_SCAN_MISSING,
-    QUEUE_SCAN_SURPLUS
+    QUEUE_SCAN_SURPLUS,
+    QUEUE_SCAN_UNCHECKED,
+    QUEUE_SCAN_UNDECIDED,   /* only tags would tell whether it is to be there */
+    QUEUE_SCAN_LEFT_OUT     /* no filter takes it */
 } queue_scan_differs_t;
+
+static inline bool
+queue_scan_is_told(queue_scan_differs_t what)
+{
+    return what >= QUEUE_SCAN_DIFFERENT && what <= QUEUE_SCAN_UNCHECKED;
+}
+
+
+/* Whether a key differs for the moment only. */
+typedef enum {
+    QUEUE_SCAN_STILL = 0,
+    QUEUE_SCAN_MOVING,      /* its sync is due or under way */
+    QUEUE_SCAN_OWED         /* it is not due for now */
+} queue_scan_motion_t;
 
 typedef struct {
     chorus_str_t           key;
     unsigned               facets;      /* of a mark */
     queue_scan_differs_t   what;        /* of a difference */
-    chorus_str_t           evidence;
+    chorus_str_t           evidence;    /* members of a JSON object */
 } queue_scan_key_t;
 
 typedef struct {
@@ -108,9 +135,9 @@ bool queue_scan_fail(queue_t *queue, const queue_scan_t *scan,
 bool queue_scan_split(queue_t *queue, const queue_scan_t *scan,
     chorus_str_t at, bool *is_done);
 
-/* is_moving[i]: the key waits for its sync, or is in it. */
+/* motion[i]: of keys[i]. */
 bool queue_scan_moving(queue_t *queue, const queue_scan_t *scan,
-    const chorus_str_t *keys, size_t n, bool *is_moving);
+    const chorus_str_t *keys, size_t n, queue_scan_motion_t *motion);
 
 /* Whether it is for us to look for buckets now, and the id of what all
  * replications owe, or "". */

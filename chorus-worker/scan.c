@@ -433,8 +433,12 @@ scan_open(scan_t *scan, const scanner_t *scanner)
     scan->queue = queue_create(scanner->redis, scanner->worker_id, &error);
     scan->client = s3_client_create();
     scan->arena = chorus_arena_create();
+    scan->deep_arena = chorus_arena_create();
 
     if (scan->queue == NULL || scan->client == NULL || scan->arena == NULL
+        || scan->deep_arena == NULL
+        || !scan_hash_open(&scan->hashes[0])
+        || !scan_hash_open(&scan->hashes[1])
         || !scan_list_open(&scan->ours, FAILURE_SIDE_MAIN)
         || !scan_list_open(&scan->theirs, FAILURE_SIDE_FOLLOWER)
         || !scan_list_open(&scan->again_ours, FAILURE_SIDE_MAIN)
@@ -444,6 +448,7 @@ scan_open(scan_t *scan, const scanner_t *scanner)
     }
 
     scan->mem = chorus_arena_mem(scan->arena);
+    scan->deep_mem = chorus_arena_mem(scan->deep_arena);
 
     return true;
 }
@@ -456,6 +461,9 @@ scan_close(scan_t *scan)
     scan_list_close(&scan->theirs);
     scan_list_close(&scan->again_ours);
     scan_list_close(&scan->again_theirs);
+    scan_hash_close(&scan->hashes[0]);
+    scan_hash_close(&scan->hashes[1]);
+    chorus_arena_destroy(scan->deep_arena);
     chorus_arena_destroy(scan->arena);
     s3_client_destroy(scan->client);
     queue_destroy(scan->queue);

@@ -4,6 +4,7 @@
  * same way while its key does not wait for a sync, and is in none.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "scan_work.h"
@@ -17,12 +18,12 @@ typedef struct {
     scan_t              *scan;
     queue_scan_told_t   *told;
     chorus_str_t        *keys;
-    queue_scan_key_t    *now;       /* what the last look said; what 0: equal,
-                                     * or on neither side */
-    bool                *is_equal;  /* on both */
-    bool                *was_moving;
-    bool                *is_moving;
+    queue_scan_key_t    *now;       /* what the last look said */
+    bool                *is_seen;   /* by it, on one side at least */
+    queue_scan_motion_t *before;    /* the look */
+    queue_scan_motion_t *after;
     size_t               n;
+    unsigned             round;
 } scan_again_t;
 
 
@@ -36,20 +37,20 @@ scan_again_open(scan_again_t *again, scan_t *scan, queue_scan_told_t *told)
     again->told = told;
     again->keys = chorus_alloc(&scan->mem, n * sizeof(chorus_str_t));
     again->now = chorus_alloc(&scan->mem, n * sizeof(queue_scan_key_t));
-    again->is_equal = chorus_alloc(&scan->mem, n);
-    again->was_moving = chorus_alloc(&scan->mem, n);
-    again->is_moving = chorus_alloc(&scan->mem, n);
+    again->is_seen = chorus_alloc(&scan->mem, n);
+    again->before = chorus_alloc(&scan->mem, n * sizeof(queue_scan_motion_t));
+    again->after = chorus_alloc(&scan->mem, n * sizeof(queue_scan_motion_t));
 
     return again->keys != NULL && again->now != NULL
-           && again->is_equal != NULL && again->was_moving != NULL
-           && again->is_moving != NULL;
+           && again->is_seen != NULL && again->before != NULL
+           && again->after != NULL;
 }
 
 
 /* Those that are still open, in the order of their keys. */
 
 static bool
-scan_again_moving(scan_again_t *again, bool *is_moving)
+scan_again_motion(scan_again_t *again, queue_scan_motion_t *motion)
 {
     size_t  i;
 
@@ -61,7 +62,7 @@ scan_again_moving(scan_again_t *again, bool *is_moving)
 
     while (!queue_ready(again->scan->queue)
            || !queue_scan_moving(again->scan->queue, &again->scan->claim,
-                                 again->keys, again->n, is_moving))
+                                 again->keys, again->n, motion))
     {
         if (!scan_sleep(again->scan, 200)) {
             return false;
@@ -74,7 +75,7 @@ scan_again_moving(scan_again_t *again, bool *is_moving)
 
 /* The listings go on in order, and so do the keys that are asked about. */
 
-static bool
+static work_rc_t
 scan_again_note(scan_again_t *again, size_t *i, chorus_join_step_t step,
     const chorus_listed_t *ours, const chorus_listed_t *theirs)
 {
@@ -87,14 +88,12 @@ scan_again_note(scan_again_t *again, size_t *i, chorus_join_step_t step,
     }
 
     if (*i == again->n || !chorus_str_eq(again->keys[*i], key)) {
-        return true;
+        return WORK_DONE;
     }
 
-    again->is_equal[*i] = step == CHORUS_JOIN_EQUAL
-                          || step == CHORUS_JOIN_UNSURE;
+    again->is_seen[*i] = true;
 
-    return again->is_equal[*i]
-           || scan_evidence(again->scan, ours, theirs, &again->now[*i]);
+    return scan_judge(again->scan, step, ours, theirs, &again->now[*i]);
 }
 
 
@@ -115,8 +114,10 @@ scan_again_bucket(scan_again_t *again)
 
     if (again->n != 0 && again->keys[0].len == 0 && on_main != on_follower) {
         again->now[0] = again->told->differences[0];
+        again->is_seen[0] = true;
         again->now[0].what = on_main ? QUEUE_SCAN_MISSING
                                      : QUEUE_SCAN_SURPLUS;
+        again->now[0].evidence = scan_evidence_bucket(on_main);
     }
 }
 
@@ -136,7 +137,7 @@ scan_again_look(scan_again_t *again)
     scan = again->scan;
     memset(&join, 0, sizeof(chorus_join_t));
     memset(again->now, 0, again->n * sizeof(queue_scan_key_t));
-    memset(again->is_equal, 0, again->n);
+    memset(again->is_seen, 0, again->n);
 
     join.ours.has_more = join.theirs.has_more = true;
     join.is_bounded = true;
@@ -162,28 +163,49 @@ scan_again_look(scan_again_t *again)
                 return WORK_FAILED;
             }
 
-        } else if (!scan_again_note(again, &i, step, ours, theirs)) {
-            return work_fail_here(&scan->work, "out of memory");
+        } else if (scan_again_note(again, &i, step, ours, theirs)
+                   != WORK_DONE)
+        {
+            return WORK_FAILED;
         }
     }
 }
 
 
+/* It was counted as one thing, and is another. */
+
 static void
-scan_again_uncount(queue_scan_counts_t *counts, const queue_scan_key_t *d)
+scan_again_recount(scan_again_t *again, queue_scan_differs_t was,
+    uint64_t *is)
 {
-    counts->different -= d->what == QUEUE_SCAN_DIFFERENT;
-    counts->missing -= d->what == QUEUE_SCAN_MISSING;
-    counts->surplus -= d->what == QUEUE_SCAN_SURPLUS;
+    (*scan_counter(&again->told->counts, was))--;
+
+    if (is != NULL) {
+        (*is)++;
+    }
 }
 
 
-static void
-scan_again_recount(queue_scan_counts_t *counts, const queue_scan_key_t *d)
+/* It differs twice in the same way while nobody works on it.  What a storage
+ * refuses to say is asked for until the last round. */
+
+static bool
+scan_again_is_certain(const scan_again_t *again, size_t i)
 {
-    counts->different += d->what == QUEUE_SCAN_DIFFERENT;
-    counts->missing += d->what == QUEUE_SCAN_MISSING;
-    counts->surplus += d->what == QUEUE_SCAN_SURPLUS;
+    const queue_scan_key_t  *was, *now;
+
+    was = &again->told->differences[i];
+    now = &again->now[i];
+
+    if (again->before[i] != QUEUE_SCAN_STILL
+        || again->after[i] != QUEUE_SCAN_STILL || now->what != was->what)
+    {
+        return false;
+    }
+
+    return now->what == QUEUE_SCAN_UNCHECKED
+           ? again->round == SCAN_AGAIN_ROUNDS - 1
+           : chorus_str_eq(now->evidence, was->evidence);
 }
 
 
@@ -193,31 +215,34 @@ scan_again_recount(queue_scan_counts_t *counts, const queue_scan_key_t *d)
 static void
 scan_again_judge(scan_again_t *again, queue_scan_key_t *found, size_t *nfound)
 {
-    bool                is_moving;
-    size_t              i, nopen;
-    queue_scan_key_t   *d, *now;
-    queue_scan_told_t  *told;
+    size_t                i, nopen;
+    queue_scan_key_t     *now;
+    queue_scan_told_t    *told;
+    queue_scan_differs_t  was;
 
     told = again->told;
     nopen = 0;
 
     for (i = 0; i < again->n; i++) {
-        d = &told->differences[i];
+        was = told->differences[i].what;
         now = &again->now[i];
-        is_moving = again->was_moving[i] || again->is_moving[i];
 
-        if (now->what == 0) {
-            scan_again_uncount(&told->counts, d);
-            told->counts.equal += again->is_equal[i];
+        if (!again->is_seen[i]) {
+            scan_again_recount(again, was, NULL);   /* gone on both */
 
-        } else if (!is_moving && now->what == d->what
-                   && chorus_str_eq(now->evidence, d->evidence))
-        {
-            found[(*nfound)++] = *d;
+        } else if (!queue_scan_is_told(now->what)) {
+            scan_again_recount(again, was,
+                               scan_counter(&told->counts, now->what));
+
+        } else if (scan_again_is_certain(again, i)) {
+            found[(*nfound)++] = *now;
+
+        } else if (again->after[i] == QUEUE_SCAN_OWED) {
+            scan_again_recount(again, was, &told->counts.moving);
 
         } else {
-            scan_again_uncount(&told->counts, d);
-            scan_again_recount(&told->counts, now);
+            scan_again_recount(again, was,
+                               scan_counter(&told->counts, now->what));
             told->differences[nopen++] = *now;
         }
     }
@@ -226,11 +251,76 @@ scan_again_judge(scan_again_t *again, queue_scan_key_t *found, size_t *nfound)
 }
 
 
+/* Those that nobody need wait for: their sync is owed, and not for now. */
+
+static work_rc_t
+scan_again_owed(scan_again_t *again)
+{
+    size_t              i, nopen;
+    queue_scan_told_t  *told;
+
+    if (!scan_again_motion(again, again->before)) {
+        return WORK_FAILED;
+    }
+
+    told = again->told;
+    nopen = 0;
+
+    for (i = 0; i < again->n; i++) {
+        if (again->before[i] == QUEUE_SCAN_OWED) {
+            scan_again_recount(again, told->differences[i].what,
+                               &told->counts.moving);
+            continue;
+        }
+
+        again->keys[nopen] = again->keys[i];
+        again->before[nopen] = again->before[i];
+        told->differences[nopen++] = told->differences[i];
+    }
+
+    told->ndifferences = again->n = nopen;
+
+    return WORK_DONE;
+}
+
+
+static work_rc_t
+scan_again_round(scan_again_t *again, queue_scan_key_t *found, size_t *nfound)
+{
+    if (scan_again_owed(again) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    if (again->n == 0) {
+        return WORK_DONE;
+    }
+
+    if (!scan_sleep(again->scan, SCAN_AGAIN_MS << again->round)
+        || scan_again_look(again) != WORK_DONE
+        || !scan_again_motion(again, again->after))
+    {
+        return WORK_FAILED;
+    }
+
+    scan_again_judge(again, found, nfound);
+
+    return WORK_DONE;
+}
+
+
+static int
+scan_again_compare(const void *one, const void *two)
+{
+    const queue_scan_key_t  *a = one, *b = two;
+
+    return chorus_str_cmp(a->key, b->key);
+}
+
+
 work_rc_t
 scan_check_again(scan_t *scan, queue_scan_told_t *told)
 {
     size_t             i, nfound;
-    unsigned           round;
     scan_again_t       again;
     queue_scan_key_t  *found;
 
@@ -242,33 +332,24 @@ scan_check_again(scan_t *scan, queue_scan_told_t *told)
         return work_fail_here(&scan->work, "out of memory");
     }
 
-    for (round = 0; round < SCAN_AGAIN_ROUNDS && told->ndifferences != 0;
-         round++)
+    for (again.round = 0;
+         again.round < SCAN_AGAIN_ROUNDS && told->ndifferences != 0;
+         again.round++)
     {
-        if (!scan_again_moving(&again, again.was_moving)
-            || !scan_sleep(scan, SCAN_AGAIN_MS << round))
-        {
-            scan->work.failure.kind = FAILURE_STOPPED;
+        if (scan_again_round(&again, found, &nfound) != WORK_DONE) {
+            if (!task_is_alive(scan->claim.task) || scan_is_over()) {
+                scan->work.failure.kind = FAILURE_STOPPED;
+            }
             return WORK_FAILED;
         }
-
-        if (scan_again_look(&again) != WORK_DONE) {
-            return WORK_FAILED;
-        }
-
-        if (!scan_again_moving(&again, again.is_moving)) {
-            scan->work.failure.kind = FAILURE_STOPPED;
-            return WORK_FAILED;
-        }
-
-        scan_again_judge(&again, found, &nfound);
     }
 
     for (i = 0; i < told->ndifferences; i++) {
-        scan_again_uncount(&told->counts, &told->differences[i]);
-        told->counts.moving++;
+        scan_again_recount(&again, told->differences[i].what,
+                           &told->counts.moving);
     }
 
+    qsort(found, nfound, sizeof(queue_scan_key_t), scan_again_compare);
     told->differences = found;
     told->ndifferences = nfound;
 

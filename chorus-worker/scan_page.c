@@ -3,15 +3,17 @@
  * read on.
  */
 
-#include <stdio.h>
 #include <string.h>
 
 #include "chorus_policy.h"
 #include "chorus_s3_request.h"
+#include "clock.h"
 #include "scan_work.h"
 
-#define SCAN_EVIDENCE_SIZE  200
 #define SCAN_GONE_TRIES     5
+#define SCAN_PAGE_MS        5000    /* then what was found is told */
+#define SCAN_PAGE_BYTES     (512 * 1024)
+#define SCAN_TROUBLES_MAX   16      /* then it is waited */
 /* Listings are equal: what they do not tell is compared. */
 #define SCAN_FACETS_BESIDE  (CHORUS_FACET_TAGS | CHORUS_FACET_ACL)
 
@@ -86,53 +88,6 @@ scan_refill(scan_t *scan, scan_list_t *ours, scan_list_t *theirs,
 }
 
 
-static int
-scan_side_text(char *out, size_t size, const char *name,
-    const chorus_listed_t *entry)
-{
-    if (entry == NULL) {
-        return snprintf(out, size, "%s: none", name);
-    }
-
-    if (entry->history != NULL) {
-        return snprintf(out, size, "%s: %llu versions, %llu of them delete "
-                        "markers, %llu bytes, newest ETag %.*s", name,
-                        (unsigned long long) entry->history->nversions,
-                        (unsigned long long) entry->history->nmarkers,
-                        (unsigned long long) entry->size,
-                        (int) entry->etag.len, entry->etag.data);
-    }
-
-    return snprintf(out, size, "%s: %llu bytes, ETag %.*s", name,
-                    (unsigned long long) entry->size,
-                    (int) (entry->etag.len < 48 ? entry->etag.len : 48),
-                    entry->etag.data);
-}
-
-
-bool
-scan_evidence(scan_t *scan, const chorus_listed_t *ours,
-    const chorus_listed_t *theirs, queue_scan_key_t *difference)
-{
-    char          a[SCAN_EVIDENCE_SIZE], b[SCAN_EVIDENCE_SIZE];
-    char          text[2 * SCAN_EVIDENCE_SIZE + 8];
-    chorus_str_t  key;
-
-    (void) scan_side_text(a, sizeof(a), "main", ours);
-    (void) scan_side_text(b, sizeof(b), "follower", theirs);
-    (void) snprintf(text, sizeof(text), "%s; %s", a, b);
-
-    key = ours != NULL ? ours->key : theirs->key;
-    difference->key = chorus_str_dup(&scan->mem, key);
-    difference->evidence = chorus_str_dup(&scan->mem, chorus_str_from(text));
-    difference->what = ours == NULL ? QUEUE_SCAN_SURPLUS
-                       : theirs == NULL ? QUEUE_SCAN_MISSING
-                                        : QUEUE_SCAN_DIFFERENT;
-
-    return difference->key.data != NULL && difference->evidence.data != NULL;
-}
-
-
 /* ---- one key ---- */
 
 
@@ -144,105 +99,96 @@ scan_mark(queue_scan_told_t *told, chorus_str_t key, unsigned facets)
 }
 
 
-static void
-scan_count(queue_scan_counts_t *counts, chorus_join_step_t step,
-    const chorus_listed_t *ours, const chorus_listed_t *theirs)
+uint64_t *
+scan_counter(queue_scan_counts_t *counts, queue_scan_differs_t what)
 {
-    counts->ours += ours != NULL;
-    counts->theirs += theirs != NULL;
-    counts->bytes += ours != NULL ? ours->size : 0;
-    counts->equal += step == CHORUS_JOIN_EQUAL;
-    counts->different += step == CHORUS_JOIN_DIFFERENT;
-    counts->undecided += step == CHORUS_JOIN_UNSURE;
-    counts->missing += step == CHORUS_JOIN_MISSING;
-    counts->surplus += step == CHORUS_JOIN_SURPLUS;
+    uint64_t  *counters[] = {
+        &counts->equal, &counts->different, &counts->missing,
+        &counts->surplus, &counts->unchecked, &counts->undecided, NULL
+    };
+
+    return counters[what];
 }
 
 
-/* What listings do not tell apart: an ETag that is not listed. */
-
-static chorus_join_step_t
-scan_ask(scan_t *scan, chorus_str_t key)
+static void
+scan_count(queue_scan_counts_t *counts, queue_scan_differs_t what,
+    const chorus_listed_t *ours, const chorus_listed_t *theirs)
 {
-    size_t                i;
-    work_t               *work;
-    object_t              objects[2];
-    s3_request_t          head;
-    const s3_response_t  *response;
+    uint64_t  *counter;
 
-    static const failure_side_t  sides[] = { FAILURE_SIDE_MAIN,
-                                             FAILURE_SIDE_FOLLOWER };
+    counts->ours += ours != NULL;
+    counts->theirs += theirs != NULL;
+    counts->bytes += ours != NULL ? ours->size : 0;
 
-    work = &scan->work;
+    counter = scan_counter(counts, what);
 
-    for (i = 0; i < 2; i++) {
-        head = work_bucket_request(work, sides[i], "HEAD", NULL);
-        head.key = key;
-        response = s3_client_call(work->client, S3_LANE_SIDE, &head);
-
-        if (!s3_response_is(response, 200)
-            || !object_read(&objects[i], &scan->mem, response))
-        {
-            return CHORUS_JOIN_UNSURE;
-        }
+    if (counter != NULL) {
+        (*counter)++;
     }
-
-    return object_same_content(&objects[0], &objects[1])
-           ? CHORUS_JOIN_EQUAL : CHORUS_JOIN_DIFFERENT;
 }
 
 
 /* A check only says what differs, others put it into the queue; what only the
  * follower has is never touched unless somebody asked for that. */
 
-static bool
+static void
+scan_mark_found(const scan_t *scan, queue_scan_told_t *told,
+    const queue_scan_key_t *found, const chorus_listed_t *ours)
+{
+    switch (found->what) {
+
+    case QUEUE_SCAN_EQUAL:
+        if (scan->claim.level == QUEUE_SCAN_FULL) {
+            scan_mark(told, found->key, SCAN_FACETS_BESIDE);
+        }
+        break;
+
+    case QUEUE_SCAN_UNDECIDED:
+        scan_mark(told, found->key,
+                  ours != NULL && ours->history != NULL ? CHORUS_FACET_ALL
+                                                        : SCAN_FACETS_BESIDE);
+        break;
+
+    case QUEUE_SCAN_SURPLUS:
+        if (scan->claim.deletes_surplus) {
+            scan_mark(told, found->key, CHORUS_FACET_ALL);
+        }
+        break;
+
+    case QUEUE_SCAN_LEFT_OUT:
+        break;
+
+    default:
+        scan_mark(told, found->key, CHORUS_FACET_ALL);
+    }
+}
+
+
+static work_rc_t
 scan_take(scan_t *scan, queue_scan_told_t *told, chorus_join_step_t step,
     const chorus_listed_t *ours, const chorus_listed_t *theirs)
 {
-    bool                 is_check, is_surplus;
-    chorus_str_t         key;
-    const queue_scan_t  *claim;
+    queue_scan_key_t  found;
 
-    claim = &scan->claim;
-    is_check = claim->is_check;
-    is_surplus = step == CHORUS_JOIN_SURPLUS;
-    key = ours != NULL ? ours->key : theirs->key;
-
-    if (step == CHORUS_JOIN_MISSING && is_check
-        && chorus_policy_asks_tags(scan->work.config,
-                                   &claim->task->parts, key))
-    {
-        step = CHORUS_JOIN_UNSURE;      /* perhaps no filter takes it */
-
-    } else if (step == CHORUS_JOIN_UNSURE && is_check
-               && ours->history == NULL)
-    {
-        step = scan_ask(scan, key);
+    if (scan_judge(scan, step, ours, theirs, &found) != WORK_DONE) {
+        return WORK_FAILED;
     }
 
-    scan_count(&told->counts, step, ours, theirs);
+    scan_count(&told->counts, found.what, ours, theirs);
 
-    if (!is_check) {
-        if ((step == CHORUS_JOIN_UNSURE && ours->history == NULL)
-            || (step == CHORUS_JOIN_EQUAL && claim->is_full))
-        {
-            scan_mark(told, key, SCAN_FACETS_BESIDE);
-
-        } else if (step != CHORUS_JOIN_EQUAL
-                   && (!is_surplus || claim->deletes_surplus))
-        {
-            scan_mark(told, key, CHORUS_FACET_ALL);
-        }
+    if (!scan->claim.is_check) {
+        scan_mark_found(scan, told, &found, ours);
     }
 
-    if (step == CHORUS_JOIN_EQUAL || step == CHORUS_JOIN_UNSURE
-        || (!is_check && !is_surplus))
+    if (queue_scan_is_told(found.what)
+        && (scan->claim.is_check || found.what == QUEUE_SCAN_SURPLUS))
     {
-        return true;
+        told->differences[told->ndifferences++] = found;
+        scan->page_bytes += found.key.len + found.evidence.len;
     }
 
-    return scan_evidence(scan, ours, theirs,
-                         &told->differences[told->ndifferences++]);
+    return WORK_DONE;
 }
 
 
@@ -253,6 +199,10 @@ static bool
 scan_told_begin(scan_t *scan, queue_scan_told_t *told)
 {
     memset(told, 0, sizeof(queue_scan_told_t));
+
+    scan->page_until_ms = clock_ms() + SCAN_PAGE_MS;
+    scan->page_bytes = 0;
+    scan->ntroubles = 0;
 
     /* all of two pages, and the bucket */
     told->marks = chorus_alloc(&scan->mem, QUEUE_SCAN_KEYS_MAX
@@ -297,18 +247,30 @@ scan_bucket(scan_t *scan, queue_scan_told_t *told)
 
     if (scan->lacks_versions) {
         difference->what = QUEUE_SCAN_DIFFERENT;
-        difference->evidence = chorus_str("main: keeps versions; follower: "
-                                          "keeps none");
+        difference->evidence = chorus_str("\"differs\":[\"versioning\"],"
+                                          "\"main\":{\"versioning\":true},"
+                                          "\"follower\":"
+                                          "{\"versioning\":false}");
         told->counts.different++;
         return;
     }
 
     difference->what = scan->ours.is_absent ? QUEUE_SCAN_SURPLUS
                                             : QUEUE_SCAN_MISSING;
-    difference->evidence = scan->ours.is_absent
-        ? chorus_str("main: no bucket; follower: a bucket")
-        : chorus_str("main: a bucket; follower: no bucket");
+    difference->evidence = scan_evidence_bucket(!scan->ours.is_absent);
+    told->counts.surplus += scan->ours.is_absent;
     told->counts.missing += scan->theirs.is_absent;
+}
+
+
+/* One key at least is done, whatever it takes. */
+
+static bool
+scan_page_is_over(const scan_t *scan)
+{
+    return clock_ms() >= scan->page_until_ms
+           || scan->page_bytes >= SCAN_PAGE_BYTES
+           || scan->ntroubles >= SCAN_TROUBLES_MAX;
 }
 
 
@@ -336,9 +298,13 @@ scan_page_join(scan_t *scan, queue_scan_told_t *told)
 
         if (chorus_policy_takes_key(scan->work.config,
                                     &scan->claim.task->parts, told->cursor)
-            && !scan_take(scan, told, step, ours, theirs))
+            && scan_take(scan, told, step, ours, theirs) != WORK_DONE)
         {
-            return work_fail_here(&scan->work, "out of memory");
+            return WORK_FAILED;
+        }
+
+        if (scan_page_is_over(scan)) {
+            return WORK_DONE;
         }
     }
 }

@@ -8,6 +8,7 @@
 #include "chorus_join.h"
 #include "live_policy.h"
 #include "queue_scan.h"
+#include "scan_hash.h"
 #include "scan_list.h"
 #include "work.h"
 
@@ -17,6 +18,14 @@ typedef struct {
     s3_client_t        *client;
     chorus_arena_t     *arena;          /* of one page */
     chorus_mem_t        mem;
+    chorus_arena_t     *deep_arena;     /* of one key */
+    chorus_mem_t        deep_mem;
+    scan_hash_t         hashes[2];
+
+    /* of the page at hand */
+    int64_t             page_until_ms;
+    size_t              page_bytes;     /* of evidence */
+    unsigned            ntroubles;      /* storages that may answer later */
 
     /* of the shard at hand */
     live_policy_t      *policy;
@@ -51,16 +60,31 @@ work_rc_t scan_versions_begin(scan_t *scan);
 void scan_versions_end(scan_t *scan);
 
 /* What there is to tell of one page, in scan->mem: what stands on both sides
- * up to where one of them needs its next page. */
+ * up to where one of them needs its next page, or enough was done. */
 work_rc_t scan_page(scan_t *scan, queue_scan_told_t *told);
 
 /* The next page of each side that has used up its own. */
 work_rc_t scan_refill(scan_t *scan, scan_list_t *ours, scan_list_t *theirs,
     chorus_join_t *join);
 
-/* The entry of a difference: what both sides say. */
-bool scan_evidence(scan_t *scan, const chorus_listed_t *ours,
-    const chorus_listed_t *theirs, queue_scan_key_t *difference);
+/* What the scan finds of a key, with evidence where it is told; one of `ours`
+ * and `theirs` may be NULL.  That a storage does not answer is a finding, too;
+ * WORK_FAILED: the scan has to end here. */
+work_rc_t scan_judge(scan_t *scan, chorus_join_step_t step,
+    const chorus_listed_t *ours, const chorus_listed_t *theirs,
+    queue_scan_key_t *found);
+
+/* Where such a finding is counted; NULL: nowhere. */
+uint64_t *scan_counter(queue_scan_counts_t *counts,
+    queue_scan_differs_t what);
+
+/* Evidence, members of a JSON object; null when out of memory. */
+chorus_str_t scan_evidence_listed(chorus_mem_t *mem,
+    const chorus_listed_t *ours, const chorus_listed_t *theirs);
+chorus_str_t scan_evidence_failure(chorus_mem_t *mem,
+    const failure_t *failure);
+/* Of the bucket itself, that is on one side only. */
+chorus_str_t scan_evidence_bucket(bool on_main);
 
 /* Looks again at what differs, until it does so twice in the same way while
  * nobody is at work on it.  What does not come to rest is `moving`. */

@@ -46,3 +46,43 @@ twin_is_known(work_t *work, const object_t *ours, const object_t *theirs)
            && chorus_str_eq(known, twin_record(work->mem, ours,
                                                theirs->etag));
 }
+
+
+/* No ETag is such a word. */
+
+static chorus_str_t
+twin_rotten(work_t *work, const object_t *object)
+{
+    return twin_record(work->mem, object, chorus_str("rotten"));
+}
+
+
+void
+twin_mark_rotten(work_t *work, const object_t *object)
+{
+    chorus_str_t  record;
+
+    record = twin_rotten(work, object);
+
+    if (record.data != NULL) {
+        (void) queue_ledger_twin_keep(work->task, record);
+    }
+}
+
+
+bool
+twin_is_rotten(work_t *work, const object_t *object)
+{
+    chorus_str_t  known;
+
+    return queue_ledger_twin(work->task, work->mem, &known)
+           && known.len != 0
+           && chorus_str_eq(known, twin_rotten(work, object));
+}
+
+
+void
+twin_forget(work_t *work)
+{
+    (void) queue_ledger_twin_keep(work->task, chorus_str(""));
+}

@@ -19,4 +19,14 @@ bool twin_is_known(work_t *work, const object_t *ours,
     const object_t *theirs);
 
 
+/*
+ * The other way: a scan has read both, and they differ although size and ETag
+ * say that they are equal.  Noted so that a sync copies the object all the
+ * same, until it has.
+ */
+void twin_mark_rotten(work_t *work, const object_t *object);
+bool twin_is_rotten(work_t *work, const object_t *object);
+void twin_forget(work_t *work);
+
+
 #endif

@@ -53,6 +53,7 @@ typedef struct {
     bool                        has_seen_md5;
     unsigned char               seen_md5[CHORUS_MD5_LEN];
     chorus_str_t                seen_etag;
+    bool                        is_afresh;      /* see twin_is_rotten() */
 
     /* while one version of the key is copied: its id on main; null: what is
      * current.  The follower's version that has its content, or null.  What the

@@ -29,7 +29,8 @@ static const char  *const root_keys[] = {
 static const char  *const worker_keys[] = {
     "concurrency", "part_concurrency", "lease_seconds", "max_attempts",
     "retry_max_seconds", "grace_seconds", "recheck_seconds", "limits",
-    "scans", "discover_seconds", "bulk_max", "guard", NULL
+    "scans", "discover_seconds", "bulk_max", "check_mib_per_second", "guard",
+    NULL
 };
 
 static const unsigned  worker_rechecks[] = { 10, 60, 600 };
@@ -143,7 +144,9 @@ config_worker(const chorus_config_reader_t *reader,
         { "grace_seconds", 0, 3600, 30, &worker->grace_seconds },
         { "scans", 0, 16, 2, &worker->scans },
         { "discover_seconds", 1, 86400, 60, &worker->discover_seconds },
-        { "bulk_max", 1, 1000000, 10000, &worker->bulk_max }
+        { "bulk_max", 1, 1000000, 10000, &worker->bulk_max },
+        { "check_mib_per_second", 0, 1000000, 0,
+          &worker->check_mib_per_second }
     };
 
     if (node->json != NULL) {

@@ -143,6 +143,8 @@ typedef struct {
     unsigned  discover_seconds;         /* 1..86400, default 60 */
     unsigned  bulk_max;                 /* keys that scans let wait, of one
                                          * replication, default 10000 */
+    unsigned  check_mib_per_second;     /* that checks of contents read, 0
+                                         * (default): no limit */
     /* after a write whose outcome is unknown, ascending, 1..86400 each,
      * default 10, 60, 600 */
     unsigned  recheck_seconds[CHORUS_CONFIG_RECHECKS_MAX];

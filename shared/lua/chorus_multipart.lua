@@ -236,7 +236,18 @@ end
 -- Objects that are equal although their ETags differ.  One too many makes room
 -- by chance: it is copied once more.
 
+function multipart.twin_keep_read(a)
+    a.key = args_key(a)
+    a.record = args_string(a, 'record', 0, multipart.RECORD_MAX)
+end
+
+
+-- An empty record is forgotten.
 function multipart.twin_keep(r, a)
+    if a.record == '' then
+        return call('HDEL', r.twins, a.key)
+    end
+
     call('HSET', r.twins, a.key, a.record)
 
     if call('HLEN', r.twins) > multipart.TWINS_MAX then
@@ -275,7 +286,7 @@ register({
     { name = 'upload_over', keys = 'one', flags = DRAINS,
       read = multipart.over_read, run = multipart.over },
     { name = 'twin_keep', keys = 'one', flags = DRAINS,
-      read = multipart.over_read, run = multipart.twin_keep },
+      read = multipart.twin_keep_read, run = multipart.twin_keep },
     { name = 'twin', keys = 'one', flags = READS,
       read = multipart.twin_read, run = multipart.twin },
 })
