@@ -6,6 +6,7 @@
 #include "live_policy.h"
 #include "log.h"
 #include "policy_debt.h"
+#include "policy_forget.h"
 #include "policy_thread.h"
 #include "queue_policy.h"
 
@@ -195,31 +196,31 @@ static void
 policy_sweep(void)
 {
     bool                  is_new;
-    int64_t               made;
+    queue_news_t          news;
     live_policy_t        *current;
     const chorus_live_t  *live;
 
-    if (policy.trouble.text[0] != '\0') {
+    if (policy.trouble.text[0] != '\0'
+        || !queue_policy_news(policy.queue, &policy.mem, &news))
+    {
         return;
     }
 
     current = live_policy_get();
     live = live_policy(current);
 
-    made = policy.swept_made;
-    is_new = policy_pauses(live)
-             && (!queue_policy_made(policy.queue, &made)
-                 || made != policy.swept_made);
+    is_new = policy_pauses(live) && news.made != policy.swept_made;
 
     if (policy.swept != live->version || clock_ms() >= policy.sweep_ms
         || is_new)
     {
         policy.swept = live->version;
-        policy.swept_made = made;
+        policy.swept_made = news.made;
         policy.sweep_ms = policy_suspend_all(live)
                           ? clock_ms() + POLICY_SWEEP_MS : 0;
     }
 
+    policy_forget(policy.queue, &policy.mem, current, &news);
     live_policy_put(current);
 }
 

@@ -272,8 +272,56 @@ queue_policy_suspend(queue_t *queue, chorus_str_t replication,
 }
 
 
+static bool
+queue_policy_read_news(chorus_mem_t *mem, const redisReply *reply,
+    queue_news_t *news)
+{
+    size_t  i;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0
+        || !queue_reply_i64(reply->element[0], &news->made))
+    {
+        return false;
+    }
+
+    news->forget = chorus_calloc(mem, reply->elements * sizeof(chorus_str_t));
+
+    for (i = 1; news->forget != NULL && i < reply->elements; i++) {
+        news->forget[news->n] = queue_reply_str(mem, reply->element[i]);
+        news->n += news->forget[news->n].data != NULL;
+    }
+
+    return news->forget != NULL;
+}
+
+
+/* { made, R, ... } */
+
 bool
-queue_policy_made(queue_t *queue, int64_t *n)
+queue_policy_news(queue_t *queue, chorus_mem_t *mem, queue_news_t *news)
+{
+    bool              is_good;
+    redisReply       *reply;
+    queue_command_t   command;
+
+    memset(news, 0, sizeof(queue_news_t));
+    chorus_arena_reset(queue->arena);
+
+    queue_fcall(queue, &command, "chorus_news", 2, 0);
+    queue_command_text(&command, CHORUS_REDIS_DISCOVER);
+    queue_command_text(&command, CHORUS_REDIS_FORGET);
+
+    reply = queue_policy_call(queue, &command, "chorus_news");
+    is_good = reply != NULL && queue_policy_read_news(mem, reply, news);
+    freeReplyObject(reply);
+
+    return is_good;
+}
+
+
+bool
+queue_policy_forget(queue_t *queue, chorus_str_t replication, bool leads,
+    uint64_t version, int64_t *word)
 {
     bool              is_good;
     redisReply       *reply;
@@ -281,11 +329,14 @@ queue_policy_made(queue_t *queue, int64_t *n)
 
     chorus_arena_reset(queue->arena);
 
-    queue_fcall(queue, &command, "chorus_made", 1, 0);
-    queue_command_text(&command, CHORUS_REDIS_DISCOVER);
+    queue_fcall_replication(queue, &command, "chorus_forget_word",
+                            replication, 3);
+    queue_command_text(&command, queue->worker_id);
+    queue_command_i64(&command, leads ? 1 : 0);
+    queue_command_i64(&command, (int64_t) version);
 
-    reply = queue_policy_call(queue, &command, "chorus_made");
-    is_good = reply != NULL && queue_reply_i64(reply, n);
+    reply = queue_policy_call(queue, &command, "chorus_forget_word");
+    is_good = reply != NULL && queue_reply_i64(reply, word);
     freeReplyObject(reply);
 
     return is_good;

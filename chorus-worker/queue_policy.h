@@ -27,6 +27,12 @@ typedef struct {
     size_t               n;
 } queue_suspensions_t;
 
+typedef struct {
+    int64_t              made;      /* replications, that there ever were */
+    chorus_str_t        *forget;    /* those that somebody wants forgotten */
+    size_t               n;
+} queue_news_t;
+
 
 /* Tells which version is run, and what is wrong with the one in Redis.
  * *document is the null string when there is no other. */
@@ -48,8 +54,12 @@ bool queue_policy_owe(queue_t *queue, chorus_str_t replication,
  * what holds a replication of which keys are blocked. */
 bool queue_policy_suspended(queue_t *queue, chorus_mem_t *mem, uint64_t cursor,
     queue_suspensions_t *page);
-/* How many replications there ever were. */
-bool queue_policy_made(queue_t *queue, int64_t *n);
+/* What has changed since the last time, and what is to be forgotten. */
+bool queue_policy_news(queue_t *queue, chorus_mem_t *mem, queue_news_t *news);
+/* Whether a rule leads there, by that version of the policy; *word is 1 when it
+ * is forgotten, 0 not yet, -1 it stays. */
+bool queue_policy_forget(queue_t *queue, chorus_str_t replication, bool leads,
+    uint64_t version, int64_t *word);
 bool queue_policy_suspend(queue_t *queue, chorus_str_t replication,
     bool is_suspended);
 

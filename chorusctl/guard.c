@@ -48,6 +48,43 @@ guard_resume(const ctl_options_t *options, char **args)
 }
 
 
+/* What comes of it is in the audit log. */
+
+int
+guard_forget(const ctl_options_t *options, char **args)
+{
+    char                 path[2048] = "/api/v1/queues/";
+    bool                 is_sure = false;
+    size_t               len;
+    json_t              *answer;
+    const word_option_t  words[] = {
+        { "--yes", NULL, &is_sure },
+        { NULL, NULL, NULL }
+    };
+
+    if (words_take(args, words) != 1 || !is_sure) {
+        fputs("usage: chorusctl forget R --yes\n", stderr);
+        return EXIT_USAGE;
+    }
+
+    len = strlen(path);
+
+    if (!api_escape(path + len, sizeof(path) - len, args[0])) {
+        return EXIT_FAILURE;
+    }
+
+    answer = api_call(options, "DELETE", path, NULL);
+    if (answer == NULL) {
+        return EXIT_FAILURE;
+    }
+
+    printf("it is dropped when all workers have agreed, after some seconds\n");
+    json_decref(answer);
+
+    return EXIT_SUCCESS;
+}
+
+
 json_t *
 guard_read(const char *text)
 {

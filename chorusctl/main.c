@@ -65,6 +65,10 @@ static const command_t  commands[] = {
       "resume R [--accept-deletes]   what the delete guard has paused\n"
       "                       goes on; main has been mended, or is right" },
 
+    { "forget", NULL, -1, guard_forget,
+      "forget R --yes       drops the queue of what nobody replicates any\n"
+      "                       more, once all workers agree" },
+
     { "scans", NULL, 0, scans_show,
       "scans                scans: what was compared, copied, differs" },
 

@@ -44,6 +44,9 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
     { NGX_HTTP_POST, ngx_string("/api/v1/guards/*"), 1,
       ngx_http_chorus_guard_resume },
 
+    { NGX_HTTP_DELETE, ngx_string("/api/v1/queues/*"), 0,
+      ngx_http_chorus_guard_forget },
+
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/scans"), 0,
       ngx_http_chorus_scans },
 

@@ -9,7 +9,7 @@
  *     status.c       GET /api/v1/status
  *     limits.c       /api/v1/limits
  *     failed.c       GET /api/v1/failed, POST /api/v1/retry
- *     guard.c        POST /api/v1/guards/R
+ *     guard.c        POST /api/v1/guards/R, DELETE /api/v1/queues/R
  *
  * To add an endpoint: write a handler, declare it here, add a row to the table
  * in api.c.  By then the token is checked, the path is taken apart and the
@@ -110,6 +110,9 @@ ngx_int_t ngx_http_chorus_api_audit(ngx_http_chorus_api_t *api);
 ngx_int_t ngx_http_chorus_api_arg(ngx_http_chorus_api_t *api,
     const char *name, chorus_str_t *value);
 ngx_int_t ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api);
+/* Whether this nginx replicates there, whoever says so; also in doubt. */
+ngx_uint_t ngx_http_chorus_api_replicates(ngx_http_chorus_api_t *api,
+    const chorus_replication_t *replication);
 
 /* status.c */
 ngx_int_t ngx_http_chorus_status(ngx_http_chorus_api_t *api);
@@ -124,6 +127,7 @@ ngx_int_t ngx_http_chorus_retry(ngx_http_chorus_api_t *api);
 
 /* guard.c */
 ngx_int_t ngx_http_chorus_guard_resume(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_guard_forget(ngx_http_chorus_api_t *api);
 
 /* scans.c */
 ngx_int_t ngx_http_chorus_scans(ngx_http_chorus_api_t *api);

@@ -81,6 +81,53 @@ ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api)
 }
 
 
+ngx_uint_t
+ngx_http_chorus_api_replicates(ngx_http_chorus_api_t *api,
+    const chorus_replication_t *replication)
+{
+    ngx_uint_t                   i;
+    chorus_mem_t                 mem;
+    chorus_replication_t         r;
+    ngx_http_chorus_ctx_t        ctx;
+    ngx_http_chorus_loc_conf_t   nothing;
+
+    ngx_memzero(&ctx, sizeof(ngx_http_chorus_ctx_t));
+    ngx_memzero(&nothing, sizeof(ngx_http_chorus_loc_conf_t));
+
+    ctx.user = replication->user;
+    ctx.uri.bucket = replication->bucket;
+    ctx.storage = api->cmcf->config->main;
+    ctx.location = ngx_http_chorus_location_any(api->request,
+                                                ctx.uri.bucket);
+    if (ctx.location == NULL) {
+        ctx.location = &nothing;
+    }
+
+    mem = ngx_http_chorus_mem(api->request->pool);
+
+    if (ngx_http_chorus_followers(api->cmcf, &ctx, &mem, ctx.followers,
+                                  &ctx.nfollowers, &ctx.rules)
+        != NGX_OK)
+    {
+        return 1;
+    }
+
+    for (i = 0; i < ctx.nfollowers; i++) {
+        r = ngx_http_chorus_replication(&ctx, i);
+
+        if (chorus_str_eq(r.follower, replication->follower)
+            && chorus_str_eq(r.target.len ? r.target : r.bucket,
+                             replication->target.len ? replication->target
+                                                     : replication->bucket))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_int_t
 ngx_http_chorus_api_arg(ngx_http_chorus_api_t *api, const char *name,
     chorus_str_t *value)

@@ -18,6 +18,7 @@
 #define CHORUS_REDIS_ALIVE         "chorus:alive"
 #define CHORUS_REDIS_SCANS         "chorus:scans"
 #define CHORUS_REDIS_DISCOVER      "chorus:discover"
+#define CHORUS_REDIS_FORGET        "chorus:forget"
 #define CHORUS_REDIS_HEAL          "chorus:heal"
 #define CHORUS_REDIS_LIMITS        "chorus:limits"
 #define CHORUS_REDIS_RATES         "chorus:rates"

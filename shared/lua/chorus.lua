@@ -76,12 +76,13 @@ local DOUBT_BOTH = 3
 local COUNTERS = { 'claimed', 'synced', 'deleted', 'equal', 'bytes',
                    'failed_attempts', 'expired', 'dropped' }
 
--- Two sections below, chorus_scan.lua and chorus_guard.lua, that others ask;
--- tables, because a chunk of Lua has room for 200 locals.
+-- Sections below and files joined to this one that others ask; tables, because
+-- a chunk of Lua has room for 200 locals.
 local blocked = {}
 local trace = {}
 local scan = {}
 local guard = {}
+local forget = {}
 
 -- redis.call does not exist yet while the library is being loaded
 local function call(...)
@@ -199,8 +200,9 @@ end
 
 
 local function replication_is_active(r)
-    local h = call('HMGET', r.hash, 'state', 'suspended', 'guarded_ms')
-    return h[1] == 'active' and not h[2] and not h[3]
+    local h = call('HMGET', r.hash, 'state', 'suspended', 'guarded_ms',
+                   'forget_ms')
+    return h[1] == 'active' and not h[2] and not h[3] and not h[4]
 end
 
 
@@ -1288,6 +1290,10 @@ end
 local function mark(r, a)
     replication_create(r, a.set)
 
+    if a.source == 'event' and call('HEXISTS', r.hash, 'forget_ms') == 1 then
+        forget.keep(r, 'it is still written to')
+    end
+
     local queued, room = 0, mark_room(r)
     local dropped = { n = 0, ms = clock.ms }
 
@@ -2037,14 +2043,16 @@ end
 
 local function stats_json(r, stats)
     local h = call('HMGET', r.hash, 'user', 'bucket', 'follower', 'target',
-                   'state', 'created_ms', 'suspended', 'guarded_ms')
+                   'state', 'created_ms', 'suspended', 'guarded_ms',
+                   'forget_ms')
     local fields = {
         'replication', json_string(r.name),
         'user', json_string(h[1] or ''),
         'bucket', json_string(h[2] or ''),
         'follower', json_string(h[3] or ''),
         'target', json_string(h[4] or ''),
-        'state', json_string((h[7] or h[8]) and 'paused' or h[5] or ''),
+        'state', json_string((h[7] or h[8] or h[9]) and 'paused' or h[5]
+                             or ''),
         'created_ms', h[6] or '0',
     }
 

@@ -179,12 +179,15 @@ function scan.page_read(a)
 end
 
 
--- Keys that wait already take no room.
+-- Keys that wait already take no room.  A page that is more than there may ever
+-- be is taken when nothing waits: else the scan would never end.
 function scan.has_room(r, a)
-    local n = #a.marks
+    local n, bulk = #a.marks, call('ZCARD', r.bulk)
 
-    return n == 0 or (call('ZCARD', r.bulk) + n <= math.max(a.bulk_max, n)
-                      and mark_room(r) >= n)
+    return n == 0 or (bulk + n <= math.max(a.bulk_max, n)
+                      and (mark_room(r) >= n
+                           or (n > limit_of(r)
+                               and not replication_has_work(r))))
 end
 
 

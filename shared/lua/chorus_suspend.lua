@@ -56,12 +56,6 @@ local function suspended(keys, a)
 end
 
 
--- How many replications there ever were: none is new while this is the same.
-local function made(keys)
-    return tonumber(call('HGET', keys[1], 'made') or 0)
-end
-
-
 local function paused_read(a)
     a.names = args_groups(a, args_replication)
 end
@@ -83,7 +77,6 @@ end
 
 
 register({
-    { name = 'made', keys = 'discover', flags = READS, run = made },
     { name = 'paused', keys = 'none', flags = READS, read = paused_read,
       run = paused },
     { name = 'suspend', keys = 'change', flags = DRAINS,

@@ -27,7 +27,8 @@ class Guarded:
     def fill(self):
         for key in KEYS:
             assert self.wire.put(self.bucket, key, b"content").status == 200
-        self.stack.wait_equal(self.bucket)
+        wait_until(lambda: len(self.kept() or ()) == len(KEYS), 30,
+                   "all keys are copied")
         self.stack.wait_idle(self.bucket)
         return self
 

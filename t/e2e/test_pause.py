@@ -67,12 +67,11 @@ def test_events_stop_at_once_and_go_on_later(stack, bucket, ctl, figures):
 def test_a_migration_stops_in_the_middle_and_goes_on(stack, bucket_name, ctl,
                                                      figures):
     bucket = bucket_name("mig")
-    fill(stack.main, bucket, [f"k{n:04d}" for n in range(400)])
+    fill(stack.main, bucket, [f"k{n:04d}" for n in range(200)])
     watch = Watch(stack, bucket)
-    stack.use_worker(follower=stack.faulty_follower.url, concurrency=2,
-                     **SCANS)
+    stack.use_worker(follower=stack.faulty_follower.url, **SCANS)
     scan = Scans(stack, bucket)
-    wait_until(lambda: watch.asked.hits > 30, 30, "the migration has begun")
+    wait_until(lambda: watch.asked.hits > 10, 30, "the migration has begun")
     ctl("pause", "add", bucket, "--id", "stop")
     took = watch.silent_after(time.monotonic())
     stats = scan.stats()
@@ -119,7 +118,7 @@ def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
 def test_what_is_paused_costs_nothing(stack, bucket, ctl, figures):
     stack.use_worker(follower=stack.faulty_follower.url)
 
-    def calls(seconds=2.0):
+    def calls(seconds=1.5):
         """Functions of Redis that are called, of all who are there."""
         def count():
             info = stack.redis.client.info("commandstats")
@@ -133,14 +132,14 @@ def test_what_is_paused_costs_nothing(stack, bucket, ctl, figures):
     before = calls()
     ctl("pause", "add", bucket, "--id", "stop", "--wait")
     wire = stack.wire()
-    for n in range(200):
+    for n in range(80):
         assert wire.call("PUT", path_of(bucket, f"k{n}"),
                          body=b"x").status == 200
-    wait_until(lambda: stack.stats(bucket)["dirty"] >= 200, 30,
+    wait_until(lambda: stack.stats(bucket)["dirty"] >= 80, 30,
                "all of them wait")
     watch = Watch(stack, bucket)
     after = calls()
-    figures(f"calls a second: {before:.1f}, with 200 keys that are paused "
+    figures(f"calls a second: {before:.1f}, with 80 keys that are paused "
             f"{after:.1f}")
     assert watch.asked.hits == 0
     assert after < before + 10

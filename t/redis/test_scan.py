@@ -179,9 +179,20 @@ def test_a_page_larger_than_the_ceiling_passes_alone(s, shard):
 
 
 def test_scans_leave_the_room_of_the_replication_to_events(s, q, shard):
-    q.limit(2)
+    q.limit(4)
+    q.mark('e1', 'e2')
     assert s.page(shard, b'k3', marks=['k1', 'k2', 'k3']) == 'wait'
     assert q.stats()['owed'] == 0
+
+
+def test_a_page_of_more_than_there_may_be_is_taken_when_nothing_waits(
+        s, q, shard):
+    q.limit(2)
+    q.mark('e1')
+    assert s.page(shard, b'k3', marks=['k1', 'k2', 'k3']) == 'wait'
+    q.done(q.claim_one())
+    assert s.page(shard, b'k3', marks=['k1', 'k2', 'k3']) == 'taken'
+    assert s.page(shard, b'k6', marks=['k4', 'k5', 'k6']) == 'wait'
 
 
 def test_a_paused_replication_takes_no_page_and_gives_none(s, q, shard):
