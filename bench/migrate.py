@@ -21,13 +21,15 @@ import sys
 import time
 from dataclasses import dataclass
 
+import redis
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, f"{ROOT}/t/e2e")
 sys.dont_write_bytecode = True
 from guard import guarded               # noqa: E402
 from load import Load                   # noqa: E402
 from process import wait_until          # noqa: E402
-from stack import Stack                 # noqa: E402
+from stack import Stack, Worker                 # noqa: E402
 
 FILLERS = 2                     # processes of this program that write
 SIZE = 4096
@@ -100,11 +102,13 @@ def worker_for(stack, bucket, target, concurrency):
     path = f"{stack.folder}/{target}.json"
     with open(path, "w", opener=lambda p, f: os.open(p, f, 0o600)) as f:
         json.dump(config, f)
-    worker = stack.start_worker(path)
+    worker = Worker(stack.folder, target, path)
+    worker.command.remove("-v")
+    worker.start()
     try:
         yield worker
     finally:
-        stack.stop_workers()
+        worker.stop()
 
 
 def chorus(stack, bucket, target, concurrency):
@@ -112,7 +116,10 @@ def chorus(stack, bucket, target, concurrency):
     name = f"alice:{bucket}:follower:{target}"
 
     def ended():
-        text = stack.redis.call("scan_look", 1, f"chorus:{{{name}}}")
+        try:
+            text = stack.redis.call("scan_look", 1, f"chorus:{{{name}}}")
+        except redis.ResponseError:
+            return False            # the worker brings the functions along
         scan = json.loads(text) if text else {}
         return (scan.get("state") == "ended" and not scan["waiting"]
                 and not stack.redis.stats(name)["busy"] and scan)
