@@ -22,7 +22,7 @@ from wire import path_of
 
 OBJECTS = int(os.environ.get("CHORUS_MIGRATION",
                              10_000 if IS_FULL else 1_000))
-EVERYTHING = 1 << 30 if IS_FULL else 60     # objects compared in all they have
+EVERYTHING = 2000 if IS_FULL else 60     # objects compared in all they have
 SETTINGS = {"scans": 2, "discover_seconds": 1,
             "bulk_max": max(100, OBJECTS // 10)}
 WORKERS = 3
