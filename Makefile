@@ -69,8 +69,8 @@ module := $(BUILD)/ngx_http_chorus_module.so
 worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
-.PHONY: all module worker ctl unit bench bench-build fuzz fuzz-run chaos \
-        install uninstall deb package-check demo demo-stop check nightly lint \
+.PHONY: all module worker ctl unit bench bench-build bench-migrate fuzz \
+        fuzz-run chaos install uninstall deb package-check demo demo-stop check nightly lint \
         clean help
 .DELETE_ON_ERROR:
 
@@ -131,15 +131,21 @@ check:                      ## install, build, run all tests
 	@tools/install-packages check
 	@t/run
 
-nightly:                    ## the long ones: 5 GiB, 50,000 racing operations, chaos, fuzz, ASan
+nightly:                    ## the long ones: 5 GiB, 50,000 racing operations, 10,000 objects migrated, chaos, fuzz, ASan
 	@tools/install-packages check
 	@t/run build full full_chaos full_fuzz asan asan_e2e full_asan
 
-bench: bench-build          ## how fast the parts are, each bench ~10 s
+bench: bench-build          ## how fast the parts are; bench-migrate takes minutes
 	@for program in $(bench_prog); do \
 	    echo "== $${program##*/}"; \
 	    $$program || exit 1; \
 	done
+	@$(MAKE) --no-print-directory bench-migrate
+
+bench-migrate: all          ## migration beside rclone, on two Ceph stores; MIGRATE=--help
+	@tools/install-packages bench
+	@echo "== migrate"
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/migrate.py $(MIGRATE)
 
 bench-build: $(bench_prog)
 

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -139,6 +140,10 @@ scan_tell(scan_t *scan, const queue_scan_told_t *told)
             && reply != QUEUE_SCAN_WAIT)
         {
             scan->renew_at_ms = clock_ms() + SCAN_RENEW_MS;
+            if (reply == QUEUE_SCAN_TAKEN) {
+                work_log(&scan->work, LOG_DEBUG, "scan: page of shard %" PRId64,
+                         scan->claim.shard);
+            }
             return reply;
         }
 
