@@ -64,6 +64,9 @@ REFUSED = {
 }
 
 
+TRUE = {"a+b": "missing", "k": "different", "surplus": "surplus"}
+
+
 def stores_of(dialect):
     """What differs: one key is missing, one surplus, one another."""
     ours = {name: name.encode() for name in NAMES}
@@ -89,7 +92,7 @@ def test_storages_list_in_many_ways_and_are_compared_or_refused(stack):
     with both(*({name: pair[i] for name, pair in sides.items()}
                 for i in range(2))) as listers:
         scans = checks(stack, sides)
-        stack.use_worker(*listers.urls, **SCANS)
+        stack.use_worker(*listers.urls, scans=12, discover_seconds=60)
         found = ends(scans)
         stack.stop_workers()
 
@@ -98,11 +101,11 @@ def test_storages_list_in_many_ways_and_are_compared_or_refused(stack):
         if dialect in REFUSED:
             assert scan["state"] == "failed", (name, scan)
             assert REFUSED[dialect][1] in scan["reason"], (name, scan)
-            assert not scans[name].differences(), name
+            # what stood in front of the disorder
+            assert scans[name].differences().items() <= TRUE.items(), name
         else:
             assert scan["state"] == "ended", (name, scan)
-            assert scans[name].differences() == {
-                "a+b": "missing", "k": "different", "surplus": "surplus"}, name
+            assert scans[name].differences() == TRUE, name
             assert scan["main"] == len(NAMES), (name, scan)
 
 
