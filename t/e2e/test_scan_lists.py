@@ -14,7 +14,7 @@ from test_scans import SCANS, Scans
 KEYS, EVERY = (20000000, 20000) if IS_FULL else (200000, 200)
 HOURS = 3600 if IS_FULL else 90
 MEMORY = 64 * 1024 * 1024 * (4 if IS_ASAN else 1)
-LONG = 100000                   # versions of one key
+LONG = 100000 if IS_FULL else 20000     # versions of one key
 NAMES = ["a b", "a+b", "a%2Fb", "a/b", "ä", "&<>'\"", "k", "\U0001f600"] \
     + [f"d/{i:03d}" for i in range(20)]
 
@@ -115,12 +115,10 @@ def test_all_pages_of_a_list_of_buckets_are_looked_at(stack):
     follower = Lister({name: Bucket() for name in names})
     with Listers(main, follower) as listers:
         stack.use_worker(*listers.urls, **SCANS)
-        found = ends({name: Scans(stack, name) for name in names}) \
-            if wait_until(lambda: all(Scans(stack, name).look()
-                                      for name in names), 90,
-                          "all have a scan") else {}
+        wait_until(lambda: all(Scans(stack, name).look().get("kind")
+                               == "migrate" for name in names), 90,
+                   "all have a scan")
         stack.stop_workers()
-    assert all(scan["kind"] == "migrate" for scan in found.values())
 
 
 # ---- histories
@@ -131,7 +129,7 @@ def test_histories_are_compared_without_a_request_for_each(stack, figures):
     theirs = {**counts, "fewer": 2, "surplus": 5}
     del theirs["missing"]
     pair = (Histories(counts, {("z/marker", 7): b"no marker"}),
-            Histories(theirs, {("long", 50000): b"other",
+            Histories(theirs, {("long", LONG // 2): b"other",
                                ("z/another", 1): b"same size"}))
     with both({"mig-old": pair[0]}, {"mig-old": pair[1]}) as listers:
         scans = checks(stack, ["mig-old"])
@@ -145,7 +143,7 @@ def test_histories_are_compared_without_a_request_for_each(stack, figures):
         "z/marker": "different"}
     assert (found["main"], found["equal"]) == (7, 2), found
     assert not any(lister.requests for lister in listers.listers)
-    assert memory < MEMORY, memory
+    assert memory < MEMORY // 2, memory
     figures(f"histories: {LONG} versions of a key twice, and the worker had "
             f"{memory >> 20} MiB")
 
@@ -227,7 +225,7 @@ def test_counters_survive_a_redis_and_a_worker_that_end(stack):
 
         # and a clean check, until somebody writes
         before = found["id"]
-        ctl = stack.chorusctl("check", "--wait", scan.name,
+        ctl = stack.chorusctl("check", "--wait", scan.name, seconds=120,
                               ADMIN_TOKEN_FILE=stack.token_file)
         assert ctl.returncode == 0, ctl.stderr
         assert "done: 20000 keys compared, 20000 equal" in ctl.stdout
@@ -261,7 +259,7 @@ def test_who_waits_hears_of_keys_that_failed(stack, kind):
             if method == "PUT" else answer(method, *args))
         scan.change("scan_ensure", 0, 0)
         stack.use_worker(*listers.urls, **SCANS)
-        ctl = stack.chorusctl(kind, "--wait", scan.name,
+        ctl = stack.chorusctl(kind, "--wait", scan.name, seconds=120,
                               ADMIN_TOKEN_FILE=stack.token_file)
         stack.stop_workers()
     assert ctl.returncode == 1, ctl.stdout
