@@ -1,14 +1,10 @@
 #include <string.h>
 
+#include "bucket_list.h"
 #include "chorus_destination.h"
-#include "chorus_listing.h"
-#include "chorus_s3_xml.h"
 #include "log.h"
 #include "policy_debt.h"
 #include "s3_client.h"
-
-#define DEBT_LIST_MAX  CHORUS_XML_MAX_BYTES
-
 
 /* One rule and one user on the way to its buckets. */
 typedef struct {
@@ -18,7 +14,6 @@ typedef struct {
     const queue_rule_debt_t          *debt;
     const chorus_replication_rule_t  *rule;
     chorus_str_t                      user;
-    chorus_buf_t                      body;     /* the list of buckets */
 } debt_walk_t;
 
 
@@ -57,48 +52,17 @@ debt_owe(debt_walk_t *walk, chorus_str_t bucket)
 /* ---- the list of buckets ---- */
 
 
-static size_t
-debt_write(void *data, const char *bytes, size_t len)
-{
-    debt_walk_t *walk = data;
-
-    if (walk->body.len + len > DEBT_LIST_MAX) {
-        return S3_ABORT;
-    }
-
-    chorus_buf_add(&walk->body, (chorus_str_t) { bytes, len });
-
-    return walk->body.failed ? S3_ABORT : len;
-}
-
-
 static bool
-debt_read_list(debt_walk_t *walk)
+debt_page(debt_walk_t *walk, const chorus_buckets_t *buckets)
 {
-    bool              is_good;
-    size_t            i;
-    chorus_error_t    error;
-    chorus_buckets_t  buckets;
+    bool    is_good;
+    size_t  i;
 
-    if (chorus_buckets_parse(walk->mem, chorus_buf_str(&walk->body),
-                             &buckets, &error) != CHORUS_OK)
-    {
-        log_write(LOG_WARN, "the list of buckets of \"%.*s\" on main cannot "
-                  "be read: %s", chorus_fmt(walk->user), error.text);
-        return false;
-    }
+    is_good = true;
 
-    is_good = buckets.token.data == NULL;
-
-    if (!is_good) {
-        log_write(LOG_WARN, "main lists its buckets in pages: rule \"%.*s\" "
-                  "owes a scan of those that are not of the first",
-                  chorus_fmt(walk->debt->rule));
-    }
-
-    for (i = 0; i < buckets.n; i++) {
-        if (chorus_pattern_match(walk->rule->bucket, buckets.names[i], true)
-            && !debt_owe(walk, buckets.names[i]))
+    for (i = 0; i < buckets->n; i++) {
+        if (chorus_pattern_match(walk->rule->bucket, buckets->names[i], true)
+            && !debt_owe(walk, buckets->names[i]))
         {
             is_good = false;
         }
@@ -109,46 +73,58 @@ debt_read_list(debt_walk_t *walk)
 
 
 static bool
+debt_pages(debt_walk_t *walk, bucket_list_t *list)
+{
+    bool              is_good;
+    chorus_buckets_t  buckets;
+
+    is_good = true;
+
+    while (!list->is_over) {
+
+        if (!bucket_list_next(list, &buckets)) {
+            log_write(LOG_WARN, "the buckets of \"%.*s\" on main cannot be "
+                      "listed: %s; rule \"%.*s\" owes a scan until then",
+                      chorus_fmt(walk->user), list->error.text,
+                      chorus_fmt(walk->debt->rule));
+            return false;
+        }
+
+        is_good = debt_page(walk, &buckets) && is_good;
+    }
+
+    return is_good;
+}
+
+
+static bool
 debt_list(debt_walk_t *walk)
 {
     bool                        is_good;
-    s3_client_t                *client;
-    s3_request_t                request;
-    const s3_response_t        *response;
+    bucket_list_t               list;
     const chorus_credential_t  *credential;
 
     credential = chorus_storage_credential(walk->file->main, walk->user);
-    client = s3_client_create();
 
-    if (credential == NULL || client == NULL) {
-        if (client != NULL) {
-            s3_client_destroy(client);
-        }
-        return credential == NULL;
+    if (credential == NULL) {
+        return true;
     }
 
-    memset(&request, 0, sizeof(s3_request_t));
+    memset(&list, 0, sizeof(bucket_list_t));
+    list.client = s3_client_create();
+    list.lane = S3_LANE_SIDE;
+    list.storage = walk->file->main;
+    list.credential = credential;
+    list.mem = walk->mem;
 
-    request.method = "GET";
-    request.storage = walk->file->main;
-    request.credential = credential;
-    request.write = debt_write;
-    request.data = walk;
-
-    walk->body = chorus_buf(walk->mem, 4096);
-    response = s3_client_call(client, S3_LANE_SIDE, &request);
-    is_good = s3_response_is(response, 200);
-
-    if (!is_good) {
-        log_write(LOG_WARN, "the buckets of \"%.*s\" on main cannot be "
-                  "listed: status %u; rule \"%.*s\" owes a scan until then",
-                  chorus_fmt(walk->user), response->status,
-                  chorus_fmt(walk->debt->rule));
+    if (list.client == NULL) {
+        return false;
     }
 
-    s3_client_destroy(client);
+    is_good = debt_pages(walk, &list);
+    s3_client_destroy(list.client);
 
-    return is_good && debt_read_list(walk);
+    return is_good;
 }
 
 

@@ -199,11 +199,23 @@ scan_failed(scan_t *scan)
 }
 
 
+/* A history that fills pages has no place to go on from: whoever gets the shard
+ * would begin it again. */
+
+static bool
+scan_is_amid(const scan_t *scan, const queue_scan_told_t *told)
+{
+    return (scan->ours.fold.is_open || scan->theirs.fold.is_open)
+           && chorus_str_eq(told->from, told->cursor);
+}
+
+
 /* Page by page, until the shard is done, lost, or has had its time. */
 
 static void
 scan_shard(scan_t *scan)
 {
+    bool               is_amid;
     int64_t            until;
     queue_scan_told_t  told;
 
@@ -251,9 +263,10 @@ scan_shard(scan_t *scan)
             return;
         }
 
+        is_amid = scan_is_amid(scan, &told);
         scan_advance(scan, told.cursor);
 
-        if (clock_ms() >= until) {
+        if (clock_ms() >= until && !is_amid) {
             scan_release(scan, 0, false, "");
             return;
         }

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bucket_list.h"
 #include "chorus_policy.h"
-#include "chorus_s3_xml.h"
 #include "scan_work.h"
 
 #define SCAN_FOLLOWERS_MAX  64
@@ -81,76 +81,6 @@ scan_decide(scan_t *scan, chorus_str_t replication,
 /* ---- buckets ---- */
 
 
-static work_rc_t
-scan_buckets_parse(scan_list_t *list, chorus_buckets_t *buckets)
-{
-    chorus_error_t  error;
-
-    if (list->body.failed
-        || chorus_buckets_parse(&list->mem, chorus_buf_str(&list->body),
-                                buckets, &error) != CHORUS_OK)
-    {
-        return WORK_FAILED;
-    }
-
-    return WORK_DONE;
-}
-
-
-static size_t
-scan_buckets_write(void *data, const char *bytes, size_t len)
-{
-    scan_list_t  *list = data;
-
-    if (list->body.len + len > CHORUS_XML_MAX_BYTES) {
-        return S3_ABORT;
-    }
-
-    chorus_buf_add(&list->body, (chorus_str_t) { bytes, len });
-
-    return list->body.failed ? S3_ABORT : len;
-}
-
-
-/* All of one user, in the memory of again_ours. */
-
-static work_rc_t
-scan_buckets(scan_t *scan, const chorus_config_t *config,
-    const chorus_credential_t *credential, chorus_buckets_t *buckets)
-{
-    scan_list_t          *list;
-    s3_request_t          request;
-    const s3_response_t  *response;
-
-    list = &scan->again_ours;
-    chorus_arena_reset(list->arena);
-    list->body = chorus_buf(&list->mem, 4096);
-
-    memset(&request, 0, sizeof(s3_request_t));
-    request.method = "GET";
-    request.storage = config->main;
-    request.credential = credential;
-    request.write = scan_buckets_write;
-    request.data = list;
-
-    response = s3_client_call(scan->client, S3_LANE_SOURCE, &request);
-
-    if (!s3_response_is(response, 200)
-        || scan_buckets_parse(list, buckets) != WORK_DONE)
-    {
-        return WORK_FAILED;
-    }
-
-    if (buckets->token.data != NULL) {
-        log_write(LOG_WARN, "main lists its buckets in pages: only those of "
-                  "the first are looked at");
-        return WORK_FAILED;
-    }
-
-    return WORK_DONE;
-}
-
-
 /* What a bucket of main is replicated to; false when something of it could
  * not be told. */
 
@@ -212,15 +142,53 @@ scan_user_is_ruled(const chorus_config_t *config, chorus_str_t user)
 }
 
 
+/* All of one user, a page at a time in the memory of again_ours. */
+
+static bool
+scan_user(scan_t *scan, chorus_str_t user,
+    const chorus_credential_t *credential)
+{
+    bool              is_whole;
+    size_t            i;
+    bucket_list_t     list;
+    chorus_buckets_t  buckets;
+
+    memset(&list, 0, sizeof(bucket_list_t));
+    list.client = scan->client;
+    list.lane = S3_LANE_SOURCE;
+    list.storage = live_policy_file(scan->policy)->main;
+    list.credential = credential;
+    list.mem = &scan->again_ours.mem;
+    is_whole = true;
+
+    while (!list.is_over && !scan_is_over()) {
+
+        chorus_arena_reset(scan->again_ours.arena);
+
+        if (!bucket_list_next(&list, &buckets)) {
+            log_write(LOG_INFO, "the buckets of \"%.*s\" could not be listed: "
+                      "%s", chorus_fmt(user), list.error.text);
+            return false;
+        }
+
+        for (i = 0; i < buckets.n && !scan_is_over(); i++) {
+            chorus_arena_reset(scan->arena);
+            is_whole &= scan_bucket_found(scan, user, buckets.names[i]);
+        }
+    }
+
+    return is_whole;
+}
+
+
 /* false when the buckets of one could not be listed. */
 
 static bool
 scan_users(scan_t *scan)
 {
     bool                        is_whole;
-    size_t                      i, k;
+    size_t                      i;
     chorus_str_t                user;
-    chorus_buckets_t            buckets;
     const chorus_live_t        *live;
     const chorus_config_t      *config;
     const chorus_credential_t  *credential;
@@ -241,18 +209,7 @@ scan_users(scan_t *scan)
             continue;
         }
 
-        chorus_arena_reset(scan->arena);
-
-        if (scan_buckets(scan, config, credential, &buckets) != WORK_DONE) {
-            log_write(LOG_INFO, "the buckets of \"%.*s\" could not be listed",
-                      chorus_fmt(user));
-            is_whole = false;
-            continue;
-        }
-
-        for (k = 0; k < buckets.n && !scan_is_over(); k++) {
-            is_whole &= scan_bucket_found(scan, user, buckets.names[k]);
-        }
+        is_whole &= scan_user(scan, user, credential);
     }
 
     return is_whole && !scan_is_over();

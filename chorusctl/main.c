@@ -16,6 +16,7 @@
 #include "failed.h"
 #include "guard.h"
 #include "limits.h"
+#include "progress.h"
 #include "rules.h"
 #include "scans.h"
 #include "status.h"
@@ -81,11 +82,20 @@ static const command_t  commands[] = {
     { "migrate", NULL, 1, scans_migrate,
       "migrate R            copy what main has and the follower has not" },
 
+    { "migrate", "--wait", 1, progress_migrate,
+      "migrate --wait R     and wait until it is done; a bar on a terminal" },
+
     { "check", NULL, 1, scans_check,
       "check R              compare, and change nothing" },
 
+    { "check", "--wait", 1, progress_check,
+      "check --wait R       and wait" },
+
     { "repair", NULL, 1, scans_repair,
       "repair R             copy what differs" },
+
+    { "repair", "--wait", 1, progress_repair,
+      "repair --wait R      and wait" },
 
     { "repair", "--full", 1, scans_repair_full,
       "repair --full R      the same, with metadata, tags and ACLs" },

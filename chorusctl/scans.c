@@ -1,10 +1,11 @@
 #include "scans.h"
 
+#include "progress.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define SCANS_NAME_WIDTH  40
 
@@ -35,7 +36,7 @@ scans_print_text(const json_t *row, const char *name, int width)
 }
 
 
-static bool
+bool
 scans_path(char *out, size_t size, const char *replication, const char *more)
 {
     char  name[1024];
@@ -52,34 +53,47 @@ scans_path(char *out, size_t size, const char *replication, const char *more)
 /* ---- begin and end ---- */
 
 
-static int
-scans_start(const ctl_options_t *options, const char *replication,
-    const char *kind, const char *depth, bool is_surplus)
+long long
+scans_begin(const ctl_options_t *options, const char *path, const char *kind,
+    const char *depth, bool is_surplus)
 {
-    char     path[2048];
-    json_t  *body, *answer;
-
-    if (!scans_path(path, sizeof(path), replication, "")) {
-        return EXIT_FAILURE;
-    }
+    json_t     *body, *answer;
+    long long   id;
 
     body = json_pack("{s:s, s:s, s:b}", "kind", kind, "depth", depth,
                      "delete_surplus", is_surplus ? 1 : 0);
     answer = body == NULL ? NULL : api_call(options, "POST", path, body);
     json_decref(body);
 
-    if (answer == NULL) {
+    id = scans_number(answer, "id");
+    json_decref(answer);
+
+    return id;
+}
+
+
+static int
+scans_start(const ctl_options_t *options, const char *replication,
+    const char *kind, const char *depth, bool is_surplus)
+{
+    char       path[2048];
+    long long  id;
+
+    if (!scans_path(path, sizeof(path), replication, "")) {
+        return EXIT_FAILURE;
+    }
+
+    id = scans_begin(options, path, kind, depth, is_surplus);
+
+    if (id == 0) {
         return EXIT_FAILURE;
     }
 
     if (options->json) {
-        json_dumpf(answer, stdout, JSON_COMPACT);
-        putchar('\n');
+        printf("{\"id\":%lld}\n", id);
     } else {
         printf("begun; \"chorusctl scans\" says how it goes\n");
     }
-
-    json_decref(answer);
 
     return EXIT_SUCCESS;
 }
@@ -147,30 +161,13 @@ scans_stop(const ctl_options_t *options, char **args)
 
 
 static void
-scans_print_time(const char *what, long long ms)
-{
-    char       text[64];
-    time_t     t;
-    struct tm  tm;
-
-    t = (time_t) (ms / 1000);
-
-    if (ms != 0 && gmtime_r(&t, &tm) != NULL
-        && strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%SZ", &tm) != 0)
-    {
-        printf("%s %s", what, text);
-    }
-}
-
-
-static void
 scans_print_row(const json_t *row)
 {
     const char  *reason;
 
     scans_print_text(row, "replication", SCANS_NAME_WIDTH);
     scans_print_text(row, "kind", 8);
-    scans_print_text(row, "state", 8);
+    scans_print_text(row, "phase", 8);
 
     printf("%10lld %9lld %9lld %9lld %9lld %7lld\n",
            scans_number(row, "main"), scans_number(row, "equal"),
@@ -178,19 +175,14 @@ scans_print_row(const json_t *row)
            scans_number(row, "surplus"), scans_number(row, "copied"),
            scans_number(row, "failed"));
 
-    printf("    %lld keys/s, %lld of %lld shards, %lld keys wait",
-           scans_number(row, "took_ms") == 0 ? 0
-           : scans_number(row, "main") * 1000 / scans_number(row, "took_ms"),
-           scans_number(row, "shards_done"), scans_number(row, "shards"),
-           scans_number(row, "waiting"));
-
     if (scans_number(row, "moving") + scans_number(row, "undecided") != 0) {
-        printf(", %lld in motion, %lld undecided",
+        printf("    %lld in motion, %lld undecided\n",
                scans_number(row, "moving"), scans_number(row, "undecided"));
     }
 
-    scans_print_time(", verified equal", scans_number(row, "verified_ms"));
-    printf("\n");
+    if (json_is_integer(json_object_get(row, "id"))) {
+        progress_print(row);
+    }
 
     reason = json_string_value(json_object_get(row, "reason"));
 
@@ -229,7 +221,7 @@ scans_show(const ctl_options_t *options, char **args)
                 printf("%-*s%-8s%-8s%10s %9s %9s %9s %9s %7s\n",
                        SCANS_NAME_WIDTH, "REPLICATION", "KIND", "STATE",
                        "ON MAIN", "EQUAL", "DIFFER", "SURPLUS", "COPIED",
-                       "PARKED");
+                       "FAILED");
             }
 
             json_array_foreach(json_object_get(root, "scans"), i, row) {

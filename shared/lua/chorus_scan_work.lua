@@ -419,7 +419,7 @@ function scan.json(r)
     if not h.id then
         return h.state and json_object({
             'replication', json_string(r.name), 'state',
-            json_string(h.state) })
+            json_string(h.state), 'phase', json_string(h.state) })
     end
 
     local totals = h.state == 'running' and scan.totals(s) or h

@@ -474,11 +474,11 @@ server {{
         except urllib.error.HTTPError as e:
             return e.code, dict(e.headers), e.read()
 
-    def chorusctl(self, *args, **env):
+    def chorusctl(self, *args, seconds=30, **env):
         return subprocess.run(
             [f"{self.folder}/bin/chorusctl", *args], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            timeout=30, cwd=self.folder,
+            timeout=seconds, cwd=self.folder,
             env=dict(os.environ, ADMIN_URL=self.nginx.admin_url,
                      **SANITIZED, **env))
 
