@@ -144,7 +144,6 @@ scan_buckets(scan_t *scan, const chorus_config_t *config,
     if (buckets->token.data != NULL) {
         log_write(LOG_WARN, "main lists its buckets in pages: only those of "
                   "the first are looked at");
-        return WORK_FAILED;
     }
 
     return WORK_DONE;
@@ -249,6 +248,8 @@ scan_users(scan_t *scan)
             is_whole = false;
             continue;
         }
+
+        is_whole &= buckets.token.data == NULL;
 
         for (k = 0; k < buckets.n && !scan_is_over(); k++) {
             is_whole &= scan_bucket_found(scan, user, buckets.names[k]);
