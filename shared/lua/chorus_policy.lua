@@ -277,7 +277,6 @@ local function rule_write(policy, rule, version)
 end
 
 
--- `old` makes room for what comes instead of it.
 local function is_full(policy, text, old)
     local all = call('HGETALL', policy)
     local bytes = #text - (old and #old.text or 0)
