@@ -223,7 +223,7 @@ ngx_http_chorus_scans_body(ngx_http_chorus_api_t *api, ngx_str_t *args)
 }
 
 
-/* The id, or 0: one runs. */
+/* The id, or 0: one runs, or -1: of what? */
 
 static ngx_int_t
 ngx_http_chorus_scans_started(ngx_http_chorus_api_t *api,
@@ -239,6 +239,12 @@ ngx_http_chorus_scans_started(ngx_http_chorus_api_t *api,
     if (text->len == 1 && text->data[0] == '0') {
         return ngx_http_chorus_api_refuse(api, NGX_HTTP_CONFLICT, "conflict",
                    "a scan of this replication runs already");
+    }
+
+    if (text->len && text->data[0] == '-') {
+        return ngx_http_chorus_api_refuse(api, NGX_HTTP_NOT_FOUND,
+                   "not_found", "there is no such replication yet: it needs "
+                   "a rule, and a worker that has found the bucket");
     }
 
     size = sizeof("{\"id\":}\n") + text->len;

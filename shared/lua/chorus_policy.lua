@@ -306,14 +306,16 @@ local function rule_write(policy, rule, version)
 end
 
 
-local function is_full(policy, text)
-    local all, bytes = call('HGETALL', policy), #text
+local function is_full(policy, text, old)
+    local all = call('HGETALL', policy)
+    local bytes = #text - (old and #old.text or 0)
+    local rules = #all / 2 - (old and 1 or 0)
 
     for i = 2, #all, 2 do
         bytes = bytes + #all[i]
     end
 
-    return #all / 2 >= RULES_MAX + 2 or bytes > BYTES_MAX
+    return rules >= RULES_MAX + 2 or bytes > BYTES_MAX
 end
 
 
@@ -340,7 +342,7 @@ local function set(keys, a)
         return refused('precondition', old)
     end
 
-    if is_full(policy, a.text) then
+    if is_full(policy, a.text, old) then
         return refused('full', old)
     end
 

@@ -270,9 +270,12 @@ function scan.start_read(a)
 end
 
 
--- 0 while one runs
+-- 0 while one runs, -1 where nothing was ever replicated: a slip of the pen
+-- would be a new replication, and a repair fills, or empties, its follower.
 function scan.start(r, a)
-    replication_create(r, a.set)
+    if call('EXISTS', r.hash) == 0 then
+        return -1
+    end
 
     if call('HGET', scan.open(r).hash, 'state') == 'running' then
         return 0

@@ -33,6 +33,7 @@ class Scans:
         self.q = q
 
     def start(self, kind='migrate', depth='quick', surplus=0, report=0, r=R1):
+        self.q.change('limit', r, 0)            # there is such a replication
         return self.q.change('scan_start', r, kind, depth, surplus, report)
 
     def stop(self, r=R1):

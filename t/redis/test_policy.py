@@ -172,6 +172,7 @@ def test_the_number_of_rules_is_bounded(policy):
     for n in range(1000):
         assert policy.set('r%d' % n)['changed']
     assert policy.set('one-more')['refused'] == 'full'
+    assert policy.set('r5', text=OTHER)['changed']      # in place of itself
     assert policy.delete('r5')['changed']
     assert policy.set('one-more')['changed']
 

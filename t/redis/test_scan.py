@@ -70,6 +70,11 @@ def test_there_is_one_scan_at_a_time(s, shard):
     assert s.look()['kind'] == 'check'
 
 
+def test_what_was_never_replicated_is_not_scanned(s, q):
+    assert q.change('scan_start', OTHER, 'repair', 'full', 1) == -1
+    assert q.replications() == [] and s.claim() is None
+
+
 def test_a_scan_that_is_stopped(s, shard):
     assert s.stop() == 1
     assert s.page(shard, b'k') == 'lost'
