@@ -14,6 +14,11 @@
  * fail: a change looks at a kept connection before it takes it, and makes a
  * new one when there is anything to read on it.  What is left is a close that
  * is on its way at this moment: keepalive_timeout is below the storage's own.
+ *
+ * And what a storage sends behind the answer to a HEAD never becomes the
+ * answer to somebody else's request: Ceph 16 answers HEAD ?acl and HEAD
+ * ?uploads with a body, which HTTP forbids and nginx does not wait for.  Such
+ * a connection is not kept.
  */
 
 #include "ngx_http_chorus_module.h"
@@ -23,6 +28,7 @@ typedef struct {
     void                               *data;       /* of those below */
     ngx_event_get_peer_pt               get;
     ngx_event_free_peer_pt              free;
+    ngx_http_upstream_t                *upstream;
 #if (NGX_HTTP_SSL)
     ngx_event_set_peer_session_pt       set_session;
     ngx_event_save_peer_session_pt      save_session;
@@ -32,12 +38,16 @@ typedef struct {
 
 static ngx_int_t ngx_http_chorus_peer_init(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *uscf);
+static ngx_uint_t ngx_http_chorus_peer_is_odd_head(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
 static ngx_int_t ngx_http_chorus_peer_answer_counts(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chorus_peer_get(ngx_peer_connection_t *pc,
     void *data);
 static void ngx_http_chorus_peer_close(ngx_connection_t *c);
 static void ngx_http_chorus_peer_free(ngx_peer_connection_t *pc, void *data,
     ngx_uint_t state);
+static void ngx_http_chorus_peer_free_head(ngx_peer_connection_t *pc,
+    void *data, ngx_uint_t state);
 #if (NGX_HTTP_SSL)
 static ngx_int_t ngx_http_chorus_peer_set_session(ngx_peer_connection_t *pc,
     void *data);
@@ -82,6 +92,7 @@ ngx_http_chorus_peer_init(ngx_http_request_t *r,
     ngx_http_upstream_srv_conf_t *uscf)
 {
     ngx_int_t                    rc;
+    ngx_uint_t                   reads;
     ngx_http_upstream_t         *u;
     ngx_http_chorus_ctx_t       *ctx;
     ngx_http_chorus_peer_t      *peer;
@@ -91,9 +102,10 @@ ngx_http_chorus_peer_init(ngx_http_request_t *r,
 
     rc = cscf->peer_init(r, uscf);
     ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
+    reads = r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS);
 
     if (rc != NGX_OK || ctx == NULL
-        || (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_OPTIONS)))
+        || (reads && !ngx_http_chorus_peer_is_odd_head(r, ctx)))
     {
         return rc;
     }
@@ -110,8 +122,10 @@ ngx_http_chorus_peer_init(ngx_http_request_t *r,
     peer->free = u->peer.free;
 
     u->peer.data = peer;
+    peer->upstream = u;
     u->peer.get = ngx_http_chorus_peer_get;
-    u->peer.free = ngx_http_chorus_peer_free;
+    u->peer.free = reads ? ngx_http_chorus_peer_free_head
+                         : ngx_http_chorus_peer_free;
 
 #if (NGX_HTTP_SSL)
     peer->set_session = u->peer.set_session;
@@ -120,7 +134,47 @@ ngx_http_chorus_peer_init(ngx_http_request_t *r,
     u->peer.save_session = ngx_http_chorus_peer_save_session;
 #endif
 
-    return ngx_http_chorus_peer_answer_counts(r);
+    return reads ? NGX_OK : ngx_http_chorus_peer_answer_counts(r);
+}
+
+
+/* Asks for more than an object or a bucket: storages know that as a GET.  An
+ * unknown argument may select anything. */
+
+static ngx_uint_t
+ngx_http_chorus_peer_is_odd_head(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx)
+{
+    size_t                     i, j;
+    const chorus_query_arg_t  *arg;
+
+    static const char  *plain[] = {
+        "versionId", "partNumber", "AWSAccessKeyId", "Signature", "Expires",
+        "x-id"
+    };
+
+    for (i = 0; i < ctx->uri.nargs; i++) {
+
+        arg = &ctx->uri.args[i];
+
+        if (chorus_str_casestarts(arg->name, chorus_str("X-Amz-"))
+            || chorus_str_starts(arg->name, chorus_str("response-")))
+        {
+            continue;
+        }
+
+        for (j = 0; j < sizeof(plain) / sizeof(plain[0]); j++) {
+            if (chorus_uri_eq(arg->name, chorus_str_from(plain[j]))) {
+                break;
+            }
+        }
+
+        if (j == sizeof(plain) / sizeof(plain[0])) {
+            return r->method == NGX_HTTP_HEAD;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -229,6 +283,17 @@ ngx_http_chorus_peer_free(ngx_peer_connection_t *pc, void *data,
         pc->tries = 0;
         pc->cached = 0;
     }
+}
+
+
+static void
+ngx_http_chorus_peer_free_head(ngx_peer_connection_t *pc, void *data,
+    ngx_uint_t state)
+{
+    ngx_http_chorus_peer_t *peer = data;
+
+    peer->upstream->keepalive = 0;
+    peer->free(pc, peer->data, state);
 }
 
 

@@ -29,7 +29,8 @@ my @storages;
 
 # Answers 200 and keeps the connection, but for keys that say otherwise:
 # "eat" is read to its end and the connection closed without an answer, "mute"
-# is never answered, "503" is that answer, "junk" is answered with no HTTP.
+# is never answered, "503" is that answer, "junk" is answered with no HTTP, the
+# body of "late" comes late, even to a HEAD.
 # SIGUSR1 closes what is idle.
 sub storage {
     my ($name) = @_;
@@ -81,7 +82,12 @@ sub answer {
     my $reply = $key eq 'junk' ? "no HTTP\r\n\r\n"
         : 'HTTP/1.1 ' . ($key =~ /^\d+$/ ? $key : 200) . " Said\r\n"
             . 'Content-Length: ' . length($name) . "\r\n\r\n$name";
+    my $late = $key eq 'late' ? substr $reply, -length($name), length($name), ''
+        : '';
     print $client $reply;
+    $client->flush;
+    sleep 0.5 if $late;
+    print $client $late;
     $client->flush;
     # closes at once, and does not say so
     return $key ne 'close';
@@ -188,11 +194,16 @@ for (
 
 # ---- connections that were closed while idle ----
 
+# Each connection is a process.
+sub connections {
+    return scalar(() =
+        read_file("/proc/$one->{pid}/task/$one->{pid}/children") =~ /\d+/g);
+}
+
+
 sub close_idle {
     kill 'USR1', -$one->{pid};
-    # each connection is a process
-    wait_for { read_file("/proc/$one->{pid}/task/$one->{pid}/children")
-        !~ /\d/ };
+    wait_for { connections() == 0 };
 }
 
 for (
@@ -228,6 +239,22 @@ for ([50, 0, qr/^(?:200|502)$/], [10, 0.4, qr/^200$/]) {
     is_deeply([grep { $_ !~ $expected } @status], [], $name);
     cmp_ok(scalar(seen()), '<=', $n, "$name: none is sent twice");
 }
+
+
+# ---- a body behind the answer to a HEAD, as Ceph sends it ----
+
+for my $target ('late?acl', 'late?uploads', 'late?versionId=1&what') {
+    is(ask(HEAD => $target)->{status}, 200, "HEAD $target");
+    my $next = ask(GET => 'k');
+    is("$next->{status} $next->{body}", '200 one',
+        "HEAD $target: the next request gets its own answer");
+}
+
+
+close_idle();
+ask(HEAD => 'k' . $_) for '', '?versionId=1&partNumber=2&x-id=HeadObject',
+    '?X-Amz-Meta=1&response-expires=2', '';
+is(connections(), 1, 'what only asks for an object keeps its connection');
 
 
 # ---- several servers, and what proxy_next_upstream says ----

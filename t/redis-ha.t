@@ -298,11 +298,12 @@ for (
     is(debt_of($redis), undef, "$name: no debt before");
 
     $empty->($redis);
-    ok(wait_for(sub { debt_of($redis) }, 5), "$name: a scan is owed");
+    ok(wait_for(sub { debt_of($redis) }, 15), "$name: a scan is owed");
     is(debt_of($redis)->{reason}, 'forgotten', "$name: because of that");
     arrives($name, $redis, 'a', 'b');
-    is({ @{ $redis->call('HGETALL', 'chorus:owed') } }->{owed_reason},
-        'forgotten', "$name: buckets we do not know of owe one, too");
+    # nginx tells one debt after the other
+    my $owed = wait_for { $redis->call(qw(HGET chorus:owed owed_reason)) } 15;
+    is($owed, 'forgotten', "$name: buckets we do not know of owe one, too");
     logs_soon($name, qr/\[error\].*Redis was emptied/);
     $redis->end;
 }
