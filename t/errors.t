@@ -323,7 +323,7 @@ for (
     $socket->flush;
     my $text = join '', <$socket>;
     is_error($name, { Chorus::Nginx::parse($text) }, 400, $code);
-    cmp_ok(time - $begin, '<', 8, "$name: the connection ends");
+    cmp_ok(time - $begin, '<', 25, "$name: the connection ends");
     sleep 0.2;
     is_deeply([grep { !/ incomplete$/ } Chorus::Storage->requests], [],
         "$name: main gets nothing whole");

@@ -165,7 +165,8 @@ def test_a_follower_that_is_not_trusted(stack, front, bucket, flaw):
                lambda: f"attempts: {stack.stats(bucket)}")
     log = worker_log(stack)
     assert "TlsNotTrusted" in log and "SSL" in log, log[-2000:]
-    assert stack.waiting(bucket) == 2, stack.stats(bucket)
+    wait_until(lambda: stack.waiting(bucket) == 2, 20,
+               lambda: f"both wait: {stack.stats(bucket)}")
     assert front.seen("follower")[count:] == []
     assert stack.follower.s3.get_object(
         Bucket=bucket, Key="old")["Body"].read() == b"old"

@@ -1,6 +1,7 @@
 """Versioned buckets: the follower's history of a key is main's."""
 
 import hashlib
+import itertools
 import os
 import re
 import subprocess
@@ -468,10 +469,12 @@ def test_worker_is_killed_while_the_follower_is_enabled_for_it(stack, bucket):
     for n in range(12):
         put(stack, bucket, "k", b"%d" % n)
     versions.set_state(stack.s3, bucket, SUSPENDED)
-    stack.faulty_follower.inject(
-        when=lambda m, t: m == "PUT" and "/k" in t, delay=0.1)
+    passed = itertools.count(1)
+    f = stack.faulty_follower.inject(
+        when=lambda m, t: m == "PUT" and t.split("?")[0] == f"/{bucket}/k"
+        and next(passed) > 3, hang=True)
     worker = stack.use_worker(follower=stack.faulty_follower.url)
-    wait_until(lambda: len(count(stack, bucket)) >= 3, 30, "some versions")
+    wait_until(lambda: f.hits, 30, "some versions are there, the next hangs")
     worker.kill9()
     stack.workers = []
     assert versions.state_of(stack.follower, bucket) == ENABLED
