@@ -72,18 +72,13 @@ static const command_t  commands[] = {
     { "migrate", NULL, 1, scans_migrate,
       "migrate R            copy what main has and the follower has not" },
 
-    { "check", NULL, 1, scans_check,
-      "check R              compare, and change nothing" },
+    { "check", NULL, -1, scans_check,
+      "check [--level quick|full|content] [--report FILE] R\n"
+      "                       compare, and change nothing (check --help)" },
 
-    { "repair", NULL, 1, scans_repair,
-      "repair R             copy what differs" },
-
-    { "repair", "--full", 1, scans_repair_full,
-      "repair --full R      the same, with metadata, tags and ACLs" },
-
-    { "repair", "--delete-surplus", 1, scans_repair_surplus,
-      "repair --delete-surplus R\n"
-      "                       the same, and delete what main does not have" },
+    { "repair", NULL, -1, scans_repair,
+      "repair [--level quick|full|content] [--delete-surplus] R\n"
+      "                       copy what differs (repair --help)" },
 
     { "config", "check", 1, config_check,
       "config check FILE    is this chorus.json right?" },

@@ -13,8 +13,11 @@ int scans_differences(const ctl_options_t *options, char **args);
 int scans_migrate(const ctl_options_t *options, char **args);
 int scans_check(const ctl_options_t *options, char **args);
 int scans_repair(const ctl_options_t *options, char **args);
-int scans_repair_full(const ctl_options_t *options, char **args);
-int scans_repair_surplus(const ctl_options_t *options, char **args);
+
+/* "/api/v1/scans/R" and what follows; false after having said that the name
+ * is too long. */
+bool scans_path(char *out, size_t size, const char *replication,
+    const char *more);
 
 
 #endif
