@@ -205,7 +205,7 @@ scan_again_is_certain(const scan_again_t *again, size_t i)
 
     return now->what == QUEUE_SCAN_UNCHECKED
            ? again->round == SCAN_AGAIN_ROUNDS - 1
-           : chorus_str_eq(now->evidence, was->evidence);
+           : scan_evidence_same(now->evidence, was->evidence);
 }
 
 

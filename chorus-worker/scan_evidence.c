@@ -396,3 +396,30 @@ scan_evidence_bucket(bool on_main)
                                 "\"main\":null,"
                                 "\"follower\":{\"bucket\":true}");
 }
+
+
+bool
+scan_evidence_same(chorus_str_t a, chorus_str_t b)
+{
+    size_t        i;
+    chorus_str_t  name;
+
+    name = chorus_str("\"sha256\":\"");
+
+    if (a.len != b.len) {
+        return false;
+    }
+
+    for (i = 0; i < a.len; i++) {
+        if (chorus_str_starts(chorus_str_sub(a, i), name)
+            && chorus_str_starts(chorus_str_sub(b, i), name))
+        {
+            i += name.len + 2 * CHORUS_SHA256_LEN - 1;
+
+        } else if (a.data[i] != b.data[i]) {
+            return false;
+        }
+    }
+
+    return true;
+}

@@ -83,6 +83,9 @@ chorus_str_t scan_evidence_listed(chorus_mem_t *mem,
     const chorus_listed_t *ours, const chorus_listed_t *theirs);
 chorus_str_t scan_evidence_failure(chorus_mem_t *mem,
     const failure_t *failure);
+/* Whether two looks saw the same.  Hashes may change: who gives other bytes
+ * each time under one ETag has no good ones. */
+bool scan_evidence_same(chorus_str_t a, chorus_str_t b);
 /* Of the bucket itself, that is on one side only. */
 chorus_str_t scan_evidence_bucket(bool on_main);
 

@@ -16,7 +16,6 @@
 #include "failed.h"
 #include "guard.h"
 #include "limits.h"
-#include "progress.h"
 #include "rules.h"
 #include "scans.h"
 #include "status.h"
@@ -79,30 +78,17 @@ static const command_t  commands[] = {
     { "differences", NULL, 1, scans_differences,
       "differences R        what the last check found, a line a key" },
 
-    { "migrate", NULL, 1, scans_migrate,
-      "migrate R            copy what main has and the follower has not" },
+    { "migrate", NULL, -1, scans_migrate,
+      "migrate [--wait] R   copy what main has and the follower has not; with\n"
+      "                       --wait until it is done, a bar on a terminal" },
 
-    { "migrate", "--wait", 1, progress_migrate,
-      "migrate --wait R     and wait until it is done; a bar on a terminal" },
+    { "check", NULL, -1, scans_check,
+      "check [--level quick|full|content] [--report FILE | --wait] R\n"
+      "                       compare, and change nothing (check --help)" },
 
-    { "check", NULL, 1, scans_check,
-      "check R              compare, and change nothing" },
-
-    { "check", "--wait", 1, progress_check,
-      "check --wait R       and wait" },
-
-    { "repair", NULL, 1, scans_repair,
-      "repair R             copy what differs" },
-
-    { "repair", "--wait", 1, progress_repair,
-      "repair --wait R      and wait" },
-
-    { "repair", "--full", 1, scans_repair_full,
-      "repair --full R      the same, with metadata, tags and ACLs" },
-
-    { "repair", "--delete-surplus", 1, scans_repair_surplus,
-      "repair --delete-surplus R\n"
-      "                       the same, and delete what main does not have" },
+    { "repair", NULL, -1, scans_repair,
+      "repair [--level quick|full|content] [--delete-surplus] [--wait] R\n"
+      "                       copy what differs (repair --help)" },
 
     { "config", "check", 1, config_check,
       "config check FILE    is this chorus.json right?" },

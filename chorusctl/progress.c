@@ -231,13 +231,27 @@ progress_is_over(const json_t *scan)
 }
 
 
+/* What a check says is not equal, or does not know. */
+
+static long long
+progress_found(const json_t *scan)
+{
+    return progress_number(scan, "different")
+           + progress_number(scan, "missing")
+           + progress_number(scan, "surplus")
+           + progress_number(scan, "unchecked");
+}
+
+
 static int
 progress_end(const ctl_options_t *options, const json_t *scan)
 {
     bool  is_good;
 
     is_good = progress_is(scan, "phase", "done")
-              && progress_number(scan, "failed") == 0;
+              && progress_number(scan, "failed") == 0
+              && (!progress_is(scan, "kind", "check")
+                  || progress_found(scan) == 0);
 
     if (options->json) {
         json_dumpf(scan, stdout, JSON_COMPACT);
@@ -308,55 +322,38 @@ progress_follow(const ctl_options_t *options, const char *path, long long id)
 
 /* One that runs already, as that of a new replication does, is waited for. */
 
-static int
+int
 progress_run(const ctl_options_t *options, const char *replication,
-    const char *kind)
+    json_t *body)
 {
     char        path[2048];
     json_t     *scan;
     long long   id;
 
     if (!scans_path(path, sizeof(path), replication, "")) {
+        json_decref(body);
         return EXIT_FAILURE;
     }
 
-    id = scans_begin(options, path, kind, "quick", false);
+    scan = scans_begin(options, replication, json_incref(body));
 
-    if (id == 0) {
+    if (scan == NULL) {
         scan = api_get(options, path);
 
         if (!progress_is(scan, "state", "running")
-            || !progress_is(scan, "kind", kind))
+            || !progress_is(scan, "kind", progress_text(body, "kind")))
         {
             json_decref(scan);
+            json_decref(body);
             return EXIT_FAILURE;
         }
 
         fputs("chorusctl: that one is waited for\n", stderr);
-        id = progress_number(scan, "id");
-        json_decref(scan);
     }
 
+    id = progress_number(scan, "id");
+    json_decref(scan);
+    json_decref(body);
+
     return progress_follow(options, path, id);
-}
-
-
-int
-progress_migrate(const ctl_options_t *options, char **args)
-{
-    return progress_run(options, args[0], "migrate");
-}
-
-
-int
-progress_check(const ctl_options_t *options, char **args)
-{
-    return progress_run(options, args[0], "check");
-}
-
-
-int
-progress_repair(const ctl_options_t *options, char **args)
-{
-    return progress_run(options, args[0], "repair");
 }

@@ -1,13 +1,18 @@
 #include "scans.h"
 
-#include "progress.h"
-
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "progress.h"
+#include "report.h"
+#include "words.h"
+
 #define SCANS_NAME_WIDTH  40
+
+/* exit code of a wrong command line */
+#define EXIT_USAGE  2
 
 
 static long long
@@ -53,47 +58,49 @@ scans_path(char *out, size_t size, const char *replication, const char *more)
 /* ---- begin and end ---- */
 
 
-long long
-scans_begin(const ctl_options_t *options, const char *path, const char *kind,
-    const char *depth, bool is_surplus)
+json_t *
+scans_begin(const ctl_options_t *options, const char *replication,
+    json_t *body)
 {
-    json_t     *body, *answer;
-    long long   id;
+    char     path[2048];
+    json_t  *answer;
 
-    body = json_pack("{s:s, s:s, s:b}", "kind", kind, "depth", depth,
-                     "delete_surplus", is_surplus ? 1 : 0);
-    answer = body == NULL ? NULL : api_call(options, "POST", path, body);
+    answer = NULL;
+
+    if (body != NULL && scans_path(path, sizeof(path), replication, "")) {
+        answer = api_call(options, "POST", path, body);
+    }
+
     json_decref(body);
 
-    id = scans_number(answer, "id");
-    json_decref(answer);
-
-    return id;
+    return answer;
 }
 
 
 static int
 scans_start(const ctl_options_t *options, const char *replication,
-    const char *kind, const char *depth, bool is_surplus)
+    json_t *body, bool is_waited)
 {
-    char       path[2048];
-    long long  id;
+    json_t  *answer;
 
-    if (!scans_path(path, sizeof(path), replication, "")) {
-        return EXIT_FAILURE;
+    if (is_waited) {
+        return progress_run(options, replication, body);
     }
 
-    id = scans_begin(options, path, kind, depth, is_surplus);
+    answer = scans_begin(options, replication, body);
 
-    if (id == 0) {
+    if (answer == NULL) {
         return EXIT_FAILURE;
     }
 
     if (options->json) {
-        printf("{\"id\":%lld}\n", id);
+        json_dumpf(answer, stdout, JSON_COMPACT);
+        putchar('\n');
     } else {
         printf("begun; \"chorusctl scans\" says how it goes\n");
     }
+
+    json_decref(answer);
 
     return EXIT_SUCCESS;
 }
@@ -102,37 +109,115 @@ scans_start(const ctl_options_t *options, const char *replication,
 int
 scans_migrate(const ctl_options_t *options, char **args)
 {
-    return scans_start(options, args[0], "migrate", "quick", false);
+    bool                 is_waited = false;
+    const word_option_t  words[] = {
+        { "--wait", NULL, &is_waited },
+        { NULL, NULL, NULL }
+    };
+
+    if (words_take(args, words) != 1) {
+        fputs("usage: chorusctl migrate [--wait] REPLICATION\n", stderr);
+        return EXIT_USAGE;
+    }
+
+    return scans_start(options, args[0],
+                       json_pack("{s:s}", "kind", "migrate"), is_waited);
+}
+
+
+static int
+scans_usage(const char *command, const char *more)
+{
+    fprintf(stderr, "usage: chorusctl %s [--level quick|full|content] %s "
+            "REPLICATION\n\n"
+            "  quick    keys, sizes and ETags, as listed (default)\n"
+            "  full     and metadata, tags, ACLs, locks: requests for each "
+            "key\n"
+            "  content  and the bytes: reads both sides whole\n",
+            command, more);
+
+    return EXIT_USAGE;
 }
 
 
 int
 scans_check(const ctl_options_t *options, char **args)
 {
-    return scans_start(options, args[0], "check", "quick", false);
-}
+    int                  n;
+    bool                 is_resumed = false, is_waited = false;
+    json_t              *answer;
+    const char          *level = "quick", *report = NULL;
+    const word_option_t  words[] = {
+        { "--level", &level, NULL },
+        { "--report", &report, NULL },
+        { "--resume", NULL, &is_resumed },
+        { "--wait", NULL, &is_waited },
+        { NULL, NULL, NULL }
+    };
 
+    n = words_take(args, words);
 
-int
-scans_repair(const ctl_options_t *options, char **args)
-{
-    return scans_start(options, args[0], "repair", "quick", false);
-}
+    if (n != 1 || (is_resumed && report == NULL)) {
+        return scans_usage("check", "[--wait | --report FILE [--resume]]");
+    }
 
+    if (is_resumed) {
+        return report_read(options, args[0], report, 0);
+    }
 
-int
-scans_repair_full(const ctl_options_t *options, char **args)
-{
-    return scans_start(options, args[0], "repair", "full", false);
+    if (report == NULL) {
+        return scans_start(options, args[0],
+                           json_pack("{s:s, s:s}", "kind", "check", "level",
+                                     level), is_waited);
+    }
+
+    /* before anybody waits for its lines */
+    if (!report_create(report)) {
+        return EXIT_FAILURE;
+    }
+
+    answer = scans_begin(options, args[0],
+                         json_pack("{s:s, s:s, s:b}", "kind", "check",
+                                   "level", level, "report", 1));
+    if (answer == NULL) {
+        return EXIT_FAILURE;
+    }
+
+    n = report_read(options, args[0], report, scans_number(answer, "id"));
+    json_decref(answer);
+
+    return n;
 }
 
 
 /* Deletes that got lost are a debt, which takes a full one. */
 
 int
-scans_repair_surplus(const ctl_options_t *options, char **args)
+scans_repair(const ctl_options_t *options, char **args)
 {
-    return scans_start(options, args[0], "repair", "full", true);
+    bool                 is_full = false, is_surplus = false;
+    bool                 is_waited = false;
+    const char          *level = NULL;
+    const word_option_t  words[] = {
+        { "--level", &level, NULL },
+        { "--full", NULL, &is_full },
+        { "--delete-surplus", NULL, &is_surplus },
+        { "--wait", NULL, &is_waited },
+        { NULL, NULL, NULL }
+    };
+
+    if (words_take(args, words) != 1) {
+        return scans_usage("repair", "[--delete-surplus] [--wait]");
+    }
+
+    if (level == NULL) {
+        level = is_full || is_surplus ? "full" : "quick";
+    }
+
+    return scans_start(options, args[0],
+                       json_pack("{s:s, s:s, s:b}", "kind", "repair",
+                                 "level", level, "delete_surplus",
+                                 is_surplus), is_waited);
 }
 
 
@@ -178,6 +263,11 @@ scans_print_row(const json_t *row)
     if (scans_number(row, "moving") + scans_number(row, "undecided") != 0) {
         printf("    %lld in motion, %lld undecided\n",
                scans_number(row, "moving"), scans_number(row, "undecided"));
+    }
+
+    if (scans_number(row, "unchecked") != 0) {
+        printf("    %lld could not be checked\n",
+               scans_number(row, "unchecked"));
     }
 
     if (json_is_integer(json_object_get(row, "id"))) {
@@ -244,6 +334,55 @@ scans_show(const ctl_options_t *options, char **args)
 
 
 static void
+scans_print_side(const json_t *row, const char *name)
+{
+    const json_t  *side;
+
+    side = json_object_get(row, name);
+
+    if (!json_is_object(side)) {
+        printf("%s: none", name);
+        return;
+    }
+
+    if (json_object_get(side, "bucket") != NULL) {
+        printf("%s: a bucket", name);
+        return;
+    }
+
+    printf("%s: %lld bytes, ETag ", name, scans_number(side, "size"));
+    scans_print_text(side, "etag", 0);
+}
+
+
+/* "content-type, tags; main: ...; follower: ..." */
+
+static void
+scans_print_evidence(const json_t *row)
+{
+    size_t   i;
+    json_t  *name, *wrapped;
+
+    if (json_object_get(row, "reason") != NULL) {
+        scans_print_text(row, "reason", 0);
+        return;
+    }
+
+    json_array_foreach(json_object_get(row, "differs"), i, name) {
+        wrapped = json_pack("{s:O}", "name", name);
+        printf("%s", i != 0 ? ", " : "");
+        scans_print_text(wrapped, "name", 0);
+        json_decref(wrapped);
+    }
+
+    printf("; ");
+    scans_print_side(row, "main");
+    printf("; ");
+    scans_print_side(row, "follower");
+}
+
+
+static void
 scans_print_difference(const ctl_options_t *options, const json_t *row)
 {
     if (options->json) {
@@ -254,24 +393,25 @@ scans_print_difference(const ctl_options_t *options, const json_t *row)
 
     scans_print_text(row, "what", 10);
     scans_print_text(row, "key", SCANS_NAME_WIDTH);
-    scans_print_text(row, "evidence", 0);
+    scans_print_evidence(row);
     printf("\n");
 }
 
 
-/* A line each, page after page: nothing is held. */
+/* A line each, page after page: nothing is held, and nothing taken away. */
 
 int
 scans_differences(const ctl_options_t *options, char **args)
 {
-    char     path[2048], more[64];
-    size_t   i, n;
-    json_t  *root, *list, *row;
+    char        path[2048], more[64];
+    size_t      i, n;
+    json_t     *root, *list, *row;
+    long long   after;
 
-    n = 0;
+    after = 0;
 
     do {
-        snprintf(more, sizeof(more), "/differences?offset=%zu", n);
+        snprintf(more, sizeof(more), "/differences?after=%lld", after);
 
         if (!scans_path(path, sizeof(path), args[0], more)) {
             return EXIT_FAILURE;
@@ -283,16 +423,16 @@ scans_differences(const ctl_options_t *options, char **args)
         }
 
         list = json_object_get(root, "differences");
+        n = json_array_size(list);
 
         json_array_foreach(list, i, row) {
             scans_print_difference(options, row);
+            after = scans_number(row, "n");
         }
 
-        n += json_array_size(list);
-        i = json_array_size(list);
         json_decref(root);
 
-    } while (i != 0);
+    } while (n != 0);
 
     return EXIT_SUCCESS;
 }

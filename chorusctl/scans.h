@@ -6,14 +6,10 @@
 #include "api.h"
 
 
-/* "/api/v1/scans/R" and `more`; false after having said that it does not
- * fit. */
-bool scans_path(char *out, size_t size, const char *replication,
-    const char *more);
-
-/* Begins one at that path: its id, or 0 after having said why not. */
-long long scans_begin(const ctl_options_t *options, const char *path,
-    const char *kind, const char *depth, bool is_surplus);
+/* Begins one, and takes `body`: the answer, to be freed, or NULL after having
+ * said why not. */
+json_t *scans_begin(const ctl_options_t *options, const char *replication,
+    json_t *body);
 
 int scans_show(const ctl_options_t *options, char **args);
 int scans_stop(const ctl_options_t *options, char **args);
@@ -22,8 +18,11 @@ int scans_differences(const ctl_options_t *options, char **args);
 int scans_migrate(const ctl_options_t *options, char **args);
 int scans_check(const ctl_options_t *options, char **args);
 int scans_repair(const ctl_options_t *options, char **args);
-int scans_repair_full(const ctl_options_t *options, char **args);
-int scans_repair_surplus(const ctl_options_t *options, char **args);
+
+/* "/api/v1/scans/R" and what follows; false after having said that the name
+ * is too long. */
+bool scans_path(char *out, size_t size, const char *replication,
+    const char *more);
 
 
 #endif

@@ -62,6 +62,9 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/scans/*/differences"), 0,
       ngx_http_chorus_scans_differences },
 
+    { NGX_HTTP_DELETE, ngx_string("/api/v1/scans/*/differences"), 0,
+      ngx_http_chorus_scans_forget },
+
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/replications"), 0,
       ngx_http_chorus_api_rules },
 

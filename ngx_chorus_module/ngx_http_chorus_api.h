@@ -135,6 +135,7 @@ ngx_int_t ngx_http_chorus_scans_look(ngx_http_chorus_api_t *api);
 ngx_int_t ngx_http_chorus_scans_start(ngx_http_chorus_api_t *api);
 ngx_int_t ngx_http_chorus_scans_stop(ngx_http_chorus_api_t *api);
 ngx_int_t ngx_http_chorus_scans_differences(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_scans_forget(ngx_http_chorus_api_t *api);
 
 
 #endif /* _NGX_HTTP_CHORUS_API_H_INCLUDED_ */

@@ -11,18 +11,21 @@
 
 #define NGX_HTTP_CHORUS_SCANS_COUNT   "200"     /* replications a page */
 #define NGX_HTTP_CHORUS_SCANS_KEYS    "1000"    /* differences a page */
-#define NGX_HTTP_CHORUS_SCANS_DIGITS  15
+#define NGX_HTTP_CHORUS_SCANS_DIGITS  16
 
 
 static ngx_str_t ngx_http_chorus_scans_number(ngx_http_request_t *r,
     const char *name);
 static ngx_int_t ngx_http_chorus_scans_hash(ngx_http_chorus_api_t *api,
     ngx_str_t *hash);
+static ngx_str_t ngx_http_chorus_scans_flag(int is_set);
 static ngx_int_t ngx_http_chorus_scans_body(ngx_http_chorus_api_t *api,
     ngx_str_t *args);
 static ngx_int_t ngx_http_chorus_scans_started(ngx_http_chorus_api_t *api,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
 static ngx_int_t ngx_http_chorus_scans_stopped(ngx_http_chorus_api_t *api,
+    ngx_http_chorus_redis_result_t result, ngx_str_t *text);
+static ngx_int_t ngx_http_chorus_scans_forgotten(ngx_http_chorus_api_t *api,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
 
 
@@ -64,7 +67,7 @@ ngx_http_chorus_scans_look(ngx_http_chorus_api_t *api)
 }
 
 
-/* GET /api/v1/scans/R/differences?offset= */
+/* GET /api/v1/scans/R/differences?after= */
 
 ngx_int_t
 ngx_http_chorus_scans_differences(ngx_http_chorus_api_t *api)
@@ -75,7 +78,7 @@ ngx_http_chorus_scans_differences(ngx_http_chorus_api_t *api)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    args[1] = ngx_http_chorus_scans_number(api->request, "offset");
+    args[1] = ngx_http_chorus_scans_number(api->request, "after");
     ngx_str_set(&args[2], NGX_HTTP_CHORUS_SCANS_KEYS);
 
     return ngx_http_chorus_api_ask(api, "FCALL_RO",
@@ -84,12 +87,34 @@ ngx_http_chorus_scans_differences(ngx_http_chorus_api_t *api)
 }
 
 
-/* POST /api/v1/scans/R {"kind":, "depth":, "delete_surplus":} */
+/* DELETE /api/v1/scans/R/differences?id=&until=: a reader has those up to this
+ * number. */
+
+ngx_int_t
+ngx_http_chorus_scans_forget(ngx_http_chorus_api_t *api)
+{
+    ngx_str_t  args[5];
+
+    if (ngx_http_chorus_scans_hash(api, &args[0]) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    args[1] = ngx_http_chorus_scans_schedule;
+    args[2] = ngx_http_chorus_scans_replications;
+    args[3] = ngx_http_chorus_scans_number(api->request, "id");
+    args[4] = ngx_http_chorus_scans_number(api->request, "until");
+
+    return ngx_http_chorus_api_ask(api, "FCALL", "chorus_scan_reported", 3,
+                                   args, 5, ngx_http_chorus_scans_forgotten);
+}
+
+
+/* POST /api/v1/scans/R {"kind":, "level":, "delete_surplus":, "report":} */
 
 ngx_int_t
 ngx_http_chorus_scans_start(ngx_http_chorus_api_t *api)
 {
-    ngx_str_t  args[6];
+    ngx_str_t  args[7];
 
     if (ngx_http_chorus_scans_hash(api, &args[0]) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -101,13 +126,14 @@ ngx_http_chorus_scans_start(ngx_http_chorus_api_t *api)
     if (ngx_http_chorus_scans_body(api, &args[3]) != NGX_OK) {
         return ngx_http_chorus_api_refuse(api, NGX_HTTP_BAD_REQUEST,
                    "bad_request", "the body is {\"kind\": \"migrate\", "
-                   "\"check\" or \"repair\", \"depth\": \"quick\" or "
-                   "\"full\", \"delete_surplus\": true or false}; a check is "
-                   "quick, and surplus is deleted by a repair only");
+                   "\"check\" or \"repair\", \"level\": \"quick\", "
+                   "\"full\" or \"content\", \"delete_surplus\": true or "
+                   "false, \"report\": true or false}; surplus is deleted by "
+                   "a repair only, and reported is a check only");
     }
 
     return ngx_http_chorus_api_ask(api, "FCALL", "chorus_scan_start", 3, args,
-                                   6, ngx_http_chorus_scans_started);
+                                   7, ngx_http_chorus_scans_started);
 }
 
 
@@ -175,46 +201,55 @@ ngx_http_chorus_scans_hash(ngx_http_chorus_api_t *api, ngx_str_t *hash)
 }
 
 
-/* Kind, depth and surplus.  The words are looked at by the function. */
+static ngx_str_t
+ngx_http_chorus_scans_flag(int is_set)
+{
+    static ngx_str_t  flags[] = { ngx_string("0"), ngx_string("1") };
+
+    return flags[is_set != 0];
+}
+
+
+/* Kind, level, surplus and report.  The words are looked at by the
+ * function. */
 
 static ngx_int_t
 ngx_http_chorus_scans_body(ngx_http_chorus_api_t *api, ngx_str_t *args)
 {
-    int           rc, is_surplus;
+    int           rc, is_surplus, is_report;
     json_t       *body;
     u_char       *p;
-    const char   *kind, *depth;
+    const char   *kind, *level;
 
     body = json_loadb((char *) api->body.data, api->body.len,
                       JSON_REJECT_DUPLICATES, NULL);
-    depth = "quick";
+    level = "quick";
     is_surplus = 0;
+    is_report = 0;
 
-    rc = json_unpack(body, "{s:s, s?s, s?b !}", "kind", &kind, "depth",
-                     &depth, "delete_surplus", &is_surplus);
+    rc = json_unpack(body, "{s:s, s?s, s?b, s?b !}", "kind", &kind, "level",
+                     &level, "delete_surplus", &is_surplus, "report",
+                     &is_report);
 
     if (rc != 0
         || (strcmp(kind, "repair") != 0 && is_surplus)
-        || (strcmp(kind, "check") == 0 && strcmp(depth, "quick") != 0))
+        || (strcmp(kind, "check") != 0 && is_report))
     {
         json_decref(body);
         return NGX_ERROR;
     }
 
     args[0].len = ngx_strlen(kind);
-    args[1].len = ngx_strlen(depth);
+    args[1].len = ngx_strlen(level);
 
     p = ngx_pnalloc(api->request->pool, args[0].len + args[1].len + 1);
 
     if (p != NULL) {
         args[0].data = p;
         args[1].data = ngx_cpymem(p, kind, args[0].len);
-        (void) ngx_cpymem(args[1].data, depth, args[1].len);
-        ngx_str_set(&args[2], "0");
-
-        if (is_surplus) {
-            ngx_str_set(&args[2], "1");
-        }
+        (void) ngx_cpymem(args[1].data, level, args[1].len);
+        args[2] = ngx_http_chorus_scans_flag(is_surplus);
+        args[3] = ngx_http_chorus_scans_flag(is_report);
     }
 
     json_decref(body);
@@ -277,4 +312,24 @@ ngx_http_chorus_scans_stopped(ngx_http_chorus_api_t *api,
 
     return ngx_http_chorus_api_send(api, NGX_HTTP_OK, stopped,
                                     sizeof(stopped) - 1);
+}
+
+
+static ngx_int_t
+ngx_http_chorus_scans_forgotten(ngx_http_chorus_api_t *api,
+    ngx_http_chorus_redis_result_t result, ngx_str_t *text)
+{
+    static u_char  forgotten[] = "{\"forgotten\":true}\n";
+
+    if (result != NGX_HTTP_CHORUS_REDIS_REPLY) {
+        return ngx_http_chorus_api_relay(api, result, text);
+    }
+
+    if (text->len == 1 && text->data[0] == '0') {
+        return ngx_http_chorus_api_refuse(api, NGX_HTTP_CONFLICT, "conflict",
+                   "that is not the last scan of this replication");
+    }
+
+    return ngx_http_chorus_api_send(api, NGX_HTTP_OK, forgotten,
+                                    sizeof(forgotten) - 1);
 }

@@ -266,7 +266,7 @@ function scan.start_read(a)
     a.kind = args_one_of(a, 'kind', scan.KINDS)
     a.depth = args_one_of(a, 'depth', scan.DEPTHS)
     a.surplus = args_integer(a, 'surplus', 0, 1)
-    a.report = args_integer(a, 'report', 0, 1)
+    a.report = args_more(a) and args_integer(a, 'report', 0, 1) or 0
 end
 
 

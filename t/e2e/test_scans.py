@@ -138,7 +138,7 @@ def test_a_check_finds_exactly_what_differs_and_repair_mends_it(stack, scans):
 
     assert [json.loads(line)["key"] for line in said(
         "-o", "json", "differences", scan.name).splitlines()] == [
-            "d2/00002", "d3/00003", "d1/00001", "surplus"]
+            "d1/00001", "d2/00002", "d3/00003", "surplus"]
     assert "main: none; follower: 1 bytes" in said("differences", scan.name)
     assert scan.name in said("scans")
     assert stack.chorusctl("scans", "stop", scan.name,
@@ -190,7 +190,7 @@ def test_a_debt_is_paid_by_a_scan_of_everything(stack, scans):
         Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
     scan.change("owe", "overflow", 1000)
     found = scan.wait(first["id"])
-    assert (found["kind"], found["depth"]) == ("repair", "full")
+    assert (found["kind"], found["level"]) == ("repair", "full")
     wait_until(lambda: scan.stats()["debt"] is None, 20, "it is paid")
     compare.wait_equal(stack.main, stack.follower, scan.bucket)
 

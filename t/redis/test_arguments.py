@@ -39,7 +39,7 @@ BAD = [
     ('upload_begin', KR + ('k', 1, ''), 'record'),
     ('upload_begin', KR + ('k', 1, 'r' * 4097), 'record'),
     ('upload_over', KR + ('k',), 'record: missing'),
-    ('twin_keep', KR + ('k', ''), 'record'),
+    ('twin_keep', KR + ('k',), 'record: missing'),
     ('twin', KR, 'key: missing'),
 
     ('mark', (1, K3[1], 'event'), '3 KEYS'),
