@@ -26,14 +26,28 @@ local RULE_MAX = 64
 local WHO_MAX = 64
 
 
-function guard.rows()
-    local flat, rows = call('HGETALL', GUARDED), {}
+-- Of a replication rule, for people: "guarded" and a list of those that are
+-- paused; else nothing.  Read once a call, which may ask for a thousand rules.
+function guard.field(rule, is_text)
+    local names = {}
 
-    for i = 1, #flat, 2 do
-        rows[flat[i]] = flat[i + 1]:match('^%S*')
+    if is_text or rule.kind ~= 'replication' then
+        return
     end
 
-    return rows
+    if guard.read_us ~= clock.us then
+        guard.read_us, guard.rows = clock.us, call('HGETALL', GUARDED)
+    end
+
+    for i = 1, #guard.rows, 2 do
+        if guard.rows[i + 1]:match('^%S*') == rule.id then
+            names[#names + 1] = json_string(guard.rows[i])
+        end
+    end
+
+    table.sort(names)
+
+    return 'guarded', json_array(names)
 end
 
 

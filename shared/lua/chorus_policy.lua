@@ -93,40 +93,14 @@ end
 
 
 -- `text` stays a text for programs, which give it back as it was.
-local function rule_fields(rule, is_text)
-    return {
+local function rule_json(rule, is_text)
+    return json_object({
         'id', json_string(rule.id), 'kind', json_string(rule.kind),
         'since', rule.since, 'version', rule.version,
         'paused', flag(rule.paused), 'migrate', flag(rule.migrate),
         'rule', is_text and json_string(rule.text) or rule.text,
-    }
-end
-
-
-local function rule_json(rule, is_text)
-    return json_object(rule_fields(rule, is_text))
-end
-
-
--- Besides, those of its replications that the delete guard has paused.
-local function rule_look(rule, guarded)
-    local fields, names = rule_fields(rule), {}
-
-    if rule.kind ~= 'replication' then
-        return json_object(fields)
-    end
-
-    for name, id in pairs(guarded) do
-        if id == rule.id then
-            names[#names + 1] = json_string(name)
-        end
-    end
-
-    table.sort(names)
-    fields[#fields + 1] = 'guarded'
-    fields[#fields + 1] = json_array(names)
-
-    return json_object(fields)
+        guard.field(rule, is_text)
+    })
 end
 
 
@@ -265,7 +239,7 @@ local function answer(policy, rule, changed, created)
     return json_object({ 'version', version_of(policy),
                          'changed', changed and 'true' or 'false',
                          'created', created and 'true' or 'false',
-                         'rule', rule and rule_look(rule, guard.rows()) or 'null' })
+                         'rule', rule and rule_json(rule) or 'null' })
 end
 
 
@@ -287,7 +261,6 @@ local function audit(log, a, action, version, before, after)
         'before', audit_text(before), 'after', audit_text(after),
     }))
     call('LTRIM', log, 0, AUDIT_MAX - 1)
-    -- workers look at once what is paused
     call('PUBLISH', WAKE, 'policy')
 end
 
@@ -626,10 +599,10 @@ end
 
 local function list(keys, a)
     local all = rules_saying(rules_of(keys[1], a.kind), a.user, a.bucket)
-    local page, guarded = {}, guard.rows()
+    local page = {}
 
     for i = a.offset + 1, math.min(#all, a.offset + a.count) do
-        page[#page + 1] = rule_look(all[i], guarded)
+        page[#page + 1] = rule_json(all[i])
     end
 
     return json_object({ 'version', version_of(keys[1]),
@@ -646,7 +619,7 @@ end
 -- nil without one
 local function show(keys, a)
     local rule = rule_of(keys[1], a)
-    return rule and rule_look(rule, guard.rows()) or false
+    return rule and rule_json(rule) or false
 end
 
 

@@ -255,7 +255,9 @@ def test_a_rule_that_migrates_is_scanned_for_and_a_pause_stops_the_scan(
     stack.use_worker(main=stack.faulty_main.url, scans=2)
     add = ("--to", "follower", "--user", "alice", "--migrate", "--wait")
     ctl("repl", "add", dynamic, "--id", "m", *add)
-    wait_until(lambda: fault.hits, 30, "it is listed")
+    wait_until(lambda: fault.hits
+               and scan_of(stack, dynamic).get("state") == "running", 30,
+               "it is listed")
     ctl("repl", "pause", "m", "--wait")
     wait_until(lambda: stack.stats(dynamic)["state"] == "paused", 10, "held")
     stack.faulty_main.clear()

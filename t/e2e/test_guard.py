@@ -155,3 +155,37 @@ def test_a_dynamic_rule_has_a_guard_of_its_own(stack, bucket_name):
         stack.wait_equal(bucket)
     finally:
         guarded.ctl("repl", "delete", "guarded", "--yes", "--wait")
+
+
+def test_the_queue_of_a_deleted_rule_is_forgotten_on_demand(stack,
+                                                            bucket_name):
+    bucket = bucket_name("dyn")
+    guarded = Guarded(stack, bucket)
+    guarded.ctl("repl", "add", bucket, "--to", "follower", "--user", "alice",
+                "--id", "short", "--wait")
+    stack.stop_workers()
+    assert guarded.wire.call("PUT", path_of(bucket)).status == 200
+    for key in KEYS:
+        assert guarded.wire.put(bucket, key, b"content").status == 200
+    wait_until(lambda: stack.waiting(bucket) == len(KEYS) + 1, 30,
+               "all keys wait")
+    guarded.ctl("forget", guarded.name, "--yes", code=1)
+    guarded.ctl("repl", "delete", "short", "--yes")
+    stack.chorusctl("repl", "wait", ADMIN_TOKEN_FILE=stack.token_file)
+
+    guarded.ctl("forget", guarded.name, code=2)
+    guarded.ctl("forget", guarded.name, "--yes")
+    asked = int(stack.redis.client.hget(f"chorus:{{{guarded.name}}}",
+                                        "forget_ms"))
+    assert stack.waiting(bucket) == len(KEYS) + 1
+    # nobody has to wait for long here
+    stack.redis.client.hset(f"chorus:{{{guarded.name}}}", "forget_ms",
+                            asked - 10000)
+    stack.start_worker()
+    wait_until(lambda: stack.redis.stats(guarded.name) is None, 30,
+               lambda: f"it is gone: {stack.redis.stats(guarded.name)}")
+    assert not stack.redis.client.keys(f"chorus:{{{guarded.name}}}*")
+    assert guarded.kept() is None
+    entry = json.loads(stack.api("/api/v1/audit?count=1", stack.token)[2])
+    assert (entry["entries"][0]["action"], entry["entries"][0]["id"]) \
+        == ("forget", guarded.name)
