@@ -70,8 +70,8 @@ worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
 .PHONY: all module worker ctl unit bench bench-build bench-migrate fuzz \
-        fuzz-run chaos install uninstall deb package-check demo demo-stop check nightly lint \
-        clean help
+        fuzz-run chaos install uninstall deb package-check demo demo-stop \
+        check nightly lint clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl

@@ -98,7 +98,8 @@ def worker_for(stack, bucket, target, concurrency):
         "concurrency": concurrency, "scans": 2, "discover_seconds": 1,
         "lease_seconds": 30})
     config["replications"] = [{"user": "alice", "bucket": bucket,
-                               "to": f"follower:{target}"}]
+                               "to": "follower" if target == bucket
+                               else f"follower:{target}"}]
     path = f"{stack.folder}/{target}.json"
     with open(path, "w", opener=lambda p, f: os.open(p, f, 0o600)) as f:
         json.dump(config, f)
@@ -111,15 +112,28 @@ def worker_for(stack, bucket, target, concurrency):
         worker.stop()
 
 
+def functions_are_loaded(stack):
+    """The worker brings them along."""
+    with contextlib.suppress(redis.ResponseError):
+        return stack.redis.call("status", 1, "chorus:replications", 0, 1)
+
+
+def begin_scan(stack, name):
+    """A quick one: the first one of a new Redis looks at everything."""
+    keys = (f"chorus:{{{name}}}", "chorus:schedule", "chorus:replications")
+    stack.redis.call("scan_ensure", 3, *keys, 0, 0)
+    assert stack.redis.call("scan_start", 3, *keys, "migrate", "quick", 0)
+
+
 def chorus(stack, bucket, target, concurrency):
     """From the start of the worker to the last object."""
-    name = f"alice:{bucket}:follower:{target}"
+    # no follower's name stands twice where the bucket keeps its own
+    name = f"alice:{bucket}:follower" + (
+        "" if target == bucket else f":{target}")
+    begin_scan(stack, name)
 
     def ended():
-        try:
-            text = stack.redis.call("scan_look", 1, f"chorus:{{{name}}}")
-        except redis.ResponseError:
-            return False            # the worker brings the functions along
+        text = stack.redis.call("scan_look", 1, f"chorus:{{{name}}}")
         scan = json.loads(text) if text else {}
         return (scan.get("state") == "ended" and not scan["waiting"]
                 and not stack.redis.stats(name)["busy"] and scan)
@@ -185,7 +199,6 @@ def compare(stack, options):
             str(options.concurrency), "main:equal", "follower:equal"))
         turn, scan = chorus(stack, "equal", "equal", options.concurrency)
         assert scan["equal"] == options.keys and scan["marked"] == 1, scan
-        turn.seconds = scan["took_ms"] / 1000
         ours.append(turn)
     say(f"{options.keys} keys on both sides, all equal", "keys",
         options.keys, [("chorus-worker", ours),
@@ -230,6 +243,9 @@ def main():
         try:
             stack.start_stores()
             stack.redis.start()
+            with worker_for(stack, "none", "none", 1):
+                wait_until(lambda: functions_are_loaded(stack), 60,
+                           "the functions are in Redis")
             if options.only != "compare":
                 copy(stack, options)
             if options.only != "copy":
