@@ -110,6 +110,9 @@ def test_each_level_finds_exactly_what_was_changed_and_repair_mends_it(
 def test_contents_decide_where_etags_lie_or_cannot_be_equal(stack, check):
     scan = check(["a", "rotten", "twin"])
     s3, bucket = stack.follower.s3, scan.bucket
+    # as large as what is compared by its ETag before it is copied
+    stack.s3.put_object(Bucket=bucket, Key="rotten", Body=b"r" * 9 * MIB)
+    compare.wait_equal(stack.main, stack.follower, bucket)
     body = s3.get_object(Bucket=bucket, Key="twin")["Body"].read()
     # the same bytes under another ETag
     begun = s3.create_multipart_upload(Bucket=bucket, Key="twin")["UploadId"]
@@ -131,8 +134,11 @@ def test_contents_decide_where_etags_lie_or_cannot_be_equal(stack, check):
     before = stack.follower.s3.head_object(Bucket=bucket, Key="rotten")
     assert scan.run("repair", "content")["marked"] == 2     # and the bucket
     wait_until(lambda: stack.follower.s3.head_object(
-        Bucket=bucket, Key="rotten")["LastModified"] >= before["LastModified"],
+        Bucket=bucket, Key="rotten")["LastModified"] > before["LastModified"],
         30, "it is copied again")
+    twins = f"chorus:{{{scan.name}}}:twins"
+    wait_until(lambda: scan.redis.client.hkeys(twins) == [b"twin"], 20,
+               "nobody takes it for rotten any more")
     # what was read and is equal is known from now on
     assert scan.run("check")["equal"] == 3 and not rows(scan)
 
@@ -149,12 +155,11 @@ def test_what_a_storage_does_not_tell_is_neither_equal_nor_different(
             found["verified_level"]) == (2, 1, 0, "")
 
 
-@pytest.mark.parametrize("level", ["full", "content"])
-def test_a_bucket_in_motion_gives_no_false_alarm(stack, check, level):
-    scan = check([f"k{n:03d}" for n in range(60)])
+def test_a_bucket_in_motion_gives_no_false_alarm(stack, check):
+    scan = check([f"k{n:03d}" for n in range(20)])
 
     def write(wire, n):
-        key = f"k{n % 60:03d}"
+        key = f"k{n % 20:03d}"
         if n % 3:
             wire.put(scan.bucket, key, b"%d" % n,
                      {"x-amz-meta-n": str(n), "content-type": f"a/{n}"})
@@ -163,7 +168,7 @@ def test_a_bucket_in_motion_gives_no_false_alarm(stack, check, level):
                       body=b"<Tagging><TagSet><Tag><Key>n</Key><Value>%d"
                       b"</Value></Tag></TagSet></Tagging>" % n)
     with Load(stack.wire, write, 4):
-        found = scan.run("check", level)
+        found = scan.run("check", "content")
     assert not rows(scan), (found, rows(scan))
     assert found["unchecked"] == 0
     compare.wait_equal(stack.main, stack.follower, scan.bucket)

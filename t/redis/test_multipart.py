@@ -146,6 +146,9 @@ def test_equal_with_another_etag(q, client):
     assert q.fcall_ro('twin', *HASH, 'k') is None
     assert q.fcall('twin_keep', *HASH, 'k', 'a b') == 1
     assert q.fcall_ro('twin', *HASH, 'k') == b'a b'
+    assert q.fcall('twin_keep', *HASH, 'k', '') == 1        # no more
+    assert q.fcall_ro('twin', *HASH, 'k') is None
+    assert not client.exists('chorus:{%s}:twins' % R1)
 
 
 def test_equal_objects_have_a_ceiling(q, client):
