@@ -179,7 +179,8 @@ class Histories(Bucket):
     def row(self, key, n):
         body = self.changed.get((key, n), b"version %d" % n)
         head = (f"<Key>{urllib.parse.quote(key)}</Key><VersionId>"
-                f"{self.ids}{n}</VersionId><IsLatest>{str(n == self.counts[key]).lower()}"
+                f"{self.ids}{n}</VersionId><IsLatest>"
+                f"{str(n == self.counts[key]).lower()}"
                 f"</IsLatest><LastModified>{DATE}</LastModified>")
         if n % self.marker_every == 0 and (key, n) not in self.changed:
             return f"<DeleteMarker>{head}</DeleteMarker>"
