@@ -92,7 +92,7 @@ def test_storages_list_in_many_ways_and_are_compared_or_refused(stack):
     with both(*({name: pair[i] for name, pair in sides.items()}
                 for i in range(2))) as listers:
         scans = checks(stack, sides)
-        stack.use_worker(*listers.urls, scans=12, discover_seconds=60)
+        stack.use_worker(*listers.urls, scans=12, discover_seconds=1)
         found = ends(scans)
         stack.stop_workers()
 
