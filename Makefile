@@ -131,7 +131,7 @@ check:                      ## install, build, run all tests
 	@tools/install-packages check
 	@t/run
 
-nightly:                    ## the long ones: 5 GiB, 50,000 racing operations, 10,000 objects migrated, chaos, fuzz, ASan
+nightly:                    ## the long ones: 5 GiB, 20 million keys, 10,000 objects migrated, races, chaos, fuzz, ASan
 	@tools/install-packages check
 	@t/run build full full_chaos full_fuzz asan asan_e2e full_asan
 

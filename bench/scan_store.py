@@ -65,6 +65,8 @@ class Store:
         if path == "/":
             return BUCKETS.encode()
         args = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        if "versioning" in args:
+            return b"<VersioningConfiguration/>"
         return self.listing(args.get("marker", ""),
                             int(args.get("max-keys", PAGE)))
 

@@ -191,23 +191,25 @@ function scan.way(from, to, at)
 end
 
 
+-- Where the first key is nobody knows: it goes by the last one of the first
+-- page, and by what came behind that.  A shard that has just begun is taken
+-- for as long as others are; nil when it is longer already.
+function scan.left_in_shard(shard, others)
+    local way = shard.pages > 1
+                and scan.way(shard.first, shard.to, shard.cursor) or 0
+
+    if way < 0.05 then
+        return others > shard.main and others - shard.main or nil
+    end
+
+    return shard.main * (1 - 1 / shard.pages) * (1 - way) / way
+end
+
+
 -- By the shards that have ended, when it is known where the last key is, or
--- nil.  A shard that has just begun is taken for as long as they are.
+-- nil.
 function scan.left_in_shards(list)
     local sum, n, left = 0, 0, 0
-
-    -- where the first key is nobody knows: it goes by the last one of the
-    -- first page, and by what came behind that
-    local function left_of(shard)
-        local way = shard.pages > 1
-                    and scan.way(shard.first, shard.to, shard.cursor) or 0
-
-        if way < 0.05 then
-            return sum / n > shard.main and sum / n - shard.main or nil
-        end
-
-        return shard.main * (1 - 1 / shard.pages) * (1 - way) / way
-    end
 
     for _, shard in ipairs(list) do
         if shard.state == 'done' then
@@ -223,11 +225,15 @@ function scan.left_in_shards(list)
 
     for _, shard in ipairs(list) do
         if shard.state ~= 'done' then
-            left = left and left_of(shard) and left + left_of(shard)
+            local more = scan.left_in_shard(shard, sum / n)
+            if not more then
+                return nil
+            end
+            left = left + more
         end
     end
 
-    return left and math.ceil(left)
+    return math.ceil(left)
 end
 
 

@@ -41,6 +41,7 @@ class Bucket:
     knows_first = True          # ListObjects in its first version
     empties = False             # each other page has nothing in it
     versioning = ""
+    ids = "v"                   # what ids of versions begin with
 
     def __init__(self, objects=(), **dialect):
         self.objects = dict(objects)
@@ -177,8 +178,9 @@ class Histories(Bucket):
 
     def row(self, key, n):
         body = self.changed.get((key, n), b"version %d" % n)
-        head = (f"<Key>{urllib.parse.quote(key)}</Key><VersionId>v{n}"
-                f"</VersionId><IsLatest>{str(n == self.counts[key]).lower()}"
+        head = (f"<Key>{urllib.parse.quote(key)}</Key><VersionId>"
+                f"{self.ids}{n}</VersionId><IsLatest>"
+                f"{str(n == self.counts[key]).lower()}"
                 f"</IsLatest><LastModified>{DATE}</LastModified>")
         if n % self.marker_every == 0 and (key, n) not in self.changed:
             return f"<DeleteMarker>{head}</DeleteMarker>"

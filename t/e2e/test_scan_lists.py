@@ -92,7 +92,7 @@ def test_storages_list_in_many_ways_and_are_compared_or_refused(stack):
     with both(*({name: pair[i] for name, pair in sides.items()}
                 for i in range(2))) as listers:
         scans = checks(stack, sides)
-        stack.use_worker(*listers.urls, scans=12, discover_seconds=60)
+        stack.use_worker(*listers.urls, scans=12, discover_seconds=1)
         found = ends(scans)
         stack.stop_workers()
 
@@ -130,7 +130,8 @@ def test_histories_are_compared_without_a_request_for_each(stack, figures):
     del theirs["missing"]
     pair = (Histories(counts, {("z/marker", 7): b"no marker"}),
             Histories(theirs, {("long", LONG // 2): b"other",
-                               ("z/another", 1): b"same size"}))
+                               ("z/another", 1): b"same size"},
+                      ids="w"))
     with both({"mig-old": pair[0]}, {"mig-old": pair[1]}) as listers:
         scans = checks(stack, ["mig-old"])
         stack.use_worker(*listers.urls, **SCANS)
@@ -255,7 +256,7 @@ def test_who_waits_hears_of_keys_that_failed(stack, kind):
     with both({name: main}, {name: follower}) as listers:
         answer = listers.listers[1].of_object
         listers.listers[1].of_object = lambda method, *args: (
-            (400, "<Error><Code>InvalidRequest</Code></Error>", {})
+            (413, "<Error><Code>EntityTooLarge</Code></Error>", {})
             if method == "PUT" else answer(method, *args))
         scan.change("scan_ensure", 0, 0)
         stack.use_worker(*listers.urls, **SCANS)

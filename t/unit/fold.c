@@ -58,7 +58,8 @@ history_of(const char *text, const char *key, const char *side)
         v->key = chorus_str_from(key);
         v->is_marker = part.data[0] == 'D';
         v->size = v->is_marker ? 0 : (uint64_t) (part.data[0] - '0');
-        v->etag = v->is_marker ? chorus_null_str : chorus_str_sub(part, 1);
+        v->etag = v->is_marker ? chorus_null_str
+                  : chorus_str_dup(&mem, chorus_str_sub(part, 1));
 
         (void) snprintf(id, sizeof(id), "%s%zu", side, n);
         v->id = chorus_str_dup(&mem, word.len != 0 ? word
