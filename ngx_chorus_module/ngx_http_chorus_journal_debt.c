@@ -438,6 +438,33 @@ ngx_http_chorus_debt_free(ngx_http_chorus_debt_t *debt)
 }
 
 
+/* Redis is there, and hears of one at a time. */
+
+ngx_uint_t
+ngx_http_chorus_debts_are_going(ngx_http_chorus_debts_t *debts)
+{
+    ngx_queue_t             *q;
+    ngx_http_chorus_debt_t  *debt;
+
+    if (ngx_http_chorus_debts_are_kept(debts)) {
+        return 0;
+    }
+
+    for (q = ngx_queue_head(&debts->list);
+         q != ngx_queue_sentinel(&debts->list);
+         q = ngx_queue_next(q))
+    {
+        debt = ngx_queue_data(q, ngx_http_chorus_debt_t, queue);
+
+        if (!debt->told) {
+            return ngx_http_chorus_redis_is_ready(debts->cmcf->redis);
+        }
+    }
+
+    return 0;
+}
+
+
 /* What Redis may still forget stays in the file: said twice is no harm. */
 
 void

@@ -647,14 +647,16 @@ ngx_http_chorus_marks_hold_handler(ngx_event_t *ev)
 
     if (ngx_http_chorus_marks_waiting(marks) == 0) {
 
-        if (ngx_exiting) {
-            ngx_http_chorus_redis_exit(marks->cmcf);
+        if (!ngx_exiting) {
+            return;
         }
 
-        return;
-    }
+        if (!ngx_http_chorus_debts_are_going(marks->cmcf->debts)) {
+            ngx_http_chorus_redis_exit(marks->cmcf);
+            return;
+        }
 
-    if (ngx_http_chorus_marks_may_leave(marks)) {
+    } else if (ngx_http_chorus_marks_may_leave(marks)) {
         ngx_log_error(NGX_LOG_NOTICE, marks->log, 0,
                       "chorus: Redis is away: %ui changed keys stay in the "
                       "journal for the next process", marks->nwaiting);

@@ -240,9 +240,9 @@ X-Body-Length: 5
 
 
 
-=== TEST 27: a clock twenty minutes ahead
+=== TEST 27: a clock an hour and more ahead
 --- raw_request eval
-::presign(GET => '/bkt/key', offset => 1200)
+::presign(GET => '/bkt/key', offset => 5000)
 --- error_code: 403
 --- response_body_like: <Code>AccessDenied</Code>.*not valid yet
 

@@ -267,7 +267,7 @@ __DATA__
 === TEST 29: a URL whose expiry was changed
 --- raw_request eval
 ::presign_v2(GET => '/bkt/key', expires => time - 1,
-    sent => { Expires => time + 60 })
+    sent => { Expires => time + 3600 })
 --- error_code: 403
 --- response_body_like: <Code>SignatureDoesNotMatch</Code>
 

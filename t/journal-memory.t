@@ -44,11 +44,11 @@ cmp_ok(megabytes($worker), '<',
     ($ENV{TEST_NGINX_BINARY} // '') =~ /asan/ ? 250 : 100, 'not all at once')
     or diag(megabytes($worker));
 begin_redis();
-ok(wait_for(sub { $redis->call('ZCARD', "chorus:{$R}:dirty") == 70000 }, 40),
+ok(wait_for(sub { $redis->call('ZCARD', "chorus:{$R}:dirty") == 70000 }, 400),
     'Redis is back: all of them arrive')
     or diag($redis->call('ZCARD', "chorus:{$R}:dirty"));
 ok(wait_for { owed() }, 'and the debt');
-ok(wait_for(sub { !$journal->segments }, 60), 'the journal is empty')
+ok(wait_for(sub { !$journal->segments }, 400), 'the journal is empty')
     or diag(join ' ', $journal->segments);
 stop_nginx('more than memory takes');
 $redis->call('FLUSHALL');

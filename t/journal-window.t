@@ -140,7 +140,8 @@ start_nginx('window=6s');
 put('closed');
 ok(wait_for { has_mark('closed') }, 'a mark');
 my ($segment) = $journal->segments;
-$nginx->stop('TERM');
+# at TERM, nginx kills after a second
+$nginx->stop('QUIT');
 is(scalar(grep { $_ eq 'closed' } $journal->types), 1, 'its segment is closed');
 set_closed_time($segment, 1000 * (time + 3600));
 rename $segment, "$segment.later" or die "$segment: $!\n";

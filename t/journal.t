@@ -306,8 +306,13 @@ start_nginx('window=4s segment_size=4k');
 $socket = send_put('long', 'wait:25');
 wait_for { has_begun('long') };
 my ($first) = $journal->segments;
-put("short-$_") for 1 .. 200;
-cmp_ok(scalar $journal->segments, '>', 2, 'many segments');
+my $most = 0;
+for (1 .. 200) {
+    put("short-$_");
+    my $segments = $journal->segments;
+    $most = $segments if $segments > $most;
+}
+cmp_ok($most, '>', 2, 'many segments');
 ok(wait_for(sub { !-e $first }, 12),
     'an open request does not keep the segment it began in');
 ok(wait_for(sub { $journal->segments <= 2 }, 12), 'and all others go');

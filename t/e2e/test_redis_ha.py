@@ -45,7 +45,7 @@ class Sentinel(Process):
 bind 127.0.0.1
 dir {folder}
 sentinel monitor {SERVICE} 127.0.0.1 {master} 1
-sentinel down-after-milliseconds {SERVICE} 500
+sentinel down-after-milliseconds {SERVICE} 2000
 sentinel failover-timeout {SERVICE} 3000
 """)
         super().__init__("sentinel", ["redis-server", conf, "--sentinel"],
@@ -244,7 +244,7 @@ def test_a_full_redis_is_drained(stack, bucket):
     try:
         stack.wire().put(bucket, "refused", b"x")
         stack.start_worker()
-        stack.wait_idle(bucket, 30)
+        wait_until(lambda: stack.waiting(bucket) == 0, 30, "it is drained")
     finally:
         stack.redis.client.config_set("maxmemory", 0)
     stack.wait_equal(bucket)

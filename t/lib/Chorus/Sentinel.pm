@@ -6,7 +6,8 @@ package Chorus::Sentinel;
 #         master => $redis->{port}, quorum => 2);
 #     $sentinel->master       the port of the master it names
 #
-# It watches under the name "chorus", and is fast about it.
+# It watches under the name "chorus", and is fast about it, but not so fast that
+# a master on a busy machine seems to be dead.
 
 use strict;
 use warnings;
@@ -40,7 +41,7 @@ bind 127.0.0.1
 unixsocket $self->{path}
 dir $self->{folder}
 sentinel monitor chorus 127.0.0.1 $master $quorum
-sentinel down-after-milliseconds chorus 500
+sentinel down-after-milliseconds chorus 2000
 sentinel failover-timeout chorus 3000
 END
     return $path;
