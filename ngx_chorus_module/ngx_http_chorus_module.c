@@ -2,7 +2,7 @@
  * Directives, configuration, and the start and end of a worker process.
  */
 
-#include "ngx_http_chorus_module.h"
+#include "ngx_http_chorus_policy.h"
 
 
 static void *ngx_http_chorus_create_main_conf(ngx_conf_t *cf);
@@ -349,7 +349,9 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (ngx_http_chorus_check_upstreams(cf, cmcf) != NGX_OK) {
+    if (ngx_http_chorus_check_upstreams(cf, cmcf) != NGX_OK
+        || ngx_http_chorus_policy_check(cf, cmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -71,6 +71,10 @@ void ngx_http_chorus_policy_tick(ngx_event_t *ev);
 /* policy_file.c: both do nothing without a journal */
 void ngx_http_chorus_policy_load(ngx_http_chorus_policies_t *policies);
 void ngx_http_chorus_policy_save(ngx_http_chorus_policies_t *policies);
+/* Whether the copy on disk, when it can be read, goes with this configuration;
+ * else NGX_ERROR after having logged why. */
+ngx_int_t ngx_http_chorus_policy_check(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
 
 
 #endif /* _NGX_HTTP_CHORUS_POLICY_H_INCLUDED_ */

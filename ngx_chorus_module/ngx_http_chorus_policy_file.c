@@ -6,6 +6,8 @@
 #include "ngx_http_chorus_journal.h"
 #include "ngx_http_chorus_policy.h"
 
+#include <jansson.h>
+
 
 #define NGX_HTTP_CHORUS_POLICY_FILE  "policy"
 
@@ -66,26 +68,79 @@ ngx_http_chorus_policy_load(ngx_http_chorus_policies_t *policies)
 }
 
 
+/* A reload with a chorus.json that has no more what a rule names would drop all
+ * rules: blocks would open, and what is routed would be written to main.  What
+ * is no JSON is none of that; processes say so. */
+
+ngx_int_t
+ngx_http_chorus_policy_check(ngx_conf_t *cf, ngx_http_chorus_main_conf_t *cmcf)
+{
+    u_char                      name[NGX_MAX_PATH];
+    json_t                     *json;
+    ngx_str_t                   text;
+    chorus_error_t              error;
+    ngx_http_chorus_policy_t   *policy;
+    ngx_http_chorus_policies_t  policies;
+
+    ngx_memzero(&policies, sizeof(ngx_http_chorus_policies_t));
+    policies.cmcf = cmcf;
+    policies.log = cf->log;
+
+    if (ngx_http_chorus_policy_name(&policies, name, sizeof(name), 0) == NULL
+        || ngx_http_chorus_policy_slurp(&policies, name, &text) != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    policy = ngx_http_chorus_policy_read(&policies,
+                                         ngx_http_chorus_view(&text), &error);
+    json = policy ? NULL : json_loadb((char *) text.data, text.len, 0, NULL);
+    ngx_free(text.data);
+
+    if (policy) {
+        ngx_http_chorus_policy_free(policy);
+        return NGX_OK;
+    }
+
+    if (json == NULL) {
+        return NGX_OK;
+    }
+
+    json_decref(json);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "chorus: the dynamic policy does not go with this "
+                       "configuration: %s; delete that rule with chorusctl "
+                       "first, or keep what it names (\"%s\" is the copy of "
+                       "the policy)", error.text, name);
+
+    return NGX_ERROR;
+}
+
+
 /* NULL: there is no folder, or its name is too long. */
 
 static u_char *
 ngx_http_chorus_policy_name(ngx_http_chorus_policies_t *policies,
     u_char *name, size_t size, ngx_uint_t is_new)
 {
-    ngx_http_chorus_journal_t  *journal;
+    ngx_str_t  *dir;
 
-    journal = policies->cmcf->journal;
+    if (policies->cmcf->journal_conf == NULL) {
+        return NULL;
+    }
 
-    if (journal == NULL || journal->dir.len + 64 > size) {
+    dir = &policies->cmcf->journal_conf->path->name;
+
+    if (dir->len + 64 > size) {
         return NULL;
     }
 
     if (is_new) {
         (void) ngx_snprintf(name, size, "%V/" NGX_HTTP_CHORUS_POLICY_FILE
-                            ".%P.new%Z", &journal->dir, ngx_pid);
+                            ".%P.new%Z", dir, ngx_pid);
     } else {
         (void) ngx_snprintf(name, size, "%V/" NGX_HTTP_CHORUS_POLICY_FILE
-                            "%Z", &journal->dir);
+                            "%Z", dir);
     }
 
     return name;

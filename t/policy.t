@@ -400,6 +400,14 @@ is(storage_of('/routed/k'), 'follower', 'without Redis: it is in force');
 is(storage_of('/shut/k', 'PUT', body => ''), 503, 'all of it');
 ok($nginx->stop, 'nginx stops');
 
+my $copy = read_file($policy);
+write_file($policy, $copy =~ s/storage\\":\\"follower/storage\\":\\"gone/r, 0600);
+like(Chorus::Nginx->check(@config),
+    qr/\[emerg\].*the dynamic policy does not go with this.*gone.*chorusctl/,
+    'a configuration that has no more what a rule names is refused');
+write_file($policy, $copy, 0600);
+is(Chorus::Nginx->check(@config), '', 'and one that has it is not');
+
 write_file($policy, '{"version":1,"or', 0600);
 $nginx = Chorus::Nginx->start(@config);
 is(storage_of('/routed/k'), 'archive',
