@@ -28,8 +28,8 @@ def checks(stack, names):
     """Checks of these buckets, and of nothing else, by one worker."""
     scans = {name: Scans(stack, name) for name in names}
     for scan in scans.values():
-        scan.change("scan_ensure", 0, 0)
-        assert scan.change("scan_start", "check", "quick", 0)
+        scan.skip()
+        assert scan.change("scan_start", "check", "quick", 0) > 0
     return scans
 
 
@@ -258,7 +258,7 @@ def test_who_waits_hears_of_keys_that_failed(stack, kind):
         listers.listers[1].of_object = lambda method, *args: (
             (413, "<Error><Code>EntityTooLarge</Code></Error>", {})
             if method == "PUT" else answer(method, *args))
-        scan.change("scan_ensure", 0, 0)
+        scan.skip()
         stack.use_worker(*listers.urls, **SCANS)
         ctl = stack.chorusctl(kind, "--wait", scan.name, seconds=120,
                               ADMIN_TOKEN_FILE=stack.token_file)

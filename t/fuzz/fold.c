@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "chorus_fold.h"
 #include "chorus_join.h"
 #include "fuzz.h"
