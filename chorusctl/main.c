@@ -79,8 +79,8 @@ static const command_t  commands[] = {
       "differences R        what the last check found, a line a key" },
 
     { "migrate", NULL, -1, scans_migrate,
-      "migrate [--wait] R   copy what main has and the follower has not; with\n"
-      "                       --wait until it is done, a bar on a terminal" },
+      "migrate [--wait] R   copy what main has and the follower has not\n"
+      "                       (and wait until it is done: a bar on a terminal)" },
 
     { "check", NULL, -1, scans_check,
       "check [--level quick|full|content] [--report FILE | --wait] R\n"

@@ -100,6 +100,7 @@ ngx_http_chorus_owe_at(ngx_http_chorus_debts_t *debts,
         }
 
         ngx_http_chorus_debts_send(debts);
+        ngx_http_chorus_marks_resume(debts->cmcf->marks);
 
         return NGX_OK;
     }
@@ -116,6 +117,7 @@ ngx_http_chorus_owe_at(ngx_http_chorus_debts_t *debts,
 
     ngx_http_chorus_debt_store(debt);
     ngx_http_chorus_debts_send(debts);
+    ngx_http_chorus_marks_resume(debts->cmcf->marks);
 
     return NGX_OK;
 }
@@ -438,7 +440,7 @@ ngx_http_chorus_debt_free(ngx_http_chorus_debt_t *debt)
 }
 
 
-/* Redis is there, and hears of one at a time. */
+/* Redis hears of one at a time; who ends does not wait for one that is away. */
 
 ngx_uint_t
 ngx_http_chorus_debts_are_going(ngx_http_chorus_debts_t *debts)
@@ -457,7 +459,8 @@ ngx_http_chorus_debts_are_going(ngx_http_chorus_debts_t *debts)
         debt = ngx_queue_data(q, ngx_http_chorus_debt_t, queue);
 
         if (!debt->told) {
-            return ngx_http_chorus_redis_is_ready(debts->cmcf->redis);
+            return !ngx_exiting
+                   || ngx_http_chorus_redis_is_ready(debts->cmcf->redis);
         }
     }
 

@@ -287,7 +287,10 @@ ngx_http_chorus_marks_post(ngx_http_chorus_marks_t *marks)
         ngx_post_event(&marks->send, &ngx_posted_events);
     }
 
-    if (!marks->hold.timer_set && ngx_http_chorus_marks_waiting(marks)) {
+    if (!marks->hold.timer_set
+        && (ngx_http_chorus_marks_waiting(marks)
+            || ngx_http_chorus_debts_are_going(marks->cmcf->debts)))
+    {
         ngx_add_timer(&marks->hold, NGX_HTTP_CHORUS_HOLD_MS);
     }
 }
@@ -647,12 +650,12 @@ ngx_http_chorus_marks_hold_handler(ngx_event_t *ev)
 
     if (ngx_http_chorus_marks_waiting(marks) == 0) {
 
-        if (!ngx_exiting) {
-            return;
-        }
-
         if (!ngx_http_chorus_debts_are_going(marks->cmcf->debts)) {
-            ngx_http_chorus_redis_exit(marks->cmcf);
+
+            if (ngx_exiting) {
+                ngx_http_chorus_redis_exit(marks->cmcf);
+            }
+
             return;
         }
 

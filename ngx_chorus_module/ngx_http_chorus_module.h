@@ -589,7 +589,7 @@ ngx_int_t ngx_http_chorus_owe_since(ngx_http_chorus_debts_t *debts,
     chorus_str_t replication, const char *reason, ngx_msec_t since);
 /* Redis may have forgotten what it was told last. */
 void ngx_http_chorus_debts_again(ngx_http_chorus_debts_t *debts);
-/* Whether Redis is being told of some that this process alone knows. */
+/* Whether some that this process alone knows are being told to Redis. */
 ngx_uint_t ngx_http_chorus_debts_are_going(ngx_http_chorus_debts_t *debts);
 /* Nothing more is added to what is owed. */
 void ngx_http_chorus_debts_settle(ngx_http_chorus_debts_t *debts);

@@ -417,7 +417,12 @@ like($nginx->log, qr/policy" cannot be used: .*without a dynamic policy/,
 $redis->begin;
 is(api(GET => 'routes')->{status}, 503, 'the API without Redis: 503')
     unless wait_for { api(GET => 'routes')->{status} == 200 } 20;
-api(POST => 'blocks', { user => '*', bucket => 'b1', id => 'b1' });
+# the other process may not have met Redis yet
+ok(wait_for {
+    api(POST => 'blocks', { user => '*', bucket => 'b1', id => 'b1' })->{status}
+        =~ /^20/ || grep { $_->{id} eq 'b1' }
+            @{ api(GET => 'blocks')->{json}{rules} // [] };
+}, 'a rule is made');
 ok(defined followed(), 'a Redis that has none, and a proxy that has none');
 is(storage_of('/b1/k'), 503, 'and it goes on from there');
 ok($nginx->stop, 'nginx stops');

@@ -199,6 +199,8 @@ def a_second_time_costs_listings_alone(place, config, figures):
         asked.append((method, target))
 
     stack.stop_workers()
+    # keys of the workers that were killed are looked at again later
+    stack.redis.forget_doubts()
     for server in (stack.faulty_main, stack.faulty_follower):
         server.inject(when=note)        # it never says yes
     stack.use_worker(main=stack.faulty_main.url,
