@@ -106,8 +106,9 @@ ngx_http_chorus_scans_start(ngx_http_chorus_api_t *api)
                    "quick, and surplus is deleted by a repair only");
     }
 
-    return ngx_http_chorus_api_ask(api, "FCALL", "chorus_scan_start", 3, args,
-                                   6, ngx_http_chorus_scans_started);
+    return ngx_http_chorus_api_ask_audited(api, &api->parts[0], "scan_start",
+                                           3, args, 6,
+                                           ngx_http_chorus_scans_started);
 }
 
 
@@ -125,8 +126,9 @@ ngx_http_chorus_scans_stop(ngx_http_chorus_api_t *api)
     args[1] = ngx_http_chorus_scans_schedule;
     args[2] = ngx_http_chorus_scans_replications;
 
-    return ngx_http_chorus_api_ask(api, "FCALL", "chorus_scan_stop", 3, args,
-                                   3, ngx_http_chorus_scans_stopped);
+    return ngx_http_chorus_api_ask_audited(api, &api->parts[0], "scan_stop",
+                                           3, args, 3,
+                                           ngx_http_chorus_scans_stopped);
 }
 
 

@@ -84,7 +84,7 @@ end
 
 local function audited_args(a)
     a.who = args_string(a, 'who', 1, WHO_MAX)
-    a.id = args_string(a, 'id', 0, ARG_MAX)
+    a.id = args_string(a, 'id', 0, TEXT_MAX)
 
     local name = a.argv[a.next] or ''
 
