@@ -61,9 +61,13 @@ ask_asked(const ask_t *ask, const char *name)
 }
 
 
+/* Instead of an answer; what would have become one is gone, and so are the
+ * jobs that were to fill it in. */
+
 static void
 ask_refuse(ask_t *ask, const char *code, const char *message)
 {
+    ask->jobs.n = ask->jobs.next;
     json_decref(ask->answer);
     ask->answer = json_pack("{s:{s:s, s:s}}", "error", "code", code,
                             "message", message);
@@ -236,13 +240,17 @@ ask_buckets_done(void *data, ask_job_t *job, const s3_response_t *response)
 {
     size_t             i;
     ask_t             *ask = data;
+    json_t            *said;
+    const char        *reason;
     chorus_error_t     error;
     chorus_buckets_t   buckets;
 
     if (!s3_response_is(response, 200)) {
-        ask_set_status(ask, job->row, response);
-        ask_refuse(ask, "storage_failed", json_string_value(
-                       json_object_get(job->row, "reason")));
+        said = json_object();
+        ask_set_status(ask, said, response);
+        reason = json_string_value(json_object_get(said, "reason"));
+        ask_refuse(ask, "storage_failed", reason != NULL ? reason : "");
+        json_decref(said);
         return;
     }
 
@@ -407,6 +415,7 @@ ask_object_done(void *data, ask_job_t *job, const s3_response_t *response)
 
     if (s3_response_is(response, 404)) {
         ask_set_state(job->row, "no_key");
+        (void) json_object_set_new(job->row, "status", json_integer(404));
         ask_look_at_bucket(ask, job);
         return;
     }

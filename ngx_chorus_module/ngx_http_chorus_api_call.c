@@ -300,6 +300,11 @@ ngx_http_chorus_api_words(ngx_str_t *message)
         text = rest.data ? rest : text;
     }
 
+    if (chorus_str_starts(text, chorus_str("KEYS[1] must be chorus:{"))) {
+        text = chorus_str("replication: must be user:bucket:follower"
+                          "[:target-bucket] with percent-encoded parts");
+    }
+
     return text;
 }
 

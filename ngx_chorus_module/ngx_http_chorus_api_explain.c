@@ -146,9 +146,11 @@ ngx_http_chorus_explain_args(ngx_http_chorus_api_t *api,
     if (ngx_http_arg(api->request, (u_char *) "key", 3, &raw) == NGX_OK
         && (!chorus_uri_decode(&mem, ngx_http_chorus_view(&raw),
                                &explain->key)
-            || explain->key.len > NGX_HTTP_CHORUS_EXPLAIN_KEY))
+            || explain->key.len > NGX_HTTP_CHORUS_EXPLAIN_KEY
+            || (explain->key.len
+                && memchr(explain->key.data, '\0', explain->key.len))))
     {
-        return "key: is percent-encoded, and has at most 1024 bytes";
+        return "key: is percent-encoded, has no NUL and at most 1024 bytes";
     }
 
     return NULL;
