@@ -167,6 +167,7 @@ char *
 ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_chorus_srv_conf_t   *cscf;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_chorus_module);
@@ -178,6 +179,13 @@ ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_chorus_api_handler;
 
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_chorus_module);
+    cscf->api = 1;
+
+    if (ngx_http_chorus_api_guard_add(cf, cmcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     return ngx_http_chorus_api_tokens(cf, cmcf);
 }
 
@@ -185,6 +193,7 @@ ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_http_chorus_api_handler(ngx_http_request_t *r)
 {
+    ngx_int_t                         rc;
     ngx_uint_t                        methods;
     ngx_http_chorus_api_t            *api;
     const ngx_http_chorus_api_row_t  *row;
@@ -196,11 +205,9 @@ ngx_http_chorus_api_handler(ngx_http_request_t *r)
 
     api->who = ngx_http_chorus_api_who(r, api->cmcf);
 
-    if (api->who == NULL) {
-        return ngx_http_chorus_api_reject(api, NGX_HTTP_UNAUTHORIZED,
-                      "unauthorized",
-                      "send the token of api.token_file as "
-                      "'Authorization: Bearer ...'");
+    rc = ngx_http_chorus_api_guard(api);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     methods = 0;

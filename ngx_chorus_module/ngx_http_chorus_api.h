@@ -3,6 +3,7 @@
  *
  *     api.c          the directive, the table of what there is
  *     api_token.c    who may use it
+ *     api_guard.c    who is slowed down
  *     api_call.c     bodies in, calls to Redis, JSON out
  *     api_policy.c   rules of the dynamic policy
  *     api_resolve.c  what is done with a bucket, and who says so
@@ -89,6 +90,8 @@ ngx_int_t ngx_http_chorus_api_header(ngx_http_chorus_api_t *api,
  * here.  Where it begins with a name and ": " that is the field; else null. */
 ngx_int_t ngx_http_chorus_api_refuse(ngx_http_chorus_api_t *api,
     ngx_uint_t status, const char *code, const char *message);
+/* 401; the body may have been read or not. */
+ngx_int_t ngx_http_chorus_api_unauthorized(ngx_http_chorus_api_t *api);
 /* 400: the query has an argument that the path does not know. */
 ngx_int_t ngx_http_chorus_api_unknown_arg(ngx_http_chorus_api_t *api,
     chorus_str_t name);
@@ -118,6 +121,13 @@ char *ngx_http_chorus_api_tokens(ngx_conf_t *cf,
 /* NULL: nobody we know. */
 const ngx_http_chorus_api_token_t *ngx_http_chorus_api_who(
     ngx_http_request_t *r, ngx_http_chorus_main_conf_t *cmcf);
+
+/* api_guard.c */
+ngx_int_t ngx_http_chorus_api_guard_add(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
+/* NGX_OK: who it is may go on.  Else it has been, or will be, answered: returns
+ * as a handler does. */
+ngx_int_t ngx_http_chorus_api_guard(ngx_http_chorus_api_t *api);
 
 /* api_policy.c */
 ngx_int_t ngx_http_chorus_api_rules(ngx_http_chorus_api_t *api);

@@ -360,6 +360,15 @@ ngx_http_chorus_api_error(ngx_http_chorus_api_t *api, ngx_uint_t status,
 
 
 ngx_int_t
+ngx_http_chorus_api_unauthorized(ngx_http_chorus_api_t *api)
+{
+    return ngx_http_chorus_api_reject(api, NGX_HTTP_UNAUTHORIZED,
+               "unauthorized", "send the token of api.token_file as "
+               "'Authorization: Bearer ...'");
+}
+
+
+ngx_int_t
 ngx_http_chorus_api_unknown_arg(ngx_http_chorus_api_t *api,
     chorus_str_t name)
 {
