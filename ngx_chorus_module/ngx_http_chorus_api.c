@@ -206,7 +206,7 @@ ngx_http_chorus_api_handler(ngx_http_request_t *r)
     api->who = ngx_http_chorus_api_who(r, api->cmcf);
 
     rc = ngx_http_chorus_api_guard(api);
-    if (rc != NGX_OK) {
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 

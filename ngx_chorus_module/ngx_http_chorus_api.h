@@ -125,8 +125,8 @@ const ngx_http_chorus_api_token_t *ngx_http_chorus_api_who(
 /* api_guard.c */
 ngx_int_t ngx_http_chorus_api_guard_add(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
-/* NGX_OK: who it is may go on.  Else it has been, or will be, answered: returns
- * as a handler does. */
+/* NGX_DECLINED: who it is may go on.  Else it has been, or will be, answered:
+ * returns as a handler does. */
 ngx_int_t ngx_http_chorus_api_guard(ngx_http_chorus_api_t *api);
 
 /* api_policy.c */

@@ -114,7 +114,7 @@ ngx_http_chorus_api_guard(ngx_http_chorus_api_t *api)
     }
 
     if (api->who) {
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
     return ms == 0 ? ngx_http_chorus_api_unauthorized(api)

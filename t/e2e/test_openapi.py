@@ -4,6 +4,7 @@ documented is answered so, and what is answered is documented."""
 import json
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -326,6 +327,20 @@ def without_redis(api, path, method, operation):
     elif path in ("/api/v1/buckets", "/api/v1/explain"):
         args = "user=alice&bucket=b"[:None if "explain" in path else 10]
     api(method, path, 503, args, body=body, **parts_of(path))
+
+
+def test_too_many_wrong_tokens(api, document):
+    """Refused before a path is looked at, so one stands for all."""
+    def guess(_):
+        return api.send("GET", "/api/v1/users", "wrong" * 6, None, {})
+    with ThreadPoolExecutor(60) as pool:
+        answers = list(pool.map(guess, range(120)))
+    refused = [(got, text) for status, got, text in answers if status == 429]
+    assert refused and {status for status, _, _ in answers} == {401, 429}
+    for got, text in refused:
+        assert got["Retry-After"] == "2"
+        for path, method, _ in operations(document):
+            api.wrong += document.check(path, method, 429, json.loads(text))
 
 
 def test_all_that_is_documented_has_been_answered(document):
