@@ -21,7 +21,9 @@ end
 
 -- "to" names followers, each with or without ":bucket".
 local function leads_to(said, follower)
-    for _, to in ipairs(type(said.to) == 'table' and said.to or {}) do
+    local all = type(said.to) == 'table' and said.to or { said.to }
+
+    for _, to in ipairs(all) do
         if to == follower
            or tostring(to):sub(1, #follower + 1) == follower .. ':'
         then
@@ -29,7 +31,7 @@ local function leads_to(said, follower)
         end
     end
 
-    return said.follower == follower
+    return false
 end
 
 
