@@ -17,9 +17,9 @@ class Api:
         self.stack = stack
 
     def __call__(self, path, status=200, **args):
-        code, _, body = self.stack.api(
-            f"/api/v1/{path}?{urllib.parse.urlencode(args)}",
-            self.stack.token)
+        query = urllib.parse.urlencode(args, quote_via=urllib.parse.quote)
+        code, _, body = self.stack.api(f"/api/v1/{path}?{query}",
+                                       self.stack.token)
         answer = json.loads(body)
         assert code == status, (path, args, code, answer)
         return answer
