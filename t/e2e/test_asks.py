@@ -95,7 +95,7 @@ def test_a_key_is_explained_in_each_state(api, stack, bucket):
     assert api.why(bucket, "k ü") \
         == "Both sides have the key, with the same size and ETag."
     assert api.why(bucket, "none") == "Neither side has the key."
-    assert api.why("off-nobody", "k") \
+    assert api.why("nobody-x", "k") \
         == "No rule replicates this bucket of this user."
     assert api.why("routed-x", "k").startswith(
         "Requests for the bucket go to archive, and only")
