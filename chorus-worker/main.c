@@ -14,6 +14,7 @@
 
 #include <curl/curl.h>
 
+#include "ask.h"
 #include "channel.h"
 #include "clock.h"
 #include "dispatcher.h"
@@ -314,6 +315,7 @@ main_run(const main_options_t *options, int signal_fd, queue_t *queue,
 
     if (!options->is_once) {
         main_start_scanners(scanners, config, worker_id);
+        ask_threads_start(&config->redis, worker_id);
     }
 
     dispatcher = (dispatcher_options_t) {
@@ -333,6 +335,7 @@ main_run(const main_options_t *options, int signal_fd, queue_t *queue,
         _exit(options->is_once ? MAIN_EXIT_LEFT : 0);
     }
 
+    ask_threads_stop();
     main_stop_scanners(scanners, config->worker.scans);
     main_stop_slots(slots, concurrency, &channel);
     parts_stop();

@@ -21,6 +21,7 @@ typedef struct {
     const char  *reason;                /* or NULL */
     bool         is_all;
     bool         is_summary;
+    bool         is_sure;
     bool         wants_help;
 } failed_args_t;
 
@@ -69,6 +70,26 @@ static const char  retry_help[] =
     "  chorusctl retry alice:photos:follower holidays/2024%20a.jpg\n";
 
 
+static const char  drop_help[] =
+    "NAME\n"
+    "  chorusctl failed drop - forgets parked keys\n\n"
+    "SYNOPSIS\n"
+    "  chorusctl failed drop [--reason CODE] --all --yes\n"
+    "  chorusctl failed drop [--reason CODE] REPLICATION --yes\n"
+    "  chorusctl failed drop REPLICATION KEY --yes\n\n"
+    "DESCRIPTION\n"
+    "  The follower stays as it is for these keys: only their next change, or\n"
+    "  a repair, brings them back. It is noted in the audit log.\n"
+    "  KEY is percent-encoded, as `chorusctl failed` prints it.\n\n"
+    "OPTIONS\n"
+    "  --all          of all replications\n"
+    "  --reason CODE  only these, such as EntityTooLarge\n"
+    "  --yes          does it\n\n"
+    "EXAMPLE\n"
+    "  chorusctl failed drop --reason EntityTooLarge alice:photos:follower "
+    "--yes\n";
+
+
 static bool
 failed_parse(char **args, unsigned names, failed_args_t *parsed)
 {
@@ -83,6 +104,9 @@ failed_parse(char **args, unsigned names, failed_args_t *parsed)
 
         } else if (strcmp(*args, "--all") == 0) {
             parsed->is_all = true;
+
+        } else if (strcmp(*args, "--yes") == 0) {
+            parsed->is_sure = true;
 
         } else if (strcmp(*args, "-s") == 0) {
             parsed->is_summary = true;
@@ -166,7 +190,8 @@ failed_url(char *url, size_t size, const char *path, const char *cursor,
         return false;
     }
 
-    n = snprintf(url, size, "%s?cursor=%s%s%s%s%s%s%s", path, at,
+    n = snprintf(url, size, "%s?cursor=%s%s%s%s%s%s%s%s", path, at,
+                 parsed->is_all && parsed->is_sure ? "&all=true" : "",
                  parsed->replication != NULL ? "&replication=" : "",
                  replication, parsed->reason != NULL ? "&reason=" : "",
                  reason, parsed->key != NULL ? "&key=" : "", key);
@@ -344,6 +369,7 @@ failed_pages(const ctl_options_t *options, const failed_args_t *parsed,
         }
 
         *moved += json_integer_value(json_object_get(page, "moved"));
+        *moved += json_integer_value(json_object_get(page, "dropped"));
         snprintf(cursor, sizeof(cursor), "%s", failed_text(page, "cursor"));
 
         if (sum != NULL) {
@@ -366,7 +392,7 @@ failed_run(const ctl_options_t *options, char **args)
     json_int_t     moved = 0;
     failed_args_t  parsed;
 
-    if (!failed_parse(args, 1, &parsed) || parsed.is_all) {
+    if (!failed_parse(args, 1, &parsed) || parsed.is_all || parsed.is_sure) {
         fputs(failed_help, stderr);
         return FAILED_EXIT_USAGE;
     }
@@ -398,7 +424,7 @@ retry_run(const ctl_options_t *options, char **args)
 
     if (!failed_parse(args, 2, &parsed)
         || (!parsed.wants_help
-            && (parsed.is_summary
+            && (parsed.is_summary || parsed.is_sure
                 || parsed.is_all == (parsed.replication != NULL)
                 || (parsed.key != NULL && parsed.reason != NULL))))
     {
@@ -418,6 +444,46 @@ retry_run(const ctl_options_t *options, char **args)
         printf(options->json ? "{\"moved\":%lld}\n"
                              : "tried again: %lld\n",
                (long long) moved);
+    }
+
+    return rc;
+}
+
+
+int
+failed_drop_run(const ctl_options_t *options, char **args)
+{
+    int            rc;
+    json_int_t     dropped = 0;
+    failed_args_t  parsed;
+
+    if (!failed_parse(args, 2, &parsed)
+        || (!parsed.wants_help
+            && (parsed.is_summary
+                || parsed.is_all == (parsed.replication != NULL)
+                || (parsed.key != NULL && parsed.reason != NULL))))
+    {
+        fputs(drop_help, stderr);
+        return FAILED_EXIT_USAGE;
+    }
+
+    if (parsed.wants_help) {
+        fputs(drop_help, stdout);
+        return EXIT_SUCCESS;
+    }
+
+    if (!parsed.is_sure) {
+        fputs("chorusctl: this forgets keys that the follower lacks; --yes "
+              "does it\n", stderr);
+        return FAILED_EXIT_USAGE;
+    }
+
+    rc = failed_pages(options, &parsed, "DELETE", "/api/v1/failed", NULL,
+                      &dropped);
+
+    if (rc == EXIT_SUCCESS) {
+        printf(options->json ? "{\"dropped\":%lld}\n" : "dropped: %lld\n",
+               (long long) dropped);
     }
 
     return rc;

@@ -13,9 +13,11 @@
 #include "api.h"
 #include "chorus_config.h"
 #include "chorus_redis_tls.h"
+#include "explain.h"
 #include "failed.h"
 #include "guard.h"
 #include "limits.h"
+#include "look.h"
 #include "rules.h"
 #include "scans.h"
 #include "status.h"
@@ -53,6 +55,24 @@ static const command_t  commands[] = {
 
     { "limits", "unset", 1, limits_unset,
       "limits unset STORAGE back to worker.limits of chorus.json" },
+
+    { "storage", "list", 0, look_storages,
+      "storage list         each storage: health, limits" },
+
+    { "user", "list", 0, look_users,
+      "user list            users, and the storages that know them" },
+
+    { "bucket", "list", -1, look_buckets,
+      "bucket list --user USER [--storage STORAGE]" },
+
+    { "explain", NULL, -1, explain_run,
+      "explain s3://BUCKET/KEY   why a key is or is not on a follower" },
+
+    { "audit", NULL, -1, look_audit,
+      "audit                what was changed, when and by whom" },
+
+    { "failed", "drop", -1, failed_drop_run,
+      "failed drop --all|REPLICATION [KEY] --yes   forgets parked keys" },
 
     { "failed", NULL, -1, failed_run,
       "failed [REPLICATION] the keys that are parked, and why (failed --help)"

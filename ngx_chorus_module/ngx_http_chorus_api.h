@@ -3,13 +3,18 @@
  *
  *     api.c          the directive, the table of what there is
  *     api_token.c    who may use it
+ *     api_guard.c    who is slowed down
  *     api_call.c     bodies in, calls to Redis, JSON out
  *     api_policy.c   rules of the dynamic policy
  *     api_resolve.c  what is done with a bucket, and who says so
+ *     api_ask.c      questions that a worker answers
+ *     api_look.c     storages, users, buckets
+ *     api_explain.c  why a key is or is not on a follower
  *     status.c       GET /api/v1/status
  *     limits.c       /api/v1/limits
- *     failed.c       GET /api/v1/failed, POST /api/v1/retry
+ *     failed.c       /api/v1/failed, POST /api/v1/retry
  *     guard.c        POST /api/v1/guards/R, DELETE /api/v1/queues/R
+ *     scans.c        /api/v1/scans
  *
  * To add an endpoint: write a handler, declare it here, add a row to the table
  * in api.c.  By then the token is checked, the path is taken apart and the
@@ -22,6 +27,8 @@
 
 #include "ngx_http_chorus_module.h"
 
+#include <jansson.h>
+
 
 #define NGX_HTTP_CHORUS_API_PARTS  2
 #define NGX_HTTP_CHORUS_API_BODY   (64 * 1024)  /* bytes, at most */
@@ -29,6 +36,7 @@
 
 typedef struct ngx_http_chorus_api_s       ngx_http_chorus_api_t;
 typedef struct ngx_http_chorus_api_wait_s  ngx_http_chorus_api_wait_t;
+typedef struct ngx_http_chorus_api_question_s  ngx_http_chorus_api_question_t;
 
 /* who sends a token */
 typedef struct {
@@ -53,6 +61,8 @@ struct ngx_http_chorus_api_s {
 
     ngx_http_chorus_api_pt        run;
     ngx_http_chorus_api_wait_t   *wait;         /* for Redis, or NULL */
+    ngx_http_chorus_api_question_t  *question;  /* to a worker, or NULL */
+    void                         *data;         /* of the handler */
 };
 
 /* Answers once Redis has.  `text`: the value of the function, integers in
@@ -71,9 +81,21 @@ ngx_int_t ngx_http_chorus_api_read(ngx_http_chorus_api_t *api,
 /* The body, which is JSON already, is not copied: of the request's pool. */
 ngx_int_t ngx_http_chorus_api_send(ngx_http_chorus_api_t *api,
     ngx_uint_t status, u_char *body, size_t len);
-/* {"error":{"code":...,"message":...}}; the message is escaped here. */
+/* The same of a value, which is given away; NULL: out of memory. */
+ngx_int_t ngx_http_chorus_api_send_json(ngx_http_chorus_api_t *api,
+    ngx_uint_t status, json_t *value);
+/* The value is not copied.  NGX_ERROR: out of memory. */
+ngx_int_t ngx_http_chorus_api_header(ngx_http_chorus_api_t *api,
+    const char *name, ngx_str_t *value);
+/* {"error":{"code":...,"message":...,"field":...}}; the message is escaped
+ * here.  Where it begins with a name and ": " that is the field; else null. */
 ngx_int_t ngx_http_chorus_api_refuse(ngx_http_chorus_api_t *api,
     ngx_uint_t status, const char *code, const char *message);
+/* 401; the body may have been read or not. */
+ngx_int_t ngx_http_chorus_api_unauthorized(ngx_http_chorus_api_t *api);
+/* 400: the query has an argument that the path does not know. */
+ngx_int_t ngx_http_chorus_api_unknown_arg(ngx_http_chorus_api_t *api,
+    chorus_str_t name);
 /* The same for a request whose body has not been read. */
 ngx_int_t ngx_http_chorus_api_reject(ngx_http_chorus_api_t *api,
     ngx_uint_t status, const char *code, const char *message);
@@ -81,6 +103,12 @@ ngx_int_t ngx_http_chorus_api_reject(ngx_http_chorus_api_t *api,
  * its name, `nkeys` keys and other arguments, `nargs` of both. */
 ngx_int_t ngx_http_chorus_api_ask(ngx_http_chorus_api_t *api,
     const char *fcall, const char *name, ngx_uint_t nkeys,
+    const ngx_str_t *args, ngx_uint_t nargs,
+    ngx_http_chorus_api_reply_pt reply);
+/* The same of a function that changes something, with an entry in the audit
+ * log: `name` as chorus_audited knows it, `id` what it is about. */
+ngx_int_t ngx_http_chorus_api_ask_audited(ngx_http_chorus_api_t *api,
+    const ngx_str_t *id, const char *name, ngx_uint_t nkeys,
     const ngx_str_t *args, ngx_uint_t nargs,
     ngx_http_chorus_api_reply_pt reply);
 /* The usual reply: the function's JSON as it is, 404 for nil, 400 for what the
@@ -94,6 +122,13 @@ char *ngx_http_chorus_api_tokens(ngx_conf_t *cf,
 /* NULL: nobody we know. */
 const ngx_http_chorus_api_token_t *ngx_http_chorus_api_who(
     ngx_http_request_t *r, ngx_http_chorus_main_conf_t *cmcf);
+
+/* api_guard.c */
+ngx_int_t ngx_http_chorus_api_guard_add(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf);
+/* NGX_DECLINED: who it is may go on.  Else it has been, or will be, answered:
+ * returns as a handler does. */
+ngx_int_t ngx_http_chorus_api_guard(ngx_http_chorus_api_t *api);
 
 /* api_policy.c */
 ngx_int_t ngx_http_chorus_api_rules(ngx_http_chorus_api_t *api);
@@ -113,16 +148,59 @@ ngx_int_t ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api);
 /* Whether this nginx replicates there, whoever says so; also in doubt. */
 ngx_uint_t ngx_http_chorus_api_replicates(ngx_http_chorus_api_t *api,
     const chorus_replication_t *replication);
+/* An integer of the query; `otherwise` when it is not there.  NGX_ERROR: it is
+ * none, or not in these bounds. */
+ngx_int_t ngx_http_chorus_api_integer(ngx_http_chorus_api_t *api,
+    const char *name, uint64_t min, uint64_t max, uint64_t otherwise,
+    uint64_t *value);
+/* Text that is JSON's; the null string is the empty one. */
+json_t *ngx_http_chorus_api_text(chorus_str_t text);
+/* Of a user's bucket, both of which are set in ctx (the rest is zero): which
+ * location is for it, to be called first; where it is, which sets ctx->storage;
+ * where it is replicated to, which sets ctx->followers; what blocks it. */
+void ngx_http_chorus_api_locate(ngx_http_chorus_api_t *api,
+    ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_loc_conf_t *nothing);
+json_t *ngx_http_chorus_api_route_of(ngx_http_chorus_api_t *api,
+    ngx_http_chorus_ctx_t *ctx);
+json_t *ngx_http_chorus_api_followers_of(ngx_http_chorus_api_t *api,
+    ngx_http_chorus_ctx_t *ctx);
+json_t *ngx_http_chorus_api_block_of(ngx_http_chorus_api_t *api,
+    ngx_http_chorus_ctx_t *ctx);
+
+/* api_ask.c */
+/* The answer: an object, borrowed; NULL when no worker has given one, and then
+ * `why` says in words what to do about it. */
+typedef ngx_int_t (*ngx_http_chorus_api_answer_pt)(
+    ngx_http_chorus_api_t *api, json_t *answer, const char *why);
+/* Asks workers for up to as long as ?timeout= says; gives `question` away.
+ * Returns as a handler does; one question of a request at a time. */
+ngx_int_t ngx_http_chorus_api_question(ngx_http_chorus_api_t *api,
+    json_t *question, ngx_http_chorus_api_answer_pt answer);
+/* The error of an answer as one of the API. */
+ngx_int_t ngx_http_chorus_api_answer_error(ngx_http_chorus_api_t *api,
+    const json_t *error);
+
+/* api_look.c */
+ngx_int_t ngx_http_chorus_api_storages(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_api_users(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_api_buckets(ngx_http_chorus_api_t *api);
+
+/* api_explain.c */
+ngx_int_t ngx_http_chorus_api_explain(ngx_http_chorus_api_t *api);
 
 /* status.c */
 ngx_int_t ngx_http_chorus_status(ngx_http_chorus_api_t *api);
 
 /* limits.c */
 ngx_int_t ngx_http_chorus_limits(ngx_http_chorus_api_t *api);
+/* Asks for those of all storages. */
+ngx_int_t ngx_http_chorus_limits_ask(ngx_http_chorus_api_t *api,
+    ngx_http_chorus_api_reply_pt reply);
 ngx_int_t ngx_http_chorus_limits_change(ngx_http_chorus_api_t *api);
 
 /* failed.c */
 ngx_int_t ngx_http_chorus_failed(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_failed_drop(ngx_http_chorus_api_t *api);
 ngx_int_t ngx_http_chorus_retry(ngx_http_chorus_api_t *api);
 
 /* guard.c */

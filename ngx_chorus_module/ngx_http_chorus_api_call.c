@@ -4,6 +4,10 @@
  */
 
 #include "ngx_http_chorus_api.h"
+#include "chorus_library.h"
+
+
+#define NGX_HTTP_CHORUS_API_ID  1024        /* that the audit log keeps */
 
 
 /* Outlives the request when that goes before the reply comes. */
@@ -222,28 +226,174 @@ ngx_http_chorus_api_send(ngx_http_chorus_api_t *api, ngx_uint_t status,
 }
 
 
+ngx_int_t
+ngx_http_chorus_api_send_json(ngx_http_chorus_api_t *api, ngx_uint_t status,
+    json_t *value)
+{
+    char    *text;
+    size_t   len;
+    u_char  *body;
+
+    text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    json_decref(value);
+
+    if (text == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    len = ngx_strlen(text);
+    body = ngx_pnalloc(api->request->pool, len + 1);
+
+    if (body) {
+        *ngx_cpymem(body, text, len) = '\n';
+    }
+
+    free(text);
+
+    return body ? ngx_http_chorus_api_send(api, status, body, len + 1)
+                : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_chorus_api_header(ngx_http_chorus_api_t *api, const char *name,
+    ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&api->request->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 1;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = *value;
+
+    return NGX_OK;
+}
+
+
+/* "ERR chorus_parked: ARGV[1] cursor: must be ..." begins with a name, too:
+ * where it comes from is nothing to those who call the API. */
+
+static chorus_str_t
+ngx_http_chorus_api_words(ngx_str_t *message)
+{
+    chorus_str_t  text, rest;
+
+    text = ngx_http_chorus_view(message);
+
+    if (chorus_str_starts(text, chorus_str("ERR chorus_"))) {
+        rest = text;
+        (void) chorus_str_cut(&rest, ':');
+        text = rest.data ? chorus_str_trim(rest) : text;
+    }
+
+    if (chorus_str_starts(text, chorus_str("ARGV["))) {
+        rest = text;
+        (void) chorus_str_cut(&rest, ' ');
+        text = rest.data ? rest : text;
+    }
+
+    if (chorus_str_starts(text, chorus_str("KEYS[1] must be chorus:{"))) {
+        text = chorus_str("replication: must be user:bucket:follower"
+                          "[:target-bucket] with percent-encoded parts");
+    }
+
+    return text;
+}
+
+
+/* The name that the message begins with; the null string without one. */
+
+static chorus_str_t
+ngx_http_chorus_api_field(chorus_str_t text)
+{
+    size_t  i;
+
+    for (i = 0; i < text.len; i++) {
+
+        if (text.data[i] == ':' && i != 0 && i + 1 < text.len
+            && text.data[i + 1] == ' ')
+        {
+            return (chorus_str_t) { text.data, i };
+        }
+
+        if (!chorus_is_alnum(text.data[i]) && text.data[i] != '_'
+            && text.data[i] != '.' && text.data[i] != '['
+            && text.data[i] != ']' && text.data[i] != '-')
+        {
+            break;
+        }
+    }
+
+    return chorus_null_str;
+}
+
+
 static ngx_int_t
 ngx_http_chorus_api_error(ngx_http_chorus_api_t *api, ngx_uint_t status,
     const char *code, ngx_str_t *message)
 {
-    u_char  *p, *last;
-    size_t   size;
+    json_t        *field, *words;
+    chorus_str_t   text, name;
 
-    size = sizeof("{\"error\":{\"code\":\"\",\"message\":\"\"}}\n")
-           + ngx_strlen(code) + message->len
-           + ngx_escape_json(NULL, message->data, message->len);
+    text = ngx_http_chorus_api_words(message);
+    name = ngx_http_chorus_api_field(text);
 
-    p = ngx_pnalloc(api->request->pool, size);
-    if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    field = name.data ? json_stringn(name.data, name.len) : json_null();
+    words = json_stringn(text.data, text.len);
+
+    if (words == NULL) {
+        words = json_string("the message is no text");
     }
 
-    last = ngx_snprintf(p, size,
-                        "{\"error\":{\"code\":\"%s\",\"message\":\"", code);
-    last = (u_char *) ngx_escape_json(last, message->data, message->len);
-    last = ngx_cpymem(last, "\"}}\n", sizeof("\"}}\n") - 1);
+    return ngx_http_chorus_api_send_json(api, status,
+               json_pack("{s:{s:s, s:o, s:o}}", "error", "code", code,
+                         "message", words, "field", field));
+}
 
-    return ngx_http_chorus_api_send(api, status, p, last - p);
+
+ngx_int_t
+ngx_http_chorus_api_unauthorized(ngx_http_chorus_api_t *api)
+{
+    return ngx_http_chorus_api_reject(api, NGX_HTTP_UNAUTHORIZED,
+               "unauthorized", "send the token of api.token_file as "
+               "'Authorization: Bearer ...'");
+}
+
+
+ngx_int_t
+ngx_http_chorus_api_unknown_arg(ngx_http_chorus_api_t *api,
+    chorus_str_t name)
+{
+    ngx_int_t      rc;
+    ngx_str_t      text;
+    chorus_buf_t   buf;
+    chorus_mem_t   mem;
+
+    rc = ngx_http_discard_request_body(api->request);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    mem = ngx_http_chorus_mem(api->request->pool);
+    buf = chorus_buf(&mem, 64);
+
+    name.len = name.len < 64 ? name.len : 64;
+    chorus_buf_add(&buf, name);
+    chorus_buf_text(&buf, ": no such argument here");
+
+    text = ngx_http_chorus_ngx_str(chorus_buf_str(&buf));
+
+    return buf.failed ? NGX_HTTP_INTERNAL_SERVER_ERROR
+           : ngx_http_chorus_api_error(api, NGX_HTTP_BAD_REQUEST,
+                                       "bad_request", &text);
 }
 
 
@@ -303,6 +453,39 @@ ngx_http_chorus_api_ask(ngx_http_chorus_api_t *api, const char *fcall,
     api->request->main->count++;
 
     return NGX_DONE;
+}
+
+
+/* The log comes first of the keys; who, about what, and which function come
+ * first of the arguments. */
+
+ngx_int_t
+ngx_http_chorus_api_ask_audited(ngx_http_chorus_api_t *api,
+    const ngx_str_t *id, const char *name, ngx_uint_t nkeys,
+    const ngx_str_t *args, ngx_uint_t nargs,
+    ngx_http_chorus_api_reply_pt reply)
+{
+    ngx_str_t   *all;
+    ngx_uint_t   n;
+
+    all = ngx_palloc(api->request->pool, (nargs + 4) * sizeof(ngx_str_t));
+    if (all == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_str_set(&all[0], CHORUS_REDIS_AUDIT);
+    ngx_memcpy(&all[1], args, nkeys * sizeof(ngx_str_t));
+    n = 1 + nkeys;
+
+    all[n++] = api->who->name;
+    all[n] = *id;
+    all[n].len = ngx_min(id->len, NGX_HTTP_CHORUS_API_ID);
+    n++;
+    all[n++] = ngx_http_chorus_ngx_str(chorus_str_from(name));
+    ngx_memcpy(&all[n], args + nkeys, (nargs - nkeys) * sizeof(ngx_str_t));
+
+    return ngx_http_chorus_api_ask(api, "FCALL", "chorus_audited", nkeys + 1,
+                                   all, nargs + 4, reply);
 }
 
 

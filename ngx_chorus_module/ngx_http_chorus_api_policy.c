@@ -50,13 +50,15 @@ static ngx_str_t ngx_http_chorus_api_number(ngx_http_chorus_api_t *api,
 ngx_int_t
 ngx_http_chorus_api_rules(ngx_http_chorus_api_t *api)
 {
-    chorus_str_t  user, bucket;
+    ngx_uint_t    i;
+    chorus_str_t  said[4];
 
-    user = chorus_str("");
-    bucket = chorus_str("");
+    static const char  *names[] = { "user", "bucket", "follower", "state" };
 
-    (void) ngx_http_chorus_api_arg(api, "user", &user);
-    (void) ngx_http_chorus_api_arg(api, "bucket", &bucket);
+    for (i = 0; i < 4; i++) {
+        said[i] = chorus_str("");
+        (void) ngx_http_chorus_api_arg(api, names[i], &said[i]);
+    }
 
     ngx_str_t  args[] = {
         ngx_string(CHORUS_REDIS_POLICY),
@@ -64,12 +66,14 @@ ngx_http_chorus_api_rules(ngx_http_chorus_api_t *api)
                                     ngx_http_chorus_api_kind(api))),
         ngx_http_chorus_api_number(api, "offset", "0"),
         ngx_http_chorus_api_number(api, "count", "200"),
-        ngx_http_chorus_ngx_str(user),
-        ngx_http_chorus_ngx_str(bucket)
+        ngx_http_chorus_ngx_str(said[0]),
+        ngx_http_chorus_ngx_str(said[1]),
+        ngx_http_chorus_ngx_str(said[2]),
+        ngx_http_chorus_ngx_str(said[3])
     };
 
     return ngx_http_chorus_api_ask(api, "FCALL_RO", "chorus_policy_list", 1,
-                                   args, 6, ngx_http_chorus_api_relay);
+                                   args, 8, ngx_http_chorus_api_relay);
 }
 
 
@@ -442,8 +446,8 @@ ngx_http_chorus_api_shown(ngx_http_chorus_api_t *api,
 static void
 ngx_http_chorus_api_etag(ngx_http_chorus_api_t *api, const json_t *rule)
 {
-    json_int_t        version;
-    ngx_table_elt_t  *h;
+    ngx_str_t   etag;
+    json_int_t  version;
 
     version = json_integer_value(json_object_get(rule, "version"));
 
@@ -451,26 +455,15 @@ ngx_http_chorus_api_etag(ngx_http_chorus_api_t *api, const json_t *rule)
         return;
     }
 
-    h = ngx_list_push(&api->request->headers_out.headers);
-    if (h == NULL) {
+    etag.data = ngx_pnalloc(api->request->pool, NGX_INT64_LEN + 2);
+    if (etag.data == NULL) {
         return;
     }
 
-    h->hash = 1;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-    ngx_str_set(&h->key, "ETag");
-    h->value.data = ngx_pnalloc(api->request->pool, NGX_INT64_LEN + 2);
+    etag.len = ngx_sprintf(etag.data, "\"%L\"", (int64_t) version)
+               - etag.data;
 
-    if (h->value.data == NULL) {
-        h->hash = 0;
-        return;
-    }
-
-    h->value.len = ngx_sprintf(h->value.data, "\"%L\"", (int64_t) version)
-                   - h->value.data;
-    api->request->headers_out.etag = h;
+    (void) ngx_http_chorus_api_header(api, "ETag", &etag);
 }
 
 
@@ -495,12 +488,22 @@ ngx_http_chorus_api_readers(ngx_http_chorus_api_t *api)
 ngx_int_t
 ngx_http_chorus_api_audit(ngx_http_chorus_api_t *api)
 {
+    chorus_str_t  kind, who;
+
+    kind = chorus_str("");
+    who = chorus_str("");
+
+    (void) ngx_http_chorus_api_arg(api, "kind", &kind);
+    (void) ngx_http_chorus_api_arg(api, "who", &who);
+
     ngx_str_t  args[] = {
         ngx_string(CHORUS_REDIS_AUDIT),
         ngx_http_chorus_api_number(api, "offset", "0"),
-        ngx_http_chorus_api_number(api, "count", "100")
+        ngx_http_chorus_api_number(api, "count", "100"),
+        ngx_http_chorus_ngx_str(kind),
+        ngx_http_chorus_ngx_str(who)
     };
 
     return ngx_http_chorus_api_ask(api, "FCALL_RO", "chorus_audit", 1, args,
-                                   3, ngx_http_chorus_api_relay);
+                                   5, ngx_http_chorus_api_relay);
 }

@@ -7,33 +7,19 @@
 #include "ngx_http_chorus_api.h"
 #include "ngx_http_chorus_policy.h"
 
-#include <jansson.h>
 
-
-static json_t *ngx_http_chorus_api_text(chorus_str_t text);
-static json_t *ngx_http_chorus_api_route_of(ngx_http_chorus_api_t *api,
-    ngx_http_chorus_ctx_t *ctx);
-static json_t *ngx_http_chorus_api_followers_of(ngx_http_chorus_api_t *api,
-    ngx_http_chorus_ctx_t *ctx);
 static json_t *ngx_http_chorus_api_follower_of(ngx_http_chorus_api_t *api,
     ngx_http_chorus_ctx_t *ctx, ngx_uint_t i);
-static json_t *ngx_http_chorus_api_block_of(const chorus_live_t *live,
-    ngx_http_chorus_ctx_t *ctx);
 
 
 ngx_int_t
 ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api)
 {
-    char                        *text;
-    u_char                      *body;
-    size_t                       len;
-    json_t                      *answer, *route;
-    const chorus_live_t         *live;
+    json_t                      *route;
     ngx_http_chorus_ctx_t        ctx;
     ngx_http_chorus_loc_conf_t   nothing;
 
     ngx_memzero(&ctx, sizeof(ngx_http_chorus_ctx_t));
-    ngx_memzero(&nothing, sizeof(ngx_http_chorus_loc_conf_t));
 
     if (ngx_http_chorus_api_arg(api, "user", &ctx.user) != NGX_OK
         || ngx_http_chorus_api_arg(api, "bucket", &ctx.uri.bucket) != NGX_OK)
@@ -42,42 +28,32 @@ ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api)
                    "bad_request", "say ?user=...&bucket=...");
     }
 
-    ctx.location = ngx_http_chorus_location_any(api->request,
-                                                ctx.uri.bucket);
-    if (ctx.location == NULL) {
-        ctx.location = &nothing;
-    }
-
-    live = ngx_http_chorus_policy(api->cmcf);
+    ngx_http_chorus_api_locate(api, &ctx, &nothing);
     route = ngx_http_chorus_api_route_of(api, &ctx);
 
-    answer = json_pack("{s:o, s:o, s:I, s:o, s:o, s:o}",
-                       "user", ngx_http_chorus_api_text(ctx.user),
-                       "bucket", ngx_http_chorus_api_text(ctx.uri.bucket),
-                       "version", (json_int_t) live->version,
-                       "route", route,
-                       "replications",
-                       ngx_http_chorus_api_followers_of(api, &ctx),
-                       "block", ngx_http_chorus_api_block_of(live, &ctx));
+    return ngx_http_chorus_api_send_json(api, NGX_HTTP_OK,
+               json_pack("{s:o, s:o, s:I, s:o, s:o, s:o}",
+                         "user", ngx_http_chorus_api_text(ctx.user),
+                         "bucket", ngx_http_chorus_api_text(ctx.uri.bucket),
+                         "version", (json_int_t)
+                         ngx_http_chorus_policy(api->cmcf)->version,
+                         "route", route, "replications",
+                         ngx_http_chorus_api_followers_of(api, &ctx),
+                         "block", ngx_http_chorus_api_block_of(api, &ctx)));
+}
 
-    text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
-    json_decref(answer);
 
-    if (text == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+void
+ngx_http_chorus_api_locate(ngx_http_chorus_api_t *api,
+    ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_loc_conf_t *nothing)
+{
+    ngx_memzero(nothing, sizeof(ngx_http_chorus_loc_conf_t));
+
+    ctx->location = ngx_http_chorus_location_any(api->request,
+                                                 ctx->uri.bucket);
+    if (ctx->location == NULL) {
+        ctx->location = nothing;
     }
-
-    len = ngx_strlen(text);
-    body = ngx_pnalloc(api->request->pool, len + 1);
-
-    if (body) {
-        *ngx_cpymem(body, text, len) = '\n';
-    }
-
-    free(text);
-
-    return body ? ngx_http_chorus_api_send(api, NGX_HTTP_OK, body, len + 1)
-                : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 
@@ -149,7 +125,26 @@ ngx_http_chorus_api_arg(ngx_http_chorus_api_t *api, const char *name,
 }
 
 
-static json_t *
+ngx_int_t
+ngx_http_chorus_api_integer(ngx_http_chorus_api_t *api, const char *name,
+    uint64_t min, uint64_t max, uint64_t otherwise, uint64_t *value)
+{
+    ngx_str_t  raw;
+
+    *value = otherwise;
+
+    if (ngx_http_arg(api->request, (u_char *) name, ngx_strlen(name), &raw)
+        != NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return chorus_str_to_u64(ngx_http_chorus_view(&raw), value)
+           && *value >= min && *value <= max ? NGX_OK : NGX_ERROR;
+}
+
+
+json_t *
 ngx_http_chorus_api_text(chorus_str_t text)
 {
     return json_stringn(text.data ? text.data : "", text.len);
@@ -166,7 +161,7 @@ ngx_http_chorus_api_said(chorus_str_t what, const char *from,
 }
 
 
-static json_t *
+json_t *
 ngx_http_chorus_api_route_of(ngx_http_chorus_api_t *api,
     ngx_http_chorus_ctx_t *ctx)
 {
@@ -196,7 +191,7 @@ ngx_http_chorus_api_route_of(ngx_http_chorus_api_t *api,
 
 /* Only what goes to main is replicated. */
 
-static json_t *
+json_t *
 ngx_http_chorus_api_followers_of(ngx_http_chorus_api_t *api,
     ngx_http_chorus_ctx_t *ctx)
 {
@@ -255,13 +250,14 @@ ngx_http_chorus_api_follower_of(ngx_http_chorus_api_t *api,
 }
 
 
-static json_t *
-ngx_http_chorus_api_block_of(const chorus_live_t *live,
+json_t *
+ngx_http_chorus_api_block_of(ngx_http_chorus_api_t *api,
     ngx_http_chorus_ctx_t *ctx)
 {
     const chorus_live_rule_t  *block;
 
-    block = chorus_live_block(live, ctx->user, ctx->uri.bucket);
+    block = chorus_live_block(ngx_http_chorus_policy(api->cmcf), ctx->user,
+                              ctx->uri.bucket);
 
     return block == NULL ? json_null()
            : json_pack("{s:o, s:b}", "reason",

@@ -1,7 +1,7 @@
 /*
- * GET /api/v1/failed and POST /api/v1/retry: the keys that are parked, and
- * their way back.  All is in the query: replication, reason, cursor, and of a
- * retry key.  Values are percent-encoded, so that a key may be any bytes.
+ * GET /api/v1/failed, POST /api/v1/retry and DELETE /api/v1/failed: the keys
+ * that are parked, their way back, and their way out.  All is in the query: replication, reason, cursor, and of a
+ * change key.  Values are percent-encoded, so that a key may be any bytes.
  */
 
 #include "ngx_http_chorus_api.h"
@@ -13,6 +13,8 @@
                                                  * reason, replication, key */
 
 
+static ngx_int_t ngx_http_chorus_failed_change(ngx_http_chorus_api_t *api,
+    const char *function);
 static ngx_int_t ngx_http_chorus_failed_arg(ngx_http_chorus_api_t *api,
     const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_chorus_failed_args(ngx_http_chorus_api_t *api,
@@ -40,8 +42,36 @@ ngx_http_chorus_failed(ngx_http_chorus_api_t *api)
 ngx_int_t
 ngx_http_chorus_retry(ngx_http_chorus_api_t *api)
 {
+    return ngx_http_chorus_failed_change(api, "retry_parked");
+}
+
+
+/* All of all replications only for who says so. */
+
+ngx_int_t
+ngx_http_chorus_failed_drop(ngx_http_chorus_api_t *api)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_chorus_failed_arg(api, "replication", &value)
+        == NGX_DECLINED
+        && (ngx_http_chorus_failed_arg(api, "all", &value) != NGX_OK
+            || value.len != 4 || ngx_strncmp(value.data, "true", 4) != 0))
+    {
+        return ngx_http_chorus_api_refuse(api, NGX_HTTP_BAD_REQUEST,
+                   "bad_request", "replication: say which one, or all=true");
+    }
+
+    return ngx_http_chorus_failed_change(api, "drop_parked");
+}
+
+
+static ngx_int_t
+ngx_http_chorus_failed_change(ngx_http_chorus_api_t *api,
+    const char *function)
+{
     ngx_int_t   rc;
-    ngx_str_t   args[NGX_HTTP_CHORUS_FAILED_ARGS];
+    ngx_str_t   args[NGX_HTTP_CHORUS_FAILED_ARGS], all;
     ngx_uint_t  n;
 
     ngx_str_set(&args[0], CHORUS_REDIS_SCHEDULE);
@@ -53,6 +83,12 @@ ngx_http_chorus_retry(ngx_http_chorus_api_t *api)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_str_set(&all, "*");
+
+    if (rc == NGX_OK) {
+        all = args[n - 1];
+    }
+
     /* the empty key is the bucket itself */
     switch (ngx_http_chorus_failed_arg(api, "key", &args[n])) {
 
@@ -62,15 +98,15 @@ ngx_http_chorus_retry(ngx_http_chorus_api_t *api)
     case NGX_OK:
         if (rc == NGX_DECLINED) {
             return ngx_http_chorus_api_refuse(api, NGX_HTTP_BAD_REQUEST,
-                       "bad_request", "a key needs its replication");
+                       "bad_request", "replication: a key needs it");
         }
 
         n++;
         break;
     }
 
-    return ngx_http_chorus_api_ask(api, "FCALL", "chorus_retry_parked", 2,
-                                   args, n, ngx_http_chorus_api_relay);
+    return ngx_http_chorus_api_ask_audited(api, &all, function, 2, args, n,
+                                           ngx_http_chorus_api_relay);
 }
 
 

@@ -24,6 +24,14 @@ static ngx_int_t ngx_http_chorus_limits_number(ngx_http_chorus_api_t *api,
 ngx_int_t
 ngx_http_chorus_limits(ngx_http_chorus_api_t *api)
 {
+    return ngx_http_chorus_limits_ask(api, ngx_http_chorus_api_relay);
+}
+
+
+ngx_int_t
+ngx_http_chorus_limits_ask(ngx_http_chorus_api_t *api,
+    ngx_http_chorus_api_reply_pt reply)
+{
     ngx_str_t        *args;
     ngx_uint_t        i, n;
     chorus_config_t  *config;
@@ -49,7 +57,7 @@ ngx_http_chorus_limits(ngx_http_chorus_api_t *api)
     }
 
     return ngx_http_chorus_api_ask(api, "FCALL_RO", "chorus_limits", 1, args,
-                                   n, ngx_http_chorus_api_relay);
+                                   n, reply);
 }
 
 
@@ -120,8 +128,9 @@ ngx_http_chorus_limits_send(ngx_http_chorus_api_t *api,
                   change->of[CHORUS_LIMIT_REQUESTS],
                   change->of[CHORUS_LIMIT_BYTES]);
 
-    return ngx_http_chorus_api_ask(api, "FCALL", "chorus_limits_set", 1, args,
-                                   n, ngx_http_chorus_api_relay);
+    return ngx_http_chorus_api_ask_audited(api, &args[1], "limits_set", 1,
+                                           args, n,
+                                           ngx_http_chorus_api_relay);
 }
 
 

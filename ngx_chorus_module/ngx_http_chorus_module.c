@@ -331,6 +331,8 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
         return NGX_OK;
     }
 
+    ngx_http_chorus_api_guard_check(cf);
+
     if (ngx_http_chorus_redis_resolve(cf, cmcf) != NGX_OK
         || ngx_http_chorus_redis_tls_init(cf, cmcf) != NGX_OK)
     {

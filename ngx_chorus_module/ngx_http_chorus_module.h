@@ -121,6 +121,7 @@ typedef struct {
 
     ngx_shm_zone_t             *zone;           /* chorus_zone, or NULL */
     ngx_array_t                *api_tokens;     /* of .._api_token_t */
+    ngx_shm_zone_t             *api_zone;       /* who sends wrong ones */
     ngx_msec_t                  repeat_delays[NGX_HTTP_CHORUS_REPEATS];
     ngx_uint_t                  nrepeats;
     ngx_http_chorus_journal_conf_t  *journal_conf;  /* NULL: without */
@@ -190,6 +191,7 @@ typedef struct {
     ngx_array_t                *domains;    /* of ngx_str_t, longest first */
     ngx_http_upstream_init_peer_pt  peer_init;  /* of an upstream: peer.c */
     unsigned                    serves:1;   /* "chorus on" somewhere in it */
+    unsigned                    api:1;      /* "chorus_api" somewhere */
 } ngx_http_chorus_srv_conf_t;
 
 
@@ -642,6 +644,8 @@ ngx_msec_t ngx_http_chorus_redis_last(ngx_http_chorus_redis_t *redis);
 
 /* api.c */
 char *ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* Warns of an API that listens where its tokens can be read. */
+void ngx_http_chorus_api_guard_check(ngx_conf_t *cf);
 
 /* counters.c */
 char *ngx_http_chorus_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

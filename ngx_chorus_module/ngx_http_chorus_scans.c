@@ -132,8 +132,9 @@ ngx_http_chorus_scans_start(ngx_http_chorus_api_t *api)
                    "a repair only, and reported is a check only");
     }
 
-    return ngx_http_chorus_api_ask(api, "FCALL", "chorus_scan_start", 3, args,
-                                   7, ngx_http_chorus_scans_started);
+    return ngx_http_chorus_api_ask_audited(api, &api->parts[0], "scan_start",
+                                           3, args, 7,
+                                           ngx_http_chorus_scans_started);
 }
 
 
@@ -151,8 +152,9 @@ ngx_http_chorus_scans_stop(ngx_http_chorus_api_t *api)
     args[1] = ngx_http_chorus_scans_schedule;
     args[2] = ngx_http_chorus_scans_replications;
 
-    return ngx_http_chorus_api_ask(api, "FCALL", "chorus_scan_stop", 3, args,
-                                   3, ngx_http_chorus_scans_stopped);
+    return ngx_http_chorus_api_ask_audited(api, &api->parts[0], "scan_stop",
+                                           3, args, 3,
+                                           ngx_http_chorus_scans_stopped);
 }
 
 

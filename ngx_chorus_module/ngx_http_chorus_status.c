@@ -12,7 +12,7 @@
 #define NGX_HTTP_CHORUS_STATUS_AWAY                                           \
     "\"error\":{\"code\":\"redis_unavailable\",\"message\":"                    \
     "\"Redis cannot be reached; writes are accepted and changed keys wait "    \
-    "in the proxy\"}"
+    "in the proxy\",\"field\":null}"
 
 
 static ngx_str_t ngx_http_chorus_status_cursor(ngx_http_request_t *r);

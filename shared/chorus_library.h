@@ -24,6 +24,9 @@
 #define CHORUS_REDIS_RATES         "chorus:rates"
 #define CHORUS_REDIS_RATE_WORKERS  "chorus:rates:workers"
 
+#define CHORUS_REDIS_ASKS          "chorus:asks"
+#define CHORUS_REDIS_ANSWERS       "chorus:answers"
+
 #define CHORUS_REDIS_POLICY          "chorus:policy"
 #define CHORUS_REDIS_POLICY_OWED     "chorus:policy:owed"
 #define CHORUS_REDIS_POLICY_READERS  "chorus:policy:readers"

@@ -2830,6 +2830,10 @@ local KEYS_OF = {
 }
 
 
+-- beside them all functions by name, for those that call one (chorus_audited)
+KEYS_OF.functions = {}
+
+
 -- the replication KEYS[1] names, or nil and why not
 local function keys_replication(keys)
     local name = keys[1]:match('^chorus:{(.*)}$')
@@ -2878,6 +2882,11 @@ local function serve(f, keys, argv)
     end
 
     return f.run(r or keys, a)
+end
+
+
+function KEYS_OF.serve(name, keys, argv)
+    return serve(KEYS_OF.functions[name], keys, argv)
 end
 
 
@@ -2945,6 +2954,8 @@ local FUNCTIONS = {
 local function register(functions)
     for i = 1, #functions do
         local f = functions[i]
+
+        KEYS_OF.functions[f.name] = f
 
         redis.register_function({
             function_name = 'chorus_' .. f.name,

@@ -19,6 +19,9 @@
 -- change: a policy with another origin is not ours.
 ----------------------------------------------------------------------------
 
+-- what chorus_policy_list.lua needs of it
+local policy_rules = {}
+
 do local function policy_library()
 
 local KINDS = { 'replication', 'route', 'block', 'pause' }
@@ -562,68 +565,6 @@ end
 
 
 ----------------------------------------------------------------------------
--- Looking
-----------------------------------------------------------------------------
-
-local function list_read(a)
-    a.kind = args_kind(a)
-    a.offset = args_integer(a, 'offset', 0, MS_MAX)
-    a.count = args_integer(a, 'count', 1, BATCH_MAX)
-    a.user = args_string(a, 'user', 0, TEXT_MAX)
-    a.bucket = args_string(a, 'bucket', 0, TEXT_MAX)
-end
-
-
--- Rules that say just this user and this bucket or pattern; "" for any.
-local function rules_saying(rules, user, bucket)
-    if user == '' and bucket == '' then
-        return rules
-    end
-
-    local found = {}
-
-    for _, rule in ipairs(rules) do
-        local good, said = pcall(cjson.decode, rule.text)
-
-        if good and type(said) == 'table'
-           and (user == '' or said.user == user)
-           and (bucket == '' or said.bucket == bucket)
-        then
-            found[#found + 1] = rule
-        end
-    end
-
-    return found
-end
-
-
-local function list(keys, a)
-    local all = rules_saying(rules_of(keys[1], a.kind), a.user, a.bucket)
-    local page = {}
-
-    for i = a.offset + 1, math.min(#all, a.offset + a.count) do
-        page[#page + 1] = rule_json(all[i])
-    end
-
-    return json_object({ 'version', version_of(keys[1]),
-                         'total', digits(#all), 'rules', json_array(page) })
-end
-
-
-local function show_read(a)
-    a.kind = args_kind(a)
-    a.id = args_id(a)
-end
-
-
--- nil without one
-local function show(keys, a)
-    local rule = rule_of(keys[1], a)
-    return rule and rule_json(rule) or false
-end
-
-
-----------------------------------------------------------------------------
 -- What workers do with it
 ----------------------------------------------------------------------------
 
@@ -669,7 +610,11 @@ local function settled(keys, a)
 end
 
 
-KEYS_OF.policy = { 1, 1, 'chorus:policy' }
+policy_rules.kind, policy_rules.id = args_kind, args_id
+policy_rules.all, policy_rules.one = rules_of, rule_of
+policy_rules.json, policy_rules.version = rule_json, version_of
+policy_rules.TEXT_MAX = TEXT_MAX
+
 KEYS_OF.policy_change = { 3, 3,
     'chorus:policy chorus:audit chorus:policy:owed' }
 KEYS_OF.policy_readers = { 4, 4, 'chorus:policy chorus:policy:readers '
@@ -689,10 +634,6 @@ register({
       read = poll_read, run = poll },
     { name = 'policy_readers', keys = 'policy_readers', flags = READS,
       run = readers },
-    { name = 'policy_list', keys = 'policy', flags = READS, read = list_read,
-      run = list },
-    { name = 'policy_show', keys = 'policy', flags = READS, read = show_read,
-      run = show },
     { name = 'policy_take', keys = 'policy_owed', flags = DRAINS,
       read = take_read, run = take },
     { name = 'policy_settled', keys = 'policy_owed', flags = DRAINS,

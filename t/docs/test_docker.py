@@ -188,4 +188,8 @@ def test_the_configuration_is_taken(own, tmp_path):
         [os.environ.get("TEST_NGINX_BINARY", "nginx"), "-t", "-e", "stderr",
          "-c", f"{tmp_path}/etc/nginx.conf"], timeout=60,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert done.returncode == 0 and "[warn]" not in done.stdout, done.stdout
+    # in its container the API listens on all addresses; compose publishes it
+    # on loopback only
+    warnings = [line for line in done.stdout.splitlines()
+                if "[warn]" in line and '"chorus_api" listens on' not in line]
+    assert done.returncode == 0 and not warnings, done.stdout
