@@ -6,6 +6,8 @@
 #include "ngx_http_chorus_module.h"
 
 
+#define NGX_HTTP_CHORUS_METRICS_CACHE_MS  5000
+
 #define NGX_HTTP_CHORUS_TEXT_LINE   2048
 #define NGX_HTTP_CHORUS_TEXT_LABEL  512
 
@@ -35,6 +37,9 @@ static void ngx_http_chorus_metrics_journal(ngx_http_chorus_text_t *text,
 char *
 ngx_http_chorus_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_chorus_loc_conf_t *lcf = conf;
+
+    ngx_str_t                    *value, time;
     ngx_http_core_loc_conf_t     *clcf;
     ngx_http_chorus_main_conf_t  *cmcf;
 
@@ -42,6 +47,24 @@ ngx_http_chorus_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (cmcf->config == NULL) {
         return "needs \"chorus_config\" before it";
+    }
+
+    value = cf->args->elts;
+    lcf->metrics_cache = NGX_HTTP_CHORUS_METRICS_CACHE_MS;
+
+    if (cf->args->nelts == 2) {
+
+        if (ngx_strncmp(value[1].data, "cache=", 6) != 0) {
+            return "takes \"cache=time\" only";
+        }
+
+        time.data = value[1].data + 6;
+        time.len = value[1].len - 6;
+        lcf->metrics_cache = ngx_parse_time(&time, 0);
+
+        if (lcf->metrics_cache == (ngx_msec_t) NGX_ERROR) {
+            return "has no time behind \"cache=\"";
+        }
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
@@ -56,6 +79,7 @@ ngx_http_chorus_metrics_handler(ngx_http_request_t *r)
 {
     ngx_int_t                     rc;
     ngx_str_t                     told;
+    ngx_http_chorus_loc_conf_t   *lcf;
     ngx_http_chorus_main_conf_t  *cmcf;
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
@@ -69,7 +93,9 @@ ngx_http_chorus_metrics_handler(ngx_http_request_t *r)
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
 
-    rc = ngx_http_chorus_gauges_ask(cmcf, r, &told,
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_chorus_module);
+
+    rc = ngx_http_chorus_gauges_ask(cmcf, r, lcf->metrics_cache, &told,
                                     ngx_http_chorus_metrics_told);
 
     if (rc == NGX_AGAIN) {

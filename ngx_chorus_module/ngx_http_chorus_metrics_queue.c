@@ -9,7 +9,6 @@
 #include "chorus_library.h"
 
 
-#define NGX_HTTP_CHORUS_GAUGES_FRESH_MS   5000
 #define NGX_HTTP_CHORUS_GAUGES_AWAY_MS    1000  /* when Redis told nothing */
 #define NGX_HTTP_CHORUS_GAUGES_LIMIT_MS   2000
 #define NGX_HTTP_CHORUS_GAUGES_PAGE       "200" /* replications */
@@ -42,7 +41,9 @@ struct ngx_http_chorus_gauges_s {
 
     ngx_pool_t                   *pool;         /* of the text; or NULL */
     ngx_str_t                     text;
-    ngx_msec_t                    until;        /* it is fresh */
+    ngx_msec_t                    made;
+    unsigned                      told:1;       /* by Redis, else it is away */
+    unsigned                      asked:1;      /* at least once */
 
     ngx_pool_t                   *next;         /* of what is being asked for */
     ngx_http_chorus_rows_t       *rows;
@@ -95,7 +96,6 @@ ngx_http_chorus_gauges_init(ngx_http_chorus_main_conf_t *cmcf,
 
     gauges->cmcf = cmcf;
     gauges->log = cycle->log;
-    gauges->until = ngx_current_msec;
     ngx_queue_init(&gauges->waiting);
 
     gauges->limit.handler = ngx_http_chorus_gauges_late;
@@ -128,9 +128,22 @@ ngx_http_chorus_gauges_exit(ngx_http_chorus_main_conf_t *cmcf)
 }
 
 
+static ngx_uint_t
+ngx_http_chorus_gauges_is_fresh(ngx_http_chorus_gauges_t *gauges,
+    ngx_msec_t cache)
+{
+    if (!gauges->told) {
+        cache = ngx_min(cache, NGX_HTTP_CHORUS_GAUGES_AWAY_MS);
+    }
+
+    return gauges->asked && ngx_current_msec - gauges->made < cache;
+}
+
+
 ngx_int_t
 ngx_http_chorus_gauges_ask(ngx_http_chorus_main_conf_t *cmcf,
-    ngx_http_request_t *r, ngx_str_t *text, ngx_http_chorus_gauges_pt done)
+    ngx_http_request_t *r, ngx_msec_t cache, ngx_str_t *text,
+    ngx_http_chorus_gauges_pt done)
 {
     ngx_pool_cleanup_t             *cln;
     ngx_http_chorus_gauges_t       *gauges;
@@ -139,7 +152,7 @@ ngx_http_chorus_gauges_ask(ngx_http_chorus_main_conf_t *cmcf,
     gauges = cmcf->gauges;
 
     if (gauges->next == NULL
-        && (ngx_msec_int_t) (gauges->until - ngx_current_msec) <= 0
+        && !ngx_http_chorus_gauges_is_fresh(gauges, cache)
         && ngx_http_chorus_gauges_begin(gauges) != NGX_OK)
     {
         ngx_http_chorus_gauges_away(gauges);
@@ -330,7 +343,9 @@ ngx_http_chorus_gauges_away(ngx_http_chorus_gauges_t *gauges)
     }
 
     ngx_str_set(&gauges->text, NGX_HTTP_CHORUS_GAUGES_UP "0\n");
-    gauges->until = ngx_current_msec + NGX_HTTP_CHORUS_GAUGES_AWAY_MS;
+    gauges->made = ngx_current_msec;
+    gauges->told = 0;
+    gauges->asked = 1;
 }
 
 
@@ -362,7 +377,9 @@ ngx_http_chorus_gauges_end(ngx_http_chorus_gauges_t *gauges)
     gauges->next = NULL;
     gauges->text.data = text.start;
     gauges->text.len = text.last - text.start;
-    gauges->until = ngx_current_msec + NGX_HTTP_CHORUS_GAUGES_FRESH_MS;
+    gauges->made = ngx_current_msec;
+    gauges->told = 1;
+    gauges->asked = 1;
 }
 
 

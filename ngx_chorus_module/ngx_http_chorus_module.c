@@ -111,7 +111,7 @@ static ngx_command_t  ngx_http_chorus_commands[] = {
       NULL },
 
     { ngx_string("chorus_metrics"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_chorus_metrics,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

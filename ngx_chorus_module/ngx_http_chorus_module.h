@@ -184,6 +184,7 @@ typedef struct {
 
     unsigned                    outside:1;  /* of a server, in no location */
     unsigned                    tests_ready:1;  /* chorus_health ready */
+    ngx_msec_t                  metrics_cache;
 } ngx_http_chorus_loc_conf_t;
 
 
@@ -679,13 +680,14 @@ void ngx_http_chorus_count_request(ngx_http_request_t *r,
 ngx_int_t ngx_http_chorus_gauges_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
 void ngx_http_chorus_gauges_exit(ngx_http_chorus_main_conf_t *cmcf);
-/* What Redis knows as text of metrics: NGX_OK: `text` is of a moment ago, to be
- * used at once; NGX_AGAIN: `done` will be called, within two seconds, unless
+/* What Redis knows as text of metrics, told in the last `cache` ms.  NGX_OK:
+ * `text` is to be used at once; NGX_AGAIN: `done` will be called, within two seconds, unless
  * the request is gone by then; NGX_ERROR without memory. */
 typedef void (*ngx_http_chorus_gauges_pt)(ngx_http_request_t *r,
     ngx_str_t *text);
 ngx_int_t ngx_http_chorus_gauges_ask(ngx_http_chorus_main_conf_t *cmcf,
-    ngx_http_request_t *r, ngx_str_t *text, ngx_http_chorus_gauges_pt done);
+    ngx_http_request_t *r, ngx_msec_t cache, ngx_str_t *text,
+    ngx_http_chorus_gauges_pt done);
 
 /* health.c */
 char *ngx_http_chorus_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
