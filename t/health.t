@@ -75,6 +75,7 @@ unlike(ask('/readyz')->{body}, qr/CHORUS-KEY|follower|bkt|alice|\d/,
 is(put('a'), 200, 'a write');
 is_ready('main has answered', status => 'ready', code => 200);
 
+unlink "$Folder/main.sock" or die;
 Chorus::Storage->stop;
 is(put('b'), 502, 'main is away');
 is_ready('then it is not ready', status => 'not_ready', main => 'silent',
