@@ -6,7 +6,7 @@
  *     api_call.c     bodies in, calls to Redis, JSON out
  *     api_policy.c   rules of the dynamic policy
  *     api_resolve.c  what is done with a bucket, and who says so
- *     status.c       GET /api/v1/status
+ *     status.c       GET /api/v1/status, GET /api/v1/workers
  *     limits.c       /api/v1/limits
  *     failed.c       GET /api/v1/failed, POST /api/v1/retry
  *
@@ -112,6 +112,7 @@ ngx_int_t ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api);
 
 /* status.c */
 ngx_int_t ngx_http_chorus_status(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_workers(ngx_http_chorus_api_t *api);
 
 /* limits.c */
 ngx_int_t ngx_http_chorus_limits(ngx_http_chorus_api_t *api);
