@@ -139,7 +139,7 @@ def help_of(program):
 
 @pytest.mark.parametrize("program, man", [
     ("chorus-worker", "debian/man/chorus-worker.8"),
-    ("chorusctl", "debian/man/chorusctl.1")])
+    ("chorusctl", "docs/chorusctl.1")])
 def test_the_options_in_the_man_page_are_those_of_the_program(program, man):
     def options(text):
         return set(re.findall(r"(?<![\w-])--?[a-zA-Z]\w*", text))
