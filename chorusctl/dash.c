@@ -179,6 +179,7 @@ dash_hush(void)
 static bool
 dash_screen(void)
 {
+    sigset_t          ends;
     struct sigaction  action;
 
     (void) setlocale(LC_ALL, "");
@@ -194,6 +195,13 @@ dash_screen(void)
     (void) sigaction(SIGINT, &action, NULL);
     (void) sigaction(SIGTERM, &action, NULL);
     (void) sigaction(SIGHUP, &action, NULL);
+
+    /* whoever started us may have blocked them */
+    (void) sigemptyset(&ends);
+    (void) sigaddset(&ends, SIGINT);
+    (void) sigaddset(&ends, SIGTERM);
+    (void) sigaddset(&ends, SIGHUP);
+    (void) pthread_sigmask(SIG_UNBLOCK, &ends, NULL);
 
     (void) cbreak();
     (void) noecho();
