@@ -34,7 +34,8 @@ static const char  completion_bash_head[] =
 
 static const char  completion_bash_tail[] =
     "    esac\n"
-    "    [[ -z $choice ]] || COMPREPLY=($(compgen -W \"$choice\" -- \"$cur\"))\n"
+    "    [[ -z $choice ]] ||\n"
+    "        COMPREPLY=($(compgen -W \"$choice\" -- \"$cur\"))\n"
     "}\n"
     "complete -o default -F _chorusctl chorusctl\n";
 

@@ -27,8 +27,8 @@ typedef struct {
 static const help_page_t  help_pages[] = {
 
     { "status",
-      "LAG is the age of the oldest change that is not on the follower; PARKED\n"
-      "keys are not tried again by themselves (chorusctl failed).\n\n"
+      "LAG is the age of the oldest change that is not on the follower;\n"
+      "PARKED keys are not tried again by themselves (chorusctl failed).\n\n"
       "examples:\n"
       "  chorusctl status\n"
       "  chorusctl -o json status | jq '.queue.totals.lag_ms'\n\n"
@@ -51,8 +51,8 @@ static const help_page_t  help_pages[] = {
 
     { "differences",
       HELP_NAME
-      "A line a key: what is wrong (different, missing, surplus), the key, and\n"
-      "what both sides say of it. Of a check the first 10,000 are kept.\n\n"
+      "A line a key: what is wrong (different, missing, surplus), the key,\n"
+      "and what both sides say of it. Of a check the first 10,000 are kept.\n\n"
       "examples:\n"
       "  chorusctl differences alice:photos:follower\n"
       "  chorusctl -o json differences alice:photos:follower | jq -r .key\n" },
@@ -82,8 +82,8 @@ static const help_page_t  help_pages[] = {
 
     { "repl",
       HELP_RULES
-      "BUCKET is a name, a pattern \"~^logs-\", or \"*\"; what is made later and\n"
-      "fits is replicated, too.\n\n"
+      "BUCKET is a name, a pattern \"~^logs-\", or \"*\"; what is made later\n"
+      "and fits is replicated, too.\n\n"
       "examples:\n"
       "  chorusctl repl add photos --to follower --user alice --wait\n"
       "  chorusctl repl add '~^logs-' --to archive:all-logs --id logs\n"

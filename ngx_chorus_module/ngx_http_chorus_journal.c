@@ -8,6 +8,7 @@
 static void ngx_http_chorus_journal_tick_handler(ngx_event_t *ev);
 static void ngx_http_chorus_journal_flush_handler(ngx_event_t *ev);
 static void ngx_http_chorus_journal_probe(ngx_http_chorus_journal_t *journal);
+static void ngx_http_chorus_journal_tell(ngx_http_chorus_journal_t *journal);
 
 
 ngx_int_t
@@ -94,7 +95,9 @@ ngx_http_chorus_journal_tick_handler(ngx_event_t *ev)
 }
 
 
-void
+/* How old what this process holds is. */
+
+static void
 ngx_http_chorus_journal_tell(ngx_http_chorus_journal_t *journal)
 {
     ngx_queue_t                *q;

@@ -555,18 +555,11 @@ void ngx_http_chorus_journal_exit(ngx_http_chorus_main_conf_t *cmcf);
 /* Bytes and segments in the folder; 0 without a journal. */
 void ngx_http_chorus_journal_sum(ngx_http_chorus_journal_t *journal,
     off_t *bytes, ngx_uint_t *segments);
-off_t ngx_http_chorus_journal_max(ngx_http_chorus_journal_t *journal);
-/* Whether writes are refused while it is not good. */
-ngx_uint_t ngx_http_chorus_journal_rejects(
-    ngx_http_chorus_journal_t *journal);
 /* "good", "full", or "failing": no write to it succeeds. */
 const char *ngx_http_chorus_journal_state(ngx_http_chorus_journal_t *journal);
 /* Whether there is room, and it is time to try. */
 ngx_uint_t ngx_http_chorus_journal_may_write(
     ngx_http_chorus_journal_t *journal);
-
-/* The process tells how old what it holds is; each second. */
-void ngx_http_chorus_journal_tell(ngx_http_chorus_journal_t *journal);
 
 /* journal_replay.c: marks again what other processes have said to Redis in
  * their last moments; NULL is fine */
@@ -664,49 +657,7 @@ ngx_msec_t ngx_http_chorus_redis_last(ngx_http_chorus_redis_t *redis);
 /* api.c */
 char *ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* metrics.c */
-char *ngx_http_chorus_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-/* metrics_count.c */
-/* Between these is our own work for a request, as opposed to that of main,
- * the client and the network; either may be called twice. */
-void ngx_http_chorus_own_begin(ngx_http_chorus_ctx_t *ctx);
-void ngx_http_chorus_own_end(ngx_http_chorus_ctx_t *ctx);
-/* In the log phase, once. */
-void ngx_http_chorus_count_request(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx);
-
-/* metrics_queue.c */
-ngx_int_t ngx_http_chorus_gauges_init(ngx_http_chorus_main_conf_t *cmcf,
-    ngx_cycle_t *cycle);
-void ngx_http_chorus_gauges_exit(ngx_http_chorus_main_conf_t *cmcf);
-/* What Redis knows as text of metrics, told in the last `cache` ms.  NGX_OK:
- * `text` is to be used at once; NGX_AGAIN: `done` will be called, within two seconds, unless
- * the request is gone by then; NGX_ERROR without memory. */
-typedef void (*ngx_http_chorus_gauges_pt)(ngx_http_request_t *r,
-    ngx_str_t *text);
-ngx_int_t ngx_http_chorus_gauges_ask(ngx_http_chorus_main_conf_t *cmcf,
-    ngx_http_request_t *r, ngx_msec_t cache, ngx_str_t *text,
-    ngx_http_chorus_gauges_pt done);
-
-/* health.c */
-char *ngx_http_chorus_health(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-/* counters.c */
-/* Of all processes that live; `oldest` and `unsettled` are ages in ms. */
-ngx_http_chorus_process_t ngx_http_chorus_processes_sum(
-    ngx_http_chorus_counters_t *counters);
-char *ngx_http_chorus_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_http_chorus_counters_init(ngx_http_chorus_main_conf_t *cmcf,
-    ngx_cycle_t *cycle);
-void ngx_http_chorus_counters_exit(ngx_http_chorus_main_conf_t *cmcf);
-/* Writes a JSON object of up to NGX_HTTP_CHORUS_COUNTERS_LEN bytes; returns
- * its end. */
-u_char *ngx_http_chorus_counters_write(u_char *p, u_char *end,
-    ngx_http_chorus_main_conf_t *cmcf);
-#define NGX_HTTP_CHORUS_COUNTERS_LEN  1024
-#define ngx_http_chorus_count(cmcf, name)                                    \
-    (void) ngx_atomic_fetch_add(&(cmcf)->counters->name, 1)
+#include "ngx_http_chorus_counters.h"
 
 
 /* nginx's strings and ours are the same two words under other names */
