@@ -94,6 +94,8 @@ install: all                ## into Debian's places, below DESTDIR
 	    $(DESTDIR)/usr/lib/nginx/modules/ngx_http_chorus_module.so
 	install -D -m 755 $(worker) $(DESTDIR)$(prefix)/bin/chorus-worker
 	install -D -m 755 $(ctl) $(DESTDIR)$(prefix)/bin/chorusctl
+	install -D -m 644 docs/chorusctl.1 \
+	    $(DESTDIR)$(prefix)/share/man/man1/chorusctl.1
 	install -d $(DESTDIR)$(unitdir)
 	sed 's|/usr/bin/|$(prefix)/bin/|' conf/systemd/chorus-worker.service \
 	    > $(DESTDIR)$(unitdir)/chorus-worker.service
@@ -106,6 +108,10 @@ install: all                ## into Debian's places, below DESTDIR
 	    $(DESTDIR)/usr/share/doc/chorus/nginx.conf
 	install -D -m 644 conf/chorus.json \
 	    $(DESTDIR)/usr/share/doc/chorus/chorus.json
+	install -D -m 644 conf/prometheus/alerts.yml \
+	    $(DESTDIR)/usr/share/doc/chorus/alerts.yml
+	install -D -m 644 conf/grafana/chorus.json \
+	    $(DESTDIR)/usr/share/doc/chorus/grafana.json
 	@# nginx gives the journal to the user of its processes when it starts
 	install -d -m 755 $(DESTDIR)/var/lib/chorus
 	install -d -m 700 $(DESTDIR)/var/lib/chorus/journal
@@ -114,6 +120,7 @@ uninstall:                  ## but /etc/chorus and /var/lib/chorus stay
 	rm -f $(DESTDIR)/usr/lib/nginx/modules/ngx_http_chorus_module.so \
 	    $(DESTDIR)$(prefix)/bin/chorus-worker \
 	    $(DESTDIR)$(prefix)/bin/chorusctl \
+	    $(DESTDIR)$(prefix)/share/man/man1/chorusctl.1 \
 	    $(DESTDIR)$(unitdir)/chorus-worker.service \
 	    $(DESTDIR)/etc/nginx/chorus_server.conf \
 	    $(DESTDIR)/etc/nginx/chorus_proxy.conf
@@ -213,7 +220,7 @@ $(worker): $(worker_obj) $(BUILD)/libchorus.a
 
 $(ctl): $(ctl_obj) $(BUILD)/libchorus.a
 	$(say) "  LINK  $@"
-	$(q)$(CC) $(ldflags) -o $@ $^ $(libs)
+	$(q)$(CC) $(ldflags) -o $@ $^ $(libs) $(shell pkg-config --libs ncursesw)
 
 $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libchorus.a
 	@mkdir -p $(@D)

@@ -21,6 +21,7 @@
 #include "live_config.h"
 #include "live_policy.h"
 #include "log.h"
+#include "meters.h"
 #include "parts.h"
 #include "policy_thread.h"
 #include "queue.h"
@@ -393,6 +394,7 @@ main_serve(const main_options_t *options)
         return 1;
     }
 
+    meters_set_slots(config->worker.concurrency);
     log_write(LOG_INFO, "chorus-worker " CHORUS_VERSION " %s with %u slots",
               worker_id, config->worker.concurrency);
 

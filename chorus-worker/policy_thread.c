@@ -8,6 +8,7 @@
 #include "policy_debt.h"
 #include "policy_forget.h"
 #include "policy_thread.h"
+#include "queue_meters.h"
 #include "queue_policy.h"
 
 #define POLICY_POLL_MS   1000
@@ -312,6 +313,7 @@ policy_run(void *data)
         if (queue_ready(policy.queue) && policy_poll()) {
             policy_sweep();
             policy_pay();
+            (void) queue_meters(policy.queue, false);
         }
 
     } while (policy_wait(live_policy_is_known() ? POLICY_POLL_MS
@@ -319,6 +321,7 @@ policy_run(void *data)
 
     if (queue_ready(policy.queue)) {
         (void) queue_policy_leave(policy.queue);
+        (void) queue_meters(policy.queue, true);
     }
 
     return NULL;

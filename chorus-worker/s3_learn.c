@@ -4,6 +4,7 @@
 #include "chorus_sigv4.h"
 #include "clock.h"
 #include "health.h"
+#include "meters.h"
 #include "region.h"
 #include "s3_learn.h"
 
@@ -93,6 +94,8 @@ s3_learn_load(const s3_request_t *request, const s3_response_t *response,
     if (response->status == 0 && !s3_learn_is_overload(response)) {
         return;
     }
+
+    meters_request(request->storage->name, meters_outcome(response->status));
 
     /* a listing takes longer than an object */
     if (request->key.len == 0

@@ -3,6 +3,7 @@
 
 #include "live_policy.h"
 #include "log.h"
+#include "meters.h"
 #include "reconcile.h"
 #include "slot.h"
 
@@ -105,7 +106,9 @@ slot_run(void *data)
             break;
         }
 
+        meters_slot(1);
         slot_work(&tools, task);
+        meters_slot(-1);
         channel_finish(slot->channel, task);
     }
 

@@ -19,6 +19,16 @@ typedef struct {
 } api_body_t;
 
 
+static bool  api_away;
+
+
+bool
+api_is_away(void)
+{
+    return api_away;
+}
+
+
 /* The first line that is no comment: "[read|admin] [name] token". */
 
 static bool
@@ -100,6 +110,8 @@ api_parse(const char *url, long status, const api_body_t *body)
                                json_object_get(root, "error"), "message"));
     }
 
+    api_away = status >= 500;
+
     fprintf(stderr, "chorusctl: %s answered %ld: %s\n", url, status,
             message ? message : "this is not the control API of Chorus");
 
@@ -156,6 +168,7 @@ api_perform(CURL *curl, const char *url, const char *method, const char *sent)
     root = NULL;
 
     if (rc != CURLE_OK) {
+        api_away = true;
         fprintf(stderr, "chorusctl: %s: %s; is nginx running, and does it "
                 "listen there (-u URL)?\n", url, curl_easy_strerror(rc));
 

@@ -27,6 +27,9 @@ json_t *api_call(const ctl_options_t *options, const char *method,
  * said that it does not fit. */
 bool api_escape(char *out, size_t size, const char *text);
 
+/* Whether the last call failed because nobody answered, or with 5xx. */
+bool api_is_away(void);
+
 /* The JSON object at `path` ("/api/v1/status"), owned by the caller; NULL
  * after having said on stderr what went wrong and what to do.  While Redis is
  * away it has "proxy", and "error" instead of the rest. */

@@ -13,9 +13,12 @@
 #include "api.h"
 #include "chorus_config.h"
 #include "chorus_redis_tls.h"
+#include "completion.h"
+#include "dash.h"
 #include "explain.h"
 #include "failed.h"
 #include "guard.h"
+#include "help.h"
 #include "limits.h"
 #include "look.h"
 #include "rules.h"
@@ -23,8 +26,10 @@
 #include "status.h"
 
 
-/* exit codes: 0 done, 1 it failed, 2 the command line is wrong */
+/* exit codes: 0 done, 1 it failed or something needs a person, 2 the command
+ * line is wrong, 3 the API, or Redis behind it, is away */
 #define EXIT_USAGE  2
+#define EXIT_AWAY   3
 
 
 typedef struct {
@@ -38,12 +43,16 @@ typedef struct {
 
 
 static int config_check(const ctl_options_t *options, char **args);
+static int completion_run(const ctl_options_t *options, char **args);
 
 
 static const command_t  commands[] = {
 
     { "status", NULL, 0, status_run,
       "status               replications: state, lag, what waits" },
+
+    { "dash", NULL, -1, dash_run,
+      "dash                 the same as a screen that follows it" },
 
     { "limits", "show", 0, limits_show,
       "limits show          what workers may ask of each storage a second" },
@@ -165,6 +174,9 @@ static const command_t  commands[] = {
     { "pause", "delete", -1, rules_pause_delete,
       "pause delete ID --yes" },
 
+    { "completion", NULL, 1, completion_run,
+      "completion bash|zsh  a script for the shell" },
+
     { NULL, NULL, 0, NULL, NULL }
 };
 
@@ -193,9 +205,72 @@ usage(FILE *out)
           "  -t TOKEN_FILE  its token (default $ADMIN_TOKEN_FILE, else "
           CTL_DEFAULT_TOKEN_FILE ")\n"
           "  -o json        the API's own answer, for programs\n"
-          "  -h, --help     this help\n\n"
+          "  -h, --help     this help; behind a command: of that\n\n"
+          "exit codes: 0 done; 1 it failed, or a person is needed;\n"
+          "2 the command line is wrong; 3 the API or its Redis is away\n\n"
           "example: chorusctl -u http://127.0.0.1:9671 -t api.token status\n",
           out);
+}
+
+
+static bool
+command_words(size_t i, const char **group, const char **verb)
+{
+    *group = commands[i].group;
+    *verb = commands[i].verb;
+
+    return *group != NULL;
+}
+
+
+static int
+completion_run(const ctl_options_t *options, char **args)
+{
+    (void) options;
+
+    if (completion_print(args[0], command_words)) {
+        return EXIT_SUCCESS;
+    }
+
+    fprintf(stderr, "chorusctl: completion is for bash and zsh, not for "
+            "\"%s\"\n", args[0]);
+
+    return EXIT_USAGE;
+}
+
+
+/* "repl --help", "repl add x --help": all of the group.  Words behind "--"
+ * are no options; failed and retry have pages of their own. */
+
+static bool
+command_help(int argc, char **argv)
+{
+    int               i;
+    bool              is_asked = false, is_there = false;
+    const command_t  *command;
+
+    for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        is_asked |= strcmp(argv[i], "--help") == 0
+                    || strcmp(argv[i], "-h") == 0;
+    }
+
+    if (!is_asked || help_of(argv[0]) == NULL) {
+        return false;
+    }
+
+    for (command = commands; command->group; command++) {
+        if (strcmp(argv[0], command->group) == 0) {
+            printf("%s  %s\n", is_there ? "" : "usage: chorusctl COMMAND\n\n",
+                   command->help);
+            is_there = true;
+        }
+    }
+
+    if (is_there) {
+        printf("\n%s", help_of(argv[0]));
+    }
+
+    return is_there;
 }
 
 
@@ -334,6 +409,10 @@ main(int argc, char **argv)
         }
     }
 
+    if (argc > optind && command_help(argc - optind, argv + optind)) {
+        return EXIT_SUCCESS;
+    }
+
     command = argc > optind
               ? command_find(argc - optind, argv + optind, &args) : NULL;
 
@@ -342,5 +421,7 @@ main(int argc, char **argv)
         return EXIT_USAGE;
     }
 
-    return command->run(&options, args);
+    c = command->run(&options, args);
+
+    return c == EXIT_FAILURE && api_is_away() ? EXIT_AWAY : c;
 }

@@ -191,6 +191,7 @@ ngx_http_chorus_access_ready(ngx_http_request_t *r,
 
     if (r->method == NGX_HTTP_OPTIONS) {
         ctx->ready = 1;
+        ngx_http_chorus_own_end(ctx);
         return NGX_OK;
     }
 
@@ -219,6 +220,7 @@ ngx_http_chorus_access_ready(ngx_http_request_t *r,
     }
 
     ctx->ready = 1;
+    ngx_http_chorus_own_end(ctx);
 
     return NGX_OK;
 }
@@ -235,6 +237,7 @@ ngx_http_chorus_create_ctx(ngx_http_request_t *r)
     }
 
     ctx->request = r;
+    ngx_http_chorus_own_begin(ctx);
     ngx_http_set_ctx(r, ctx, ngx_http_chorus_module);
 
     if (ngx_http_chorus_watch(r, ctx) != NGX_OK) {

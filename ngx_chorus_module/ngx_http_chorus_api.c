@@ -37,6 +37,9 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/status"), 0,
       ngx_http_chorus_status, "cursor" },
 
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/workers"), 0,
+      ngx_http_chorus_workers },
+
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/limits"), 0,
       ngx_http_chorus_limits, "" },
 

@@ -10,7 +10,7 @@
  *     api_ask.c      questions that a worker answers
  *     api_look.c     storages, users, buckets
  *     api_explain.c  why a key is or is not on a follower
- *     status.c       GET /api/v1/status
+ *     status.c       GET /api/v1/status, GET /api/v1/workers
  *     limits.c       /api/v1/limits
  *     failed.c       /api/v1/failed, POST /api/v1/retry
  *     guard.c        POST /api/v1/guards/R, DELETE /api/v1/queues/R
@@ -190,6 +190,7 @@ ngx_int_t ngx_http_chorus_api_explain(ngx_http_chorus_api_t *api);
 
 /* status.c */
 ngx_int_t ngx_http_chorus_status(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_workers(ngx_http_chorus_api_t *api);
 
 /* limits.c */
 ngx_int_t ngx_http_chorus_limits(ngx_http_chorus_api_t *api);

@@ -46,6 +46,7 @@ ngx_http_chorus_body_read(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 
     ctx->take_body = take;
     r->request_body_no_buffering = 1;
+    ngx_http_chorus_own_end(ctx);
 
     rc = ngx_http_read_client_request_body(r, ngx_http_chorus_body_handler);
 
@@ -81,7 +82,13 @@ ngx_http_chorus_body_event(ngx_http_request_t *r)
         rc = ngx_http_chorus_body_collect(r, ctx);
 
         if (rc == NGX_OK) {
+            ngx_http_chorus_own_begin(ctx);
             rc = ctx->take_body(r, ctx);
+        }
+
+        if (rc == NGX_AGAIN) {
+            /* it is the client's turn */
+            ngx_http_chorus_own_end(ctx);
         }
 
         if (rc != NGX_AGAIN) {

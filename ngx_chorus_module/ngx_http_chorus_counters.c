@@ -8,8 +8,6 @@
 
 
 static ngx_int_t ngx_http_chorus_zone_init(ngx_shm_zone_t *zone, void *data);
-static ngx_http_chorus_process_t ngx_http_chorus_processes_sum(
-    ngx_http_chorus_counters_t *counters);
 static u_char *ngx_http_chorus_counters_journal(u_char *p, u_char *end,
     ngx_http_chorus_main_conf_t *cmcf, ngx_atomic_uint_t debts);
 
@@ -145,13 +143,22 @@ ngx_http_chorus_counters_write(u_char *p, u_char *end,
 }
 
 
-/* `oldest` is an age. */
+static ngx_atomic_uint_t
+ngx_http_chorus_age(ngx_atomic_uint_t since)
+{
+    ngx_msec_int_t  age;
 
-static ngx_http_chorus_process_t
+    age = (ngx_msec_int_t) (ngx_current_msec - since);
+
+    return (ngx_atomic_uint_t) ngx_max(age, 0);
+}
+
+
+ngx_http_chorus_process_t
 ngx_http_chorus_processes_sum(ngx_http_chorus_counters_t *counters)
 {
     ngx_uint_t                  i;
-    ngx_msec_int_t              age;
+    ngx_atomic_uint_t           age;
     ngx_http_chorus_process_t  *process, sum;
 
     ngx_memzero(&sum, sizeof(ngx_http_chorus_process_t));
@@ -171,11 +178,15 @@ ngx_http_chorus_processes_sum(ngx_http_chorus_counters_t *counters)
         sum.debts += process->debts;
 
         if (process->waiting) {
-            age = (ngx_msec_int_t) (ngx_current_msec - process->oldest);
+            age = ngx_http_chorus_age(process->oldest);
 
             sum.waiting += process->waiting;
-            sum.oldest = ngx_max(sum.oldest,
-                                 (ngx_atomic_uint_t) ngx_max(age, 0));
+            sum.oldest = ngx_max(sum.oldest, age);
+        }
+
+        if (process->unsettled) {
+            age = ngx_http_chorus_age(process->unsettled);
+            sum.unsettled = ngx_max(sum.unsettled, age);
         }
     }
 

@@ -8,6 +8,7 @@
 static void ngx_http_chorus_journal_tick_handler(ngx_event_t *ev);
 static void ngx_http_chorus_journal_flush_handler(ngx_event_t *ev);
 static void ngx_http_chorus_journal_probe(ngx_http_chorus_journal_t *journal);
+static void ngx_http_chorus_journal_tell(ngx_http_chorus_journal_t *journal);
 
 
 ngx_int_t
@@ -88,8 +89,34 @@ ngx_http_chorus_journal_tick_handler(ngx_event_t *ev)
     ngx_http_chorus_adopt_look(journal);
     ngx_http_chorus_journal_probe(journal);
     ngx_http_chorus_debts_tick(journal->cmcf->debts);
+    ngx_http_chorus_journal_tell(journal);
 
     ngx_add_timer(ev, NGX_HTTP_CHORUS_JOURNAL_TICK_MS);
+}
+
+
+/* How old what this process holds is. */
+
+static void
+ngx_http_chorus_journal_tell(ngx_http_chorus_journal_t *journal)
+{
+    ngx_queue_t                *q;
+    ngx_http_chorus_segment_t  *segment;
+
+    journal->cmcf->process->unsettled = 0;
+
+    for (q = ngx_queue_head(&journal->segments);
+         q != ngx_queue_sentinel(&journal->segments);
+         q = ngx_queue_next(q))
+    {
+        segment = ngx_queue_data(q, ngx_http_chorus_segment_t, queue);
+
+        if (segment->refs) {
+            /* 0 is none */
+            journal->cmcf->process->unsettled = ngx_max(segment->created, 1);
+            return;
+        }
+    }
 }
 
 
@@ -114,6 +141,20 @@ ngx_http_chorus_journal_sum(ngx_http_chorus_journal_t *journal, off_t *bytes,
 {
     *bytes = journal ? journal->bytes : 0;
     *segments = journal ? journal->nsegments : 0;
+}
+
+
+off_t
+ngx_http_chorus_journal_max(ngx_http_chorus_journal_t *journal)
+{
+    return journal->conf->max_size;
+}
+
+
+ngx_uint_t
+ngx_http_chorus_journal_rejects(ngx_http_chorus_journal_t *journal)
+{
+    return journal->conf->rejects;
 }
 
 

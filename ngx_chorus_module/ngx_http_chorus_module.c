@@ -110,6 +110,20 @@ static ngx_command_t  ngx_http_chorus_commands[] = {
       0,
       NULL },
 
+    { ngx_string("chorus_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_chorus_metrics,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("chorus_health"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_chorus_health,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -436,7 +450,8 @@ ngx_http_chorus_init_process(ngx_cycle_t *cycle)
         || ngx_http_chorus_repeats_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_journal_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_debts_init(cmcf, cycle) != NGX_OK
-        || ngx_http_chorus_policy_init(cmcf, cycle) != NGX_OK)
+        || ngx_http_chorus_policy_init(cmcf, cycle) != NGX_OK
+        || ngx_http_chorus_gauges_init(cmcf, cycle) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -464,6 +479,7 @@ ngx_http_chorus_exit_process(ngx_cycle_t *cycle)
     ngx_http_chorus_parts_exit(cmcf);
     ngx_http_chorus_recent_exit(cmcf);
     ngx_http_chorus_policy_exit(cmcf);
+    ngx_http_chorus_gauges_exit(cmcf);
     ngx_http_chorus_counters_exit(cmcf);
 
     chorus_key_cache_destroy(cmcf->keys);

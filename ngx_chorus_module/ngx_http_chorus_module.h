@@ -26,6 +26,7 @@
  *     redis*.c     the connection to Redis (see redis.h)
  *     recent.c     what a Redis that restarts may forget
  *     counters.c   what this proxy did
+ *     metrics*.c   the same for Prometheus (see metrics.h), with health.c
  *     policy*.c    what people set at run time (see policy.h)
  *     api*.c       the control API (see api.h), with status.c
  */
@@ -51,6 +52,8 @@
 #include "chorus_s3_request.h"
 #include "chorus_uri.h"
 
+#include "ngx_http_chorus_metrics.h"
+
 
 #define NGX_HTTP_CHORUS_MAX_FOLLOWERS  16
 #define NGX_HTTP_CHORUS_MAX_HEADERS    512
@@ -64,6 +67,8 @@ typedef struct {
     ngx_atomic_t                waiting;        /* marks Redis has not */
     ngx_atomic_t                oldest;         /* of them: ngx_current_msec */
     ngx_atomic_t                debts;          /* scans Redis is to know of */
+    ngx_atomic_t                unsettled;      /* the oldest segment that is
+                                                 * held, likewise; 0: none */
 } ngx_http_chorus_process_t;
 
 
@@ -81,6 +86,8 @@ typedef struct {
     ngx_atomic_t                adopted;        /* taken from other processes */
     ngx_atomic_t                resent;         /* Redis may have lost them */
 
+    ngx_http_chorus_metrics_t   metrics;
+
     /* by ngx_process_slot */
     ngx_http_chorus_process_t   processes[NGX_HTTP_CHORUS_PROCESSES];
 } ngx_http_chorus_counters_t;
@@ -92,6 +99,7 @@ typedef struct ngx_http_chorus_parts_s  ngx_http_chorus_parts_t;
 typedef struct ngx_http_chorus_recent_s  ngx_http_chorus_recent_t;
 typedef struct ngx_http_chorus_repeats_s  ngx_http_chorus_repeats_t;
 typedef struct ngx_http_chorus_debts_s  ngx_http_chorus_debts_t;
+typedef struct ngx_http_chorus_gauges_s  ngx_http_chorus_gauges_t;
 typedef struct ngx_http_chorus_policy_s  ngx_http_chorus_policy_t;
 typedef struct ngx_http_chorus_policies_s  ngx_http_chorus_policies_t;
 typedef struct ngx_http_chorus_journal_s  ngx_http_chorus_journal_t;
@@ -141,6 +149,7 @@ typedef struct {
     ngx_http_chorus_journal_t  *journal;        /* NULL: without */
     ngx_http_chorus_debts_t    *debts;
     ngx_http_chorus_policies_t *policies;
+    ngx_http_chorus_gauges_t   *gauges;
     unsigned                    redis_was_well:1;   /* when we left it */
     ngx_http_chorus_counters_t *counters;       /* never NULL once started */
     ngx_http_chorus_process_t  *process;        /* neither */
@@ -175,6 +184,8 @@ typedef struct {
     chorus_destination_t        followers[NGX_HTTP_CHORUS_MAX_FOLLOWERS];
 
     unsigned                    outside:1;  /* of a server, in no location */
+    unsigned                    tests_ready:1;  /* chorus_health ready */
+    ngx_msec_t                  metrics_cache;
 } ngx_http_chorus_loc_conf_t;
 
 
@@ -256,6 +267,8 @@ struct ngx_http_chorus_ctx_s {
                                           ngx_int_t rc);
 
     const char                  *error;         /* code of our refusal */
+    uint64_t                     own_since;     /* us; 0: it is not our turn */
+    uint64_t                     own_us;        /* spent by us */
     chorus_str_t                 request_id;    /* and its id */
     unsigned                     reads_body:1;  /* before it is forwarded */
     ngx_chain_t                 *page;          /* error.c: what is sent */
@@ -292,6 +305,9 @@ char *ngx_http_chorus_resolve_replicate(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, ngx_http_chorus_loc_conf_t *conf);
 ngx_int_t ngx_http_chorus_check_upstreams(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
+/* The upstream{} of a storage; NULL without. */
+ngx_http_upstream_srv_conf_t *ngx_http_chorus_upstream(
+    ngx_http_upstream_main_conf_t *umcf, chorus_str_t storage);
 /* Notes where a dynamic route may lead. */
 ngx_int_t ngx_http_chorus_find_upstreams(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf);
@@ -647,18 +663,7 @@ char *ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 /* Warns of an API that listens where its tokens can be read. */
 void ngx_http_chorus_api_guard_check(ngx_conf_t *cf);
 
-/* counters.c */
-char *ngx_http_chorus_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_int_t ngx_http_chorus_counters_init(ngx_http_chorus_main_conf_t *cmcf,
-    ngx_cycle_t *cycle);
-void ngx_http_chorus_counters_exit(ngx_http_chorus_main_conf_t *cmcf);
-/* Writes a JSON object of up to NGX_HTTP_CHORUS_COUNTERS_LEN bytes; returns
- * its end. */
-u_char *ngx_http_chorus_counters_write(u_char *p, u_char *end,
-    ngx_http_chorus_main_conf_t *cmcf);
-#define NGX_HTTP_CHORUS_COUNTERS_LEN  1024
-#define ngx_http_chorus_count(cmcf, name)                                    \
-    (void) ngx_atomic_fetch_add(&(cmcf)->counters->name, 1)
+#include "ngx_http_chorus_counters.h"
 
 
 /* nginx's strings and ours are the same two words under other names */

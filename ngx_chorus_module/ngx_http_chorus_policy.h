@@ -67,6 +67,9 @@ uint64_t ngx_http_chorus_policy_oldest(ngx_http_chorus_policies_t *policies);
 
 /* policy_follow.c */
 void ngx_http_chorus_policy_tick(ngx_event_t *ev);
+/* The process has just started, and may still be told by Redis what its rules
+ * are. */
+ngx_uint_t ngx_http_chorus_policy_waits(ngx_http_chorus_policies_t *policies);
 
 /* policy_file.c: both do nothing without a journal */
 void ngx_http_chorus_policy_load(ngx_http_chorus_policies_t *policies);

@@ -51,6 +51,14 @@ ngx_http_chorus_policy_tick(ngx_event_t *ev)
 }
 
 
+ngx_uint_t
+ngx_http_chorus_policy_waits(ngx_http_chorus_policies_t *policies)
+{
+    return !policies->met && !policies->saved
+           && policies->ticks <= NGX_HTTP_CHORUS_POLICY_TICKS;
+}
+
+
 static void
 ngx_http_chorus_policy_ask(ngx_http_chorus_policies_t *policies)
 {

@@ -53,6 +53,7 @@ ngx_http_chorus_refuse_send(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
     ngx_http_chorus_count(cmcf, refused);
+    ngx_http_chorus_own_end(ctx);
 
     row = chorus_s3_error_row(refusal->code);
     ctx->error = row->name;

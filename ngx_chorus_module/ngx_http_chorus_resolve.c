@@ -233,17 +233,16 @@ ngx_http_chorus_resolve_storage(ngx_conf_t *cf,
 /* proxy_pass with a variable finds an upstream{} by its name at run time; a
  * missing one would only be noticed by the first request. */
 
-static ngx_uint_t
-ngx_http_chorus_has_upstream(ngx_conf_t *cf, chorus_storage_t *storage)
+ngx_http_upstream_srv_conf_t *
+ngx_http_chorus_upstream(ngx_http_upstream_main_conf_t *umcf,
+    chorus_str_t storage)
 {
     ngx_str_t                        name;
     ngx_uint_t                       i;
     ngx_http_upstream_srv_conf_t   **uscfp;
-    ngx_http_upstream_main_conf_t   *umcf;
 
-    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
     uscfp = umcf->upstreams.elts;
-    name = ngx_http_chorus_ngx_str(storage->name);
+    name = ngx_http_chorus_ngx_str(storage);
 
     for (i = 0; i < umcf->upstreams.nelts; i++) {
 
@@ -251,11 +250,22 @@ ngx_http_chorus_has_upstream(ngx_conf_t *cf, chorus_storage_t *storage)
             && uscfp[i]->host.len == name.len
             && ngx_strncasecmp(uscfp[i]->host.data, name.data, name.len) == 0)
         {
-            return 1;
+            return uscfp[i];
         }
     }
 
-    return 0;
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_chorus_has_upstream(ngx_conf_t *cf, chorus_storage_t *storage)
+{
+    ngx_http_upstream_main_conf_t  *umcf;
+
+    umcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_upstream_module);
+
+    return ngx_http_chorus_upstream(umcf, storage->name) != NULL;
 }
 
 

@@ -132,8 +132,11 @@ ngx_http_chorus_watch_cleanup(void *data)
 ngx_int_t
 ngx_http_chorus_log_handler(ngx_http_request_t *r)
 {
+    ngx_uint_t              is_counted;
     ngx_pool_cleanup_t     *cln;
     ngx_http_chorus_ctx_t  *ctx;
+
+    is_counted = 0;
 
     for (cln = r->pool->cleanup; cln; cln = cln->next) {
 
@@ -143,6 +146,11 @@ ngx_http_chorus_log_handler(ngx_http_request_t *r)
 
         ctx = cln->data;
         ngx_http_chorus_settle(r, ctx);
+
+        if (!is_counted) {
+            is_counted = 1;
+            ngx_http_chorus_count_request(r, ctx);
+        }
 
         if (ctx->intent) {
             /* it came to nothing */
@@ -175,6 +183,7 @@ ngx_http_chorus_settle(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
     cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
 
     ctx->settled = 1;
+    ngx_http_chorus_own_begin(ctx);
 
     ngx_http_chorus_crash(cmcf, "after-answer");
     ngx_http_chorus_parts_completed(r, ctx, r->headers_out.status == NGX_HTTP_OK
@@ -187,6 +196,8 @@ ngx_http_chorus_settle(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
                                     !ngx_http_chorus_may_still_happen(r, ctx));
         ctx->intent = NULL;
     }
+
+    ngx_http_chorus_own_end(ctx);
 }
 
 

@@ -1,4 +1,5 @@
 /*
+ * GET /api/v1/workers: what each worker says about itself.
  * GET /api/v1/status: the counters of this proxy and the state of every
  * replication as the function library in Redis tells it.
  */
@@ -31,6 +32,19 @@ ngx_http_chorus_status(ngx_http_chorus_api_t *api)
 
     return ngx_http_chorus_api_ask(api, "FCALL_RO", "chorus_status", 1, args,
                                    3, ngx_http_chorus_status_answer);
+}
+
+
+ngx_int_t
+ngx_http_chorus_workers(ngx_http_chorus_api_t *api)
+{
+    ngx_str_t  args[] = {
+        ngx_string(CHORUS_REDIS_WORKERS),
+        ngx_string(CHORUS_REDIS_WORKERS_ALIVE)
+    };
+
+    return ngx_http_chorus_api_ask(api, "FCALL_RO", "chorus_workers", 2, args,
+                                   2, ngx_http_chorus_api_relay);
 }
 
 

@@ -68,6 +68,7 @@ ngx_http_chorus_upload_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     out = NULL;
     last = &out;
+    ngx_http_chorus_own_begin(ctx);
 
     for ( /* void */ ; in; in = in->next) {
 
@@ -77,10 +78,13 @@ ngx_http_chorus_upload_filter(ngx_http_request_t *r, ngx_chain_t *in)
             /* what follows of the body must not be read as a request */
             r->keepalive = 0;
             r->lingering_close = 1;
+            ngx_http_chorus_own_end(ctx);
 
             return rc;
         }
     }
+
+    ngx_http_chorus_own_end(ctx);
 
     rc = ngx_http_next_request_body_filter(r, out);
 

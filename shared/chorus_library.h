@@ -33,6 +33,9 @@
 #define CHORUS_REDIS_POLICY_ALIVE    "chorus:policy:alive"
 #define CHORUS_REDIS_AUDIT           "chorus:audit"
 
+#define CHORUS_REDIS_WORKERS         "chorus:workers"
+#define CHORUS_REDIS_WORKERS_ALIVE   "chorus:workers:alive"
+
 extern const char    chorus_library_text[];
 extern const size_t  chorus_library_len;
 

@@ -323,6 +323,8 @@ server {{
 server {{
     listen {self.nginx.admin_url[7:]};
     location /api/ {{ chorus_api; }}
+    location = /metrics {{ chorus_metrics; }}
+    location = /readyz {{ chorus_health ready; }}
 }}
 }}
 """)

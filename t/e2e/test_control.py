@@ -144,7 +144,7 @@ CTL_ERRORS = {
                       "cannot read the token file"),
     "wrong-token": (["-t", "wrong.token", "status"], 1, "401"),
     "nobody-listens": (["-u", "http://127.0.0.1:9", "-t", "wrong.token",
-                        "status"], 1, "is nginx running"),
+                        "status"], 3, "is nginx running"),
     "no-command": ([], 2, "usage: chorusctl"),
     "unknown-command": (["dance"], 2, "usage: chorusctl"),
     "unknown-option": (["-z"], 2, "usage: chorusctl"),

@@ -1,0 +1,147 @@
+/*
+ * Each command has an example here.
+ */
+
+#include "help.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define HELP_NAME                                                            \
+    "R is the name of a replication, as status prints it:\n"                 \
+    "user:bucket:follower, or user:bucket:follower:target-bucket.\n\n"
+
+#define HELP_RULES                                                           \
+    "  --user USER    of this user alone (default: of all)\n"                \
+    "  --id ID        a name for it; else it gets one\n"                     \
+    "  --wait         until all proxies and workers run it\n"                \
+    "  --yes          do not ask\n\n"
+
+
+typedef struct {
+    const char  *group;
+    const char  *text;
+} help_page_t;
+
+
+static const help_page_t  help_pages[] = {
+
+    { "status",
+      "LAG is the age of the oldest change that is not on the follower;\n"
+      "PARKED keys are not tried again by themselves (chorusctl failed).\n\n"
+      "examples:\n"
+      "  chorusctl status\n"
+      "  chorusctl -o json status | jq '.queue.totals.lag_ms'\n\n"
+      "exit codes: 0; 1 Redis is away; 3 the API is\n" },
+
+    { "limits",
+      "What all workers together may ask of a storage a second. What is set\n"
+      "holds within a second, and until it is unset.\n\n"
+      "examples:\n"
+      "  chorusctl limits show\n"
+      "  chorusctl limits set main requests 500\n"
+      "  chorusctl limits set follower bytes 200MiB\n"
+      "  chorusctl limits unset main\n" },
+
+    { "scans",
+      HELP_NAME
+      "examples:\n"
+      "  chorusctl scans\n"
+      "  chorusctl scans stop alice:photos:follower\n" },
+
+    { "differences",
+      HELP_NAME
+      "A line a key: what is wrong (different, missing, surplus), the key,\n"
+      "and what both sides say of it. Of a check the first 10,000 are kept.\n\n"
+      "examples:\n"
+      "  chorusctl differences alice:photos:follower\n"
+      "  chorusctl -o json differences alice:photos:follower | jq -r .key\n" },
+
+    { "migrate",
+      HELP_NAME
+      "examples:\n"
+      "  chorusctl migrate alice:photos:follower\n" },
+
+    { "check",
+      HELP_NAME
+      "examples:\n"
+      "  chorusctl check alice:photos:follower\n"
+      "  chorusctl scans; chorusctl differences alice:photos:follower\n" },
+
+    { "repair",
+      HELP_NAME
+      "examples:\n"
+      "  chorusctl repair alice:photos:follower\n"
+      "  chorusctl repair --full alice:photos:follower\n"
+      "  chorusctl repair --delete-surplus alice:photos:follower\n" },
+
+    { "config",
+      "examples:\n"
+      "  chorusctl config check /etc/chorus/chorus.json\n\n"
+      "exit codes: 0 nginx and the worker would take it; 1 they would not\n" },
+
+    { "repl",
+      HELP_RULES
+      "BUCKET is a name, a pattern \"~^logs-\", or \"*\"; what is made later\n"
+      "and fits is replicated, too.\n\n"
+      "examples:\n"
+      "  chorusctl repl add photos --to follower --user alice --wait\n"
+      "  chorusctl repl add '~^logs-' --to archive:all-logs --id logs\n"
+      "  chorusctl repl list\n"
+      "  chorusctl repl pause logs\n"
+      "  chorusctl repl delete logs --yes\n" },
+
+    { "route",
+      HELP_RULES
+      "examples:\n"
+      "  chorusctl route add scratch --to archive --user alice\n"
+      "  chorusctl route show scratch --user alice\n"
+      "  chorusctl route delete ID --yes\n" },
+
+    { "block",
+      HELP_RULES
+      "examples:\n"
+      "  chorusctl block add photos --reason 'moves until 6' --reads\n"
+      "  chorusctl block list\n"
+      "  chorusctl block delete ID --yes\n" },
+
+    { "pause",
+      HELP_RULES
+      "examples:\n"
+      "  chorusctl pause add photos --to follower\n"
+      "  chorusctl pause list\n"
+      "  chorusctl pause delete ID --yes\n" },
+
+    { "dash",
+      "A screen that follows what goes on: replications with most lag first,\n"
+      "scans, workers, proxies, alerts.\n\n"
+      "  q, Ctrl-C      quit\n"
+      "  up, down       through the replications; PgUp, PgDn: a page\n"
+      "  p              hold the screen, and go on\n"
+      "  -n SECONDS     between two looks (default 1)\n\n"
+      "examples:\n"
+      "  chorusctl dash\n"
+      "  chorusctl dash -n 5\n" },
+
+    { "completion",
+      "examples:\n"
+      "  source <(chorusctl completion bash)\n"
+      "  chorusctl completion zsh > ~/.zfunc/_chorusctl\n" },
+
+    { NULL, NULL }
+};
+
+
+const char *
+help_of(const char *group)
+{
+    const help_page_t  *page;
+
+    for (page = help_pages; page->group != NULL; page++) {
+        if (strcmp(page->group, group) == 0) {
+            return page->text;
+        }
+    }
+
+    return NULL;
+}
