@@ -73,13 +73,13 @@ ask_one(asker_t *asker, const queue_ask_t *ask)
     live_config_t  *live;
 
     asker->until_ms = clock_ms() + ask_time(ask->left_ms);
-    s3_client_watch(asker->client, ask_is_alive, asker);
+    s3_client_watch(asker->client, ask_is_alive, NULL, asker);
 
     live = live_config_get();
     answer = ask_answer(asker->client, live_config(live), ask->question);
     live_config_put(live);
 
-    s3_client_watch(asker->client, NULL, NULL);
+    s3_client_watch(asker->client, NULL, NULL, NULL);
 
     if (answer == NULL) {
         log_write(LOG_ERROR, "a question of the API: out of memory");

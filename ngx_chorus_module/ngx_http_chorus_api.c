@@ -38,7 +38,7 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
       ngx_http_chorus_status, "cursor" },
 
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/workers"), 0,
-      ngx_http_chorus_workers },
+      ngx_http_chorus_workers, "" },
 
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/limits"), 0,
       ngx_http_chorus_limits, "" },
@@ -51,14 +51,15 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
 
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/failed"), 0,
       ngx_http_chorus_failed, "cursor reason replication" },
+
     { NGX_HTTP_POST, ngx_string("/api/v1/retry"), 0,
       ngx_http_chorus_retry, "cursor reason replication key" },
 
     { NGX_HTTP_POST, ngx_string("/api/v1/guards/*"), 1,
-      ngx_http_chorus_guard_resume },
+      ngx_http_chorus_guard_resume, "" },
 
     { NGX_HTTP_DELETE, ngx_string("/api/v1/queues/*"), 0,
-      ngx_http_chorus_guard_forget },
+      ngx_http_chorus_guard_forget, "" },
 
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/scans"), 0,
       ngx_http_chorus_scans, "cursor" },
@@ -73,10 +74,10 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
       ngx_http_chorus_scans_stop, "" },
 
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/scans/*/differences"), 0,
-      ngx_http_chorus_scans_differences, "offset" },
+      ngx_http_chorus_scans_differences, "after" },
 
     { NGX_HTTP_DELETE, ngx_string("/api/v1/scans/*/differences"), 0,
-      ngx_http_chorus_scans_forget },
+      ngx_http_chorus_scans_forget, "id until" },
 
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/replications"), 0,
       ngx_http_chorus_api_rules, "user bucket follower state offset count" },

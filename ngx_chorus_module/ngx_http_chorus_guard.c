@@ -78,8 +78,9 @@ ngx_http_chorus_guard_forget(ngx_http_chorus_api_t *api)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_chorus_api_ask(api, "FCALL", "chorus_forget", 3, args, 4,
-                                   ngx_http_chorus_guard_asked);
+    return ngx_http_chorus_api_ask_audited(api, &api->parts[0], "forget", 3,
+                                           args, 4,
+                                           ngx_http_chorus_guard_asked);
 }
 
 

@@ -21,6 +21,8 @@ local AUDITED = {
     drop_parked = { 'failed', 'drop', 2 },
     scan_start = { 'scan', 'start', 0 },
     scan_stop = { 'scan', 'stop', 0 },
+    -- what becomes of it, chorus_forget.lua tells
+    forget = { 'queue', 'ask to forget', 1 },
 }
 
 
