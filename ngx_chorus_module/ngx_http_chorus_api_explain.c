@@ -429,6 +429,7 @@ ngx_http_chorus_explain_facts(ngx_http_chorus_explain_t *explain,
         .takes_key = ngx_http_chorus_explain_takes(explain, i),
         .is_paused = json_is_true(json_object_get(rule, "paused"))
                      || json_is_true(json_object_get(queue, "paused")),
+        .guarded = ngx_http_chorus_explain_text(queue, "guarded"),
         .owes_scan = json_is_true(json_object_get(queue, "owes_scan")),
         .held = ngx_http_chorus_explain_text(queue, "held"),
         .place = chorus_place_of(ngx_http_chorus_explain_text(queue,

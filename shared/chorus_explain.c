@@ -199,7 +199,12 @@ chorus_explain_waits(chorus_buf_t *buf, const chorus_explain_t *e)
     chorus_explain_time(buf, e->age_ms);
     chorus_buf_text(buf, " ago and waits");
 
-    if (e->is_paused) {
+    if (e->guarded.data != NULL) {
+        chorus_buf_text(buf, ", because the delete guard has paused the "
+                        "replication: ");
+        chorus_buf_add(buf, e->guarded);
+
+    } else if (e->is_paused) {
         chorus_buf_text(buf, ", because the replication is paused");
 
     } else if (e->held.data != NULL) {

@@ -44,6 +44,8 @@ typedef struct {
     bool             is_bucket;         /* the key is empty */
     bool             takes_key;         /* no filter keeps it out */
     bool             is_paused;
+    chorus_str_t     guarded;           /* why; null unless the delete guard
+                                         * has paused it */
     bool             owes_scan;
     chorus_str_t     held;              /* code; null unless it is held */
     chorus_place_t   place;

@@ -91,13 +91,16 @@ end
 local function explain_one(name, key)
     local r = replication_open(name)
     local h = call('HMGET', r.hash, 'state', 'suspended', 'owed_reason',
-                   'held_code', 'held_reason')
+                   'held_code', 'held_reason', 'guarded_ms',
+                   'guarded_reason', 'forget_ms')
     local fields = key_fields(r, key)
 
     for _, text in ipairs({
         'replication', json_string(name),
         'known', h[1] and 'true' or 'false',
-        'paused', (h[1] == 'paused' or h[2]) and 'true' or 'false',
+        'paused', (h[1] == 'paused' or h[2] or h[6] or h[8]) and 'true'
+                  or 'false',
+        'guarded', or_null(h[6] and json_string(h[7] or '')),
         'owes_scan', h[3] and 'true' or 'false',
         'held', or_null(h[4] and json_string(h[4])),
         'held_reason', or_null(h[4] and json_string(h[5] or '')),

@@ -21,6 +21,11 @@ KINDS = {
     "pauses": {"user": "alice", "bucket": "openapi-none"},
 }
 PARKED = "alice:r-openapi:gone"
+BODIES = {"limits": {"requests_per_second": 9}, "scans": {"kind": "check"},
+          "guards": {"accept_deletes": False}}
+LINES = [(b"k", 1, '"differs":["size"],"main":{"size":1},"follower":null'),
+         (b"\xff", 4, '"differs":[],"side":"main","code":"AccessDenied",'
+                      '"reason":"no"')]
 
 
 class Api:
@@ -97,7 +102,7 @@ def park(stack):
     redis.client.hset(keys[1], mapping={
         "user": "alice", "bucket": "r-openapi", "follower": "gone",
         "target": "r-openapi", "state": "paused", "token": 0,
-        "created_ms": 1})
+        "created_ms": 1, "guarded_ms": 1, "guarded_reason": "2 deletes"})
     redis.call("owe", *keys, "overflow", 0)
     for key in ("k", b"\xff"):
         redis.client.zadd(f"{keys[1]}:failed", {key: 1})
@@ -116,6 +121,9 @@ def test_what_waits_and_what_is_parked(api, stack, bucket):
         answer, _ = api("GET", "/api/v1/status", 200, "cursor=0")
         return len(answer["queue"]["replications"]) >= 2
     wait_until(told, 20, "replications are there")
+    wait_until(lambda: any(worker["storages"] for worker in
+                           api("GET", "/api/v1/workers", 200)[0]["workers"]),
+               20, "a worker has said what it asked of storages")
     api("GET", "/api/v1/failed", 200, f"replication={PARKED}&cursor=0")
     api("GET", "/api/v1/failed", 200, "reason=TooLarge")
     answer, _ = api("POST", "/api/v1/retry", 200,
@@ -140,22 +148,47 @@ def test_limits(api):
         api(method, path, 404, storage="%2A'%22%0D%0A", body=b"{}")
 
 
+def test_the_delete_guard(api, stack):
+    park(stack)
+    path, r = "/api/v1/guards/{replication}", PARKED.replace(":", "%3A")
+    for body in ({}, {"accept_deletes": 1}, {"accept_deletes": True, "x": 1}):
+        api("POST", path, 400, replication=r, body=body)
+    api("POST", path, 200, replication=r, body={"accept_deletes": False})
+    api("POST", path, 409, replication=r, body={"accept_deletes": False})
+
+
+def test_a_queue_that_is_to_be_forgotten(api, stack):
+    park(stack)
+    path = "/api/v1/queues/{replication}"
+    api("DELETE", path, 200, replication=PARKED.replace(":", "%3A"))
+    api("DELETE", path, 404, replication="alice%3Anobody%3Agone")
+    api("DELETE", path, 409, replication="alice%3Aopenapi%3Afollower")
+
+
 def test_scans(api, stack):
     park(stack)
     path, r = "/api/v1/scans/{replication}", PARKED.replace(":", "%3A")
-    body = {"kind": "repair", "depth": "full", "delete_surplus": False}
-    api("POST", path, 200, replication=r, body=body)
+    body = {"kind": "repair", "level": "full", "delete_surplus": False}
+    scan, _ = api("POST", path, 200, replication=r, body=body)
     api("POST", path, 409, replication=r, body=body)
-    stack.redis.client.zadd(f"chorus:{{{PARKED}}}:differences", {b"k": 1})
-    stack.redis.client.hset(f"chorus:{{{PARKED}}}:evidence", "k", "5 e, 6 f")
+    for n, (key, what, evidence) in enumerate(LINES):
+        stack.redis.client.xadd(f"chorus:{{{PARKED}}}:differences",
+                                {"k": key, "w": what, "e": evidence},
+                                f"{n + 1}-0")
     api("GET", "/api/v1/scans", 200, "cursor=0")
     api("GET", path, 200, replication=r)
-    answer, _ = api("GET", path + "/differences", 200, "offset=0",
-                    replication=r)
-    assert len(answer["differences"]) == 1
+    report = path + "/differences"
+    answer, _ = api("GET", report, 200, "after=0", replication=r)
+    assert [line["n"] for line in answer["differences"]] == [1, 2]
+    api("DELETE", report, 200, f"id={scan['id']}&until=1", replication=r)
+    answer, _ = api("GET", report, 200, replication=r)
+    assert [line["n"] for line in answer["differences"]] == [2]
+    api("DELETE", report, 409, "id=999999999&until=2", replication=r)
     api("DELETE", path, 200, replication=r)
     api("DELETE", path, 409, replication=r)
-    api("GET", path, 404, replication="alice%3Anobody%3Afollower")
+    for method in ("GET", "POST"):
+        api(method, path, 404, replication="alice%3Anobody%3Afollower",
+            body=body if method == "POST" else None)
 
 
 def make(api, kind):
@@ -225,6 +258,7 @@ def test_who_runs_the_policy_and_who_changed_it(api):
     assert {(e["kind"], e["action"]) for e in answer["entries"]} >= {
         ("limits", "set"), ("scan", "start"), ("scan", "stop"),
         ("failed", "drop"), ("route", "create"), ("pause", "delete"),
+        ("guard", "resume"), ("queue", "ask to forget"),
         ("replication", "pause"), ("block", "create")}
 
 
@@ -320,8 +354,7 @@ def without_redis(api, path, method, operation):
     body, args = None, ""
     if "requestBody" in operation:
         kind = path.split("/")[3]
-        body = KINDS.get(kind, {"requests_per_second": 9} if kind == "limits"
-                         else {"kind": "check"})
+        body = KINDS.get(kind) or BODIES[kind]
     elif path == "/api/v1/failed" and method == "DELETE":
         args = "all=true"
     elif path in ("/api/v1/buckets", "/api/v1/explain"):

@@ -49,6 +49,14 @@ static const row_t  rows[] = {
       "The follower still has the key, which main does not have; it changed 2 "
       "hours ago and waits, because the replication is paused." },
 
+    { "paused by the delete guard",
+      { .takes_key = true, .main = NO_KEY, .there = GOOD, .is_paused = true,
+        .guarded = { "2 deletes", 9 }, .place = CHORUS_PLACE_DIRTY,
+        .age_ms = 7200000 },
+      "The follower still has the key, which main does not have; it changed 2 "
+      "hours ago and waits, because the delete guard has paused the "
+      "replication: 2 deletes." },
+
     { "held",
       { .takes_key = true, .main = GOOD, .there = NO_BUCKET,
         .held = { "AccessDenied", 12 }, .place = CHORUS_PLACE_DIRTY,
