@@ -179,6 +179,16 @@ def test_a_pause_and_a_debt_are_told(q):
     assert row['paused'] and row['owes_scan']
 
 
+def test_the_delete_guard_is_told(q):
+    q.mark('k')
+    row = explain(q, 'k')
+    assert row['guarded'] is None and not row['paused']
+    q.client.hset(f'chorus:{{{R1}}}', mapping={
+        'guarded_ms': 1, 'guarded_reason': 'more than 2 deletes'})
+    row = explain(q, 'k')
+    assert row['guarded'] == 'more than 2 deletes' and row['paused']
+
+
 def test_any_bytes_as_a_key_and_several_replications(q):
     other = 'alice:photos:f2'
     q.mark(b'\x00\xff"\r\n*', r=other)
@@ -305,3 +315,14 @@ def test_the_log_is_bounded(q):
             'bytes', '-1')
     assert q.client.llen(AUDIT) == 1000
     q.client.delete(AUDIT)
+
+
+def test_who_asks_to_forget_a_queue_is_noted(q):
+    keys = (f'chorus:{{{R1}}}', SCHEDULE, REPLICATIONS)
+    assert audited(q, R1, 'forget', keys, 'ann') == 0
+    assert entries(q) == []
+    q.mark('k')
+    assert audited(q, R1, 'forget', keys, 'ann') == 1
+    entry, = entries(q)
+    assert (entry['who'], entry['kind'], entry['action'], entry['id']) \
+        == ('ann', 'queue', 'ask to forget', R1)
