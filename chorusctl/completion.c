@@ -1,12 +1,39 @@
 /*
  * The scripts are made from the table of commands, so that they know all of
- * them; what stands behind a command is completed as a file.
+ * them; what stands behind a command is an option, or completed as a file.
  */
 
 #include "completion.h"
 
 #include <stdio.h>
 #include <string.h>
+
+
+typedef struct {
+    const char  *group;
+    const char  *options;
+} completion_options_t;
+
+
+static const completion_options_t  completion_options[] = {
+    { "dash", "-n" },
+    { "bucket", "--user --storage" },
+    { "explain", "--user" },
+    { "audit", "-n --kind --who" },
+    { "failed", "-s --reason --all --yes" },
+    { "retry", "--all --reason" },
+    { "resume", "--accept-deletes" },
+    { "forget", "--yes" },
+    { "migrate", "--wait" },
+    { "check", "--level --report --resume --wait" },
+    { "repair", "--level --full --delete-surplus --wait" },
+    { "repl", "--to --user --prefix --tags --migrate --guard --id --wait "
+              "--yes" },
+    { "route", "--to --user --id --wait --yes" },
+    { "block", "--user --reason --reads --id --wait --yes" },
+    { "pause", "--to --user --id --wait --yes" },
+    { NULL, NULL }
+};
 
 
 static const char  completion_bash_head[] =
@@ -17,6 +44,9 @@ static const char  completion_bash_head[] =
     "        -t) return ;;\n"
     "        -u) COMPREPLY=() ; compopt +o default ; return ;;\n"
     "        -o) COMPREPLY=($(compgen -W json -- \"$cur\")) ; return ;;\n"
+    "        --level)\n"
+    "            COMPREPLY=($(compgen -W 'quick full content' -- \"$cur\"))\n"
+    "            return ;;\n"
     "    esac\n"
     "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
     "        case ${COMP_WORDS[i]} in\n"
@@ -29,6 +59,10 @@ static const char  completion_bash_head[] =
     "        choice='-u -t -o -h --help'\n"
     "    elif [[ $cur == -* ]]; then\n"
     "        choice='--help'\n"
+    "        case ${words[0]} in\n";
+
+static const char  completion_bash_middle[] =
+    "        esac\n"
     "    fi\n"
     "    case \"${words[*]}\" in\n";
 
@@ -49,14 +83,23 @@ static const char  completion_zsh_head[] =
     "        '-t[its token]:file:_files' \\\n"
     "        '-o[for programs]:format:(json)' \\\n"
     "        '(- *)'{-h,--help}'[help]' \\\n"
-    "        '1:command:->command' '2:verb:->verb' '*:argument:_files'\n"
+    "        '1:command:->command' '2:verb:->verb' '*:argument:->argument'\n"
     "    case $state in\n"
     "    command) compadd --";
 
-static const char  completion_zsh_tail[] =
+static const char  completion_zsh_middle[] =
     "        *) _files ;;\n"
     "        esac ;;\n"
     "    esac\n"
+    "    if [[ $state == argument && $PREFIX != -* ]]; then\n"
+    "        _files\n"
+    "    elif [[ $state == (verb|argument) && $PREFIX == -* ]]; then\n"
+    "        compadd -- --help\n"
+    "        case $line[1] in\n";
+
+static const char  completion_zsh_tail[] =
+    "        esac\n"
+    "    fi\n"
     "}\n"
     "if [[ $funcstack[1] == _chorusctl ]]; then\n"
     "    _chorusctl \"$@\"\n"
@@ -109,11 +152,26 @@ completion_verbs(completion_words_pt words, const char *begin,
 }
 
 
+/* Those of a group, whatever its verb is. */
+
+static void
+completion_options_of(const char *middle, const char *end)
+{
+    const completion_options_t  *row;
+
+    for (row = completion_options; row->group != NULL; row++) {
+        printf("        %s)%s%s%s", row->group, middle, row->options, end);
+    }
+}
+
+
 bool
 completion_print(const char *shell, completion_words_pt words)
 {
     if (strcmp(shell, "bash") == 0) {
         fputs(completion_bash_head, stdout);
+        completion_options_of(" choice+=' ", "' ;;\n");
+        fputs(completion_bash_middle, stdout);
         fputs("        '') choice+='", stdout);
         completion_groups(words);
         fputs("' ;;\n", stdout);
@@ -128,6 +186,8 @@ completion_print(const char *shell, completion_words_pt words)
         completion_groups(words);
         fputs(" ;;\n    verb) case $line[1] in\n", stdout);
         completion_verbs(words, "        ", ") compadd --", " ;;\n");
+        fputs(completion_zsh_middle, stdout);
+        completion_options_of(" compadd -- ", " ;;\n");
         fputs(completion_zsh_tail, stdout);
 
         return true;

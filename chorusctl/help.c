@@ -11,10 +11,19 @@
     "R is the name of a replication, as status prints it:\n"                 \
     "user:bucket:follower, or user:bucket:follower:target-bucket.\n\n"
 
+#define HELP_LEVEL                                                           \
+    "  --level quick    keys, sizes and ETags, as listed (default)\n"        \
+    "  --level full     and metadata, tags, ACLs, locks: some requests for\n" \
+    "                   each key\n"                                         \
+    "  --level content  and the bytes: reads both sides whole\n"
+
+#define HELP_WAIT                                                            \
+    "  --wait           until it is done, with a bar on a terminal\n"
+
 #define HELP_RULES                                                           \
     "  --user USER    of this user alone (default: of all)\n"                \
     "  --id ID        a name for it; else it gets one\n"                     \
-    "  --wait         until all proxies and workers run it\n"                \
+    "  --wait           until all proxies and workers run it\n"                \
     "  --yes          do not ask\n\n"
 
 
@@ -51,29 +60,65 @@ static const help_page_t  help_pages[] = {
 
     { "differences",
       HELP_NAME
-      "A line a key: what is wrong (different, missing, surplus), the key,\n"
-      "and what both sides say of it. Of a check the first 10,000 are kept.\n\n"
+      "A line a key: what is wrong (different, missing, surplus, unchecked),\n"
+      "the key, and what both sides have. Those are kept that nobody has\n"
+      "taken away, up to 10,000; for more: chorusctl check --report.\n\n"
       "examples:\n"
       "  chorusctl differences alice:photos:follower\n"
       "  chorusctl -o json differences alice:photos:follower | jq -r .key\n" },
 
     { "migrate",
       HELP_NAME
+      HELP_WAIT "\n"
       "examples:\n"
-      "  chorusctl migrate alice:photos:follower\n" },
+      "  chorusctl migrate alice:photos:follower\n"
+      "  chorusctl migrate --wait alice:photos:follower\n" },
 
     { "check",
       HELP_NAME
+      HELP_LEVEL
+      HELP_WAIT
+      "  --report FILE    writes all that it finds to FILE, a line of JSON\n"
+      "                   each, and returns when that is whole\n"
+      "  --resume         goes on where FILE ends, after an interruption\n\n"
       "examples:\n"
       "  chorusctl check alice:photos:follower\n"
-      "  chorusctl scans; chorusctl differences alice:photos:follower\n" },
+      "  chorusctl scans; chorusctl differences alice:photos:follower\n"
+      "  chorusctl check --level full --report found alice:photos:follower\n"
+      "  chorusctl check --report found --resume alice:photos:follower\n" },
 
     { "repair",
       HELP_NAME
+      HELP_LEVEL
+      HELP_WAIT
+      "  --full           --level full\n"
+      "  --delete-surplus deletes on the follower what main does not have,\n"
+      "                   and compares in full\n\n"
       "examples:\n"
       "  chorusctl repair alice:photos:follower\n"
-      "  chorusctl repair --full alice:photos:follower\n"
+      "  chorusctl repair --level content --wait alice:photos:follower\n"
       "  chorusctl repair --delete-surplus alice:photos:follower\n" },
+
+    { "resume",
+      HELP_NAME
+      "What the delete guard has paused goes on (chorusctl status says why it\n"
+      "is paused). Look at main before, and at the follower, which still has\n"
+      "everything.\n\n"
+      "  alone             main has been mended: what it has again is not\n"
+      "                    deleted\n"
+      "  --accept-deletes  the deletes are right\n\n"
+      "examples:\n"
+      "  chorusctl resume alice:photos:follower\n"
+      "  chorusctl resume alice:photos:follower --accept-deletes\n" },
+
+    { "forget",
+      HELP_NAME
+      "Drops the queue, the counters and the last scan of what nobody wants\n"
+      "any more, when all workers have agreed; chorusctl audit says what came\n"
+      "of it.\n\n"
+      "examples:\n"
+      "  chorusctl repl delete photos --yes\n"
+      "  chorusctl forget alice:photos:follower --yes\n" },
 
     { "config",
       "examples:\n"
@@ -87,6 +132,7 @@ static const help_page_t  help_pages[] = {
       "examples:\n"
       "  chorusctl repl add photos --to follower --user alice --wait\n"
       "  chorusctl repl add '~^logs-' --to archive:all-logs --id logs\n"
+      "  chorusctl repl add photos --to follower --migrate --guard 10%/3600\n"
       "  chorusctl repl list\n"
       "  chorusctl repl pause logs\n"
       "  chorusctl repl delete logs --yes\n" },

@@ -59,7 +59,7 @@ static const command_t  commands[] = {
 
     { "limits", "set", 3, limits_set,
       "limits set STORAGE requests|bytes N\n"
-      "                       all workers together: 500, 200MiB, none; for all\n"
+      "                       all workers together: 500, 200MiB, none; all\n"
       "                       of them within a second" },
 
     { "limits", "unset", 1, limits_unset,
@@ -109,7 +109,7 @@ static const command_t  commands[] = {
 
     { "migrate", NULL, -1, scans_migrate,
       "migrate [--wait] R   copy what main has and the follower has not\n"
-      "                       (and wait until it is done: a bar on a terminal)" },
+      "                       (and wait until it is done: a bar)" },
 
     { "check", NULL, -1, scans_check,
       "check [--level quick|full|content] [--report FILE | --wait] R\n"

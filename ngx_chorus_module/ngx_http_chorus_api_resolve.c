@@ -68,16 +68,12 @@ ngx_http_chorus_api_replicates(ngx_http_chorus_api_t *api,
     ngx_http_chorus_loc_conf_t   nothing;
 
     ngx_memzero(&ctx, sizeof(ngx_http_chorus_ctx_t));
-    ngx_memzero(&nothing, sizeof(ngx_http_chorus_loc_conf_t));
 
     ctx.user = replication->user;
     ctx.uri.bucket = replication->bucket;
     ctx.storage = api->cmcf->config->main;
-    ctx.location = ngx_http_chorus_location_any(api->request,
-                                                ctx.uri.bucket);
-    if (ctx.location == NULL) {
-        ctx.location = &nothing;
-    }
+
+    ngx_http_chorus_api_locate(api, &ctx, &nothing);
 
     mem = ngx_http_chorus_mem(api->request->pool);
 

@@ -1,6 +1,7 @@
 """chorusctl in a terminal: the dashboard, driven in tmux as a person would;
 completion, help and exit codes."""
 
+import glob
 import os
 import re
 import subprocess
@@ -196,6 +197,34 @@ def test_bash_completes_each_command(stack):
             verb for group, verb in commands() if group == name and verb), name
     assert complete(stack, "chorusctl", "repl", "pa") == ["pause"]
     assert complete(stack, "chorusctl", "repl", "list", "") == []
+    assert complete(stack, "chorusctl", "check", "--level", "") == [
+        "content", "full", "quick"]
+    assert complete(stack, "chorusctl", "check", "--re") == [
+        "--report", "--resume"]
+    assert complete(stack, "chorusctl", "repl", "add", "x", "--t") == [
+        "--tags", "--to"]
+    assert complete(stack, "chorusctl", "limits", "show", "--") == ["--help"]
+
+
+def options():
+    """All that a command may be given."""
+    text = ""
+    for path in glob.glob(f"{ROOT}/chorusctl/*.c"):
+        with open(path) as f:
+            text += f.read()
+    return set(re.findall(r'\{ "(--[a-z-]+)", (?:&|NULL)', text)) \
+        | set(re.findall(r'strcmp\(\*args, "(--?[a-z-]+)"\)', text))
+
+
+def test_completion_and_the_man_page_have_each_option(stack):
+    assert len(options()) > 20
+    with open(f"{ROOT}/docs/chorusctl.1") as f:
+        texts = [f.read().replace("\\-", "-")]
+    texts += [stack.chorusctl("completion", shell).stdout
+              for shell in ("bash", "zsh")]
+    for text in texts:
+        words = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
+        assert options() <= words, (options() - words, text)
 
 
 def test_zsh_knows_each_command(stack):

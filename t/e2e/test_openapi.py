@@ -162,7 +162,7 @@ def test_a_queue_that_is_to_be_forgotten(api, stack):
     path = "/api/v1/queues/{replication}"
     api("DELETE", path, 200, replication=PARKED.replace(":", "%3A"))
     api("DELETE", path, 404, replication="alice%3Anobody%3Agone")
-    api("DELETE", path, 409, replication="alice%3Aopenapi%3Afollower")
+    api("DELETE", path, 409, replication="alice%3Ar-none%3Afollower")
 
 
 def test_scans(api, stack):

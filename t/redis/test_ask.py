@@ -187,6 +187,7 @@ def test_the_delete_guard_is_told(q):
         'guarded_ms': 1, 'guarded_reason': 'more than 2 deletes'})
     row = explain(q, 'k')
     assert row['guarded'] == 'more than 2 deletes' and row['paused']
+    q.client.hdel(f'chorus:{{{R1}}}', 'guarded_ms', 'guarded_reason')
 
 
 def test_any_bytes_as_a_key_and_several_replications(q):
