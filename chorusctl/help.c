@@ -99,6 +99,34 @@ static const help_page_t  help_pages[] = {
       "  chorusctl repair --level content --wait alice:photos:follower\n"
       "  chorusctl repair --delete-surplus alice:photos:follower\n" },
 
+    { "storage",
+      "A worker lists the buckets of a user on each: good, refusing (its\n"
+      "credentials), failing (5xx) or silent.\n\n"
+      "examples:\n"
+      "  chorusctl storage list\n" },
+
+    { "user",
+      "examples:\n"
+      "  chorusctl user list\n" },
+
+    { "bucket",
+      "A worker lists the buckets of the user.\n\n"
+      "  --user USER        whose\n"
+      "  --storage STORAGE  where (default: on main)\n\n"
+      "examples:\n"
+      "  chorusctl bucket list --user alice\n"
+      "  chorusctl bucket list --user alice --storage follower\n" },
+
+    { "audit",
+      "What was changed, the newest first; 1,000 entries are kept.\n\n"
+      "  -n COUNT     how many (default 100)\n"
+      "  --kind KIND  replication, route, block, pause, limits, scan, failed,\n"
+      "               guard or queue\n"
+      "  --who NAME   by the token of that name\n\n"
+      "examples:\n"
+      "  chorusctl audit -n 100\n"
+      "  chorusctl audit --kind guard --who alice\n" },
+
     { "resume",
       HELP_NAME
       "What the delete guard has paused goes on (chorusctl status says why it\n"

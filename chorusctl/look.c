@@ -285,7 +285,7 @@ look_print_entry(const json_t *entry)
     printf("  ");
     print_text(entry, "who", 12);
     print_text(entry, "kind", 12);
-    print_text(entry, "action", 9);
+    print_text(entry, "action", 15);
     print_text(entry, "id", 0);
     printf("\n");
 }

@@ -632,8 +632,9 @@ typedef enum {
 } ngx_http_chorus_redis_result_t;
 
 /* `text` is the reply when it is a string or an error, or a decimal when it is
- * an integer, else the null string; valid during the call.  Called exactly once for each call that was taken, never from
- * inside ngx_http_chorus_redis_call(). */
+ * an integer, else the null string; valid during the call.  Called exactly once
+ * for each call that was taken, never from inside
+ * ngx_http_chorus_redis_call(). */
 typedef void (*ngx_http_chorus_redis_pt)(void *data,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
 
@@ -664,41 +665,7 @@ char *ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_chorus_api_guard_check(ngx_conf_t *cf);
 
 #include "ngx_http_chorus_counters.h"
-
-
-/* nginx's strings and ours are the same two words under other names */
-
-static ngx_inline chorus_str_t
-ngx_http_chorus_view(ngx_str_t *s)
-{
-    return (chorus_str_t) { (const char *) s->data, s->len };
-}
-
-
-static ngx_inline ngx_str_t
-ngx_http_chorus_ngx_str(chorus_str_t s)
-{
-    ngx_str_t  str;
-
-    str.data = (u_char *) s.data;
-    str.len = s.len;
-
-    return str;
-}
-
-
-static ngx_inline void *
-ngx_http_chorus_palloc(void *pool, size_t size)
-{
-    return ngx_palloc(pool, size);
-}
-
-
-static ngx_inline chorus_mem_t
-ngx_http_chorus_mem(ngx_pool_t *pool)
-{
-    return (chorus_mem_t) { ngx_http_chorus_palloc, pool };
-}
+#include "ngx_http_chorus_view.h"
 
 
 #endif /* _NGX_HTTP_CHORUS_MODULE_H_INCLUDED_ */
