@@ -212,6 +212,7 @@ dash_look_status(const ctl_options_t *options, dash_data_t *data,
                                    "bytes");
         data->owed += json_is_object(json_object_get(json, "debt"));
         data->held += json_is_object(json_object_get(json, "held"));
+        data->guarded += json_is_object(json_object_get(json, "guard"));
     }
 
     json_decref(root);
@@ -223,14 +224,41 @@ dash_look_status(const ctl_options_t *options, dash_data_t *data,
 /* ---- scans, workers, proxies ---- */
 
 
+static void
+dash_take_scan(const json_t *json, bool is_listed, dash_scan_t *scan)
+{
+    dash_text(json, "replication", scan->name, sizeof(scan->name));
+    dash_text(json, "kind", scan->kind, sizeof(scan->kind));
+
+    if (is_listed) {
+        scan->steps_done = dash_number(json, "copied")
+                           + dash_number(json, "deleted")
+                           + dash_number(json, "unchanged")
+                           + dash_number(json, "failed");
+        scan->steps = scan->steps_done + dash_number(json, "waiting");
+
+    } else {
+        scan->steps = dash_number(json, "shards");
+        scan->steps_done = dash_number(json, "shards_done");
+    }
+
+    scan->compared = dash_number(json, "main");
+    scan->speed = is_listed ? dash_number(json, "objects_per_second")
+                            : dash_number(json, "keys_per_second");
+    scan->different = dash_number(json, "different")
+                      + dash_number(json, "missing")
+                      + dash_number(json, "surplus");
+}
+
+
 static bool
 dash_look_scans(const ctl_options_t *options, dash_data_t *data,
     char *cursor, size_t size)
 {
-    char          path[128], state[16];
-    size_t        i;
-    json_t       *root, *json;
-    dash_scan_t  *scan;
+    bool     is_listed;
+    char     path[128], phase[16];
+    size_t   i;
+    json_t  *root, *json;
 
     (void) snprintf(path, sizeof(path), "/api/v1/scans?cursor=%s", cursor);
 
@@ -240,23 +268,14 @@ dash_look_scans(const ctl_options_t *options, dash_data_t *data,
     }
 
     json_array_foreach(json_object_get(root, "scans"), i, json) {
-        dash_text(json, "state", state, sizeof(state));
+        dash_text(json, "phase", phase, sizeof(phase));
+        is_listed = strcmp(phase, "copying") == 0;
 
-        if (strcmp(state, "running") != 0 || data->nscans == DASH_SCANS) {
-            continue;
+        if ((is_listed || strcmp(phase, "listing") == 0)
+            && data->nscans < DASH_SCANS)
+        {
+            dash_take_scan(json, is_listed, &data->scans[data->nscans++]);
         }
-
-        scan = &data->scans[data->nscans++];
-        dash_text(json, "replication", scan->name, sizeof(scan->name));
-        dash_text(json, "kind", scan->kind, sizeof(scan->kind));
-        scan->shards = dash_number(json, "shards");
-        scan->shards_done = dash_number(json, "shards_done");
-        scan->compared = dash_number(json, "main");
-        scan->copied = dash_number(json, "copied");
-        scan->took_ms = dash_number(json, "took_ms");
-        scan->different = dash_number(json, "different")
-                          + dash_number(json, "missing")
-                          + dash_number(json, "surplus");
     }
 
     dash_cursor(root, cursor, size);
@@ -382,6 +401,11 @@ dash_find_alerts(const ctl_options_t *options, dash_data_t *data)
     if (data->held != 0) {
         dash_alert(data, "%zu replications are held (chorusctl status)",
                    data->held);
+    }
+
+    if (data->guarded != 0) {
+        dash_alert(data, "%zu replications are paused by the delete guard "
+                   "(chorusctl status)", data->guarded);
     }
 
     if (data->sum.parked != 0) {

@@ -36,12 +36,11 @@ typedef struct {
 typedef struct {
     char     name[DASH_NAME];
     char     kind[16];
-    int64_t  shards;
-    int64_t  shards_done;
+    int64_t  steps;             /* parts, while it lists; then keys */
+    int64_t  steps_done;
     int64_t  compared;
-    int64_t  copied;
+    int64_t  speed;             /* keys a second, compared or copied */
     int64_t  different;
-    int64_t  took_ms;
 } dash_scan_t;
 
 typedef struct {
@@ -66,6 +65,7 @@ typedef struct {
     double         bytes_rate;
     size_t         owed;        /* scans */
     size_t         held;
+    size_t         guarded;     /* paused by the delete guard */
 
     dash_scan_t    scans[DASH_SCANS];
     size_t         nscans;

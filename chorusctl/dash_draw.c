@@ -296,15 +296,12 @@ dash_draw_scans(const dash_data_t *data, int y, int n)
         scan = &data->scans[i];
         dash_line(y + i, DASH_PLAIN, "%-8.8s%-*.*s ", scan->kind, width,
                   width, scan->name);
-        dash_bar(scan->shards_done, scan->shards, DASH_BAR);
+        dash_bar(scan->steps_done, scan->steps, DASH_BAR);
         (void) printw(" %lld/%lld  %s keys  %s/s  %s differ",
-                      (long long) scan->shards_done, (long long) scan->shards,
+                      (long long) scan->steps_done, (long long) scan->steps,
                       dash_short((double) scan->compared, compared,
                                  sizeof(compared)),
-                      dash_short(scan->took_ms > 0
-                                 ? (double) scan->compared * 1000
-                                   / (double) scan->took_ms : 0,
-                                 speed, sizeof(speed)),
+                      dash_short((double) scan->speed, speed, sizeof(speed)),
                       dash_short((double) scan->different, different,
                                  sizeof(different)));
     }

@@ -23,6 +23,7 @@ typedef enum {
     NGX_HTTP_CHORUS_ROW_FAILED,
     NGX_HTTP_CHORUS_ROW_BLOCKED,
     NGX_HTTP_CHORUS_ROW_ACTIVE,
+    NGX_HTTP_CHORUS_ROW_GUARDED,
     NGX_HTTP_CHORUS_ROW_OWED,
     NGX_HTTP_CHORUS_ROW_SYNCED,
     NGX_HTTP_CHORUS_ROW_DELETED,
@@ -114,6 +115,10 @@ static const ngx_http_chorus_row_family_t  ngx_http_chorus_row_families[] = {
     { "chorus_replication_active", "gauge",
       "1, or 0 while it is paused; of other how many are active.", "",
       NGX_HTTP_CHORUS_ROW_ACTIVE, 1, 0 },
+
+    { "chorus_replication_guarded", "gauge",
+      "Whether the delete guard has paused it; of other how many.", "",
+      NGX_HTTP_CHORUS_ROW_GUARDED, 1, 0 },
 
     { "chorus_replication_owes_scan", "gauge",
       "Whether it is to be compared as a whole; of other how many.", "",
@@ -284,6 +289,8 @@ ngx_http_chorus_rows_read(json_t *json, const char *name,
     v[NGX_HTTP_CHORUS_ROW_OWED] = ngx_http_chorus_rows_number(json, "owed");
     v[NGX_HTTP_CHORUS_ROW_ACTIVE] =
                                 state && ngx_strcmp(state, "active") == 0;
+    v[NGX_HTTP_CHORUS_ROW_GUARDED] =
+                            json_is_object(json_object_get(json, "guard"));
 
     row->rank = v[NGX_HTTP_CHORUS_ROW_LAG] + v[NGX_HTTP_CHORUS_ROW_DIRTY]
                 + v[NGX_HTTP_CHORUS_ROW_BULK] + v[NGX_HTTP_CHORUS_ROW_BUSY]

@@ -173,6 +173,15 @@ my $told = metrics_when {
     $_->{chorus_workers} && $_->{'chorus_scan_running{replication='
         . '"alice:bkt:follower"}'} };
 is($told->{chorus_queue_up}, 1, 'Redis told');
+my ($active, $guarded) = map {
+    "chorus_replication_$_\{replication=\"alice:bkt:follower\"}"
+} qw(active guarded);
+is_deeply([@$told{$active, $guarded}], [1, 0], 'it goes on');
+$redis->call('HSET', 'chorus:{alice:bkt:follower}', 'guarded_ms', 1,
+    'guarded_reason', 'more than 2 deletes');
+my $paused = metrics_when { $_->{$guarded} };
+is_deeply([@$paused{$active, $guarded}], [0, 1],
+    'the delete guard has paused it');
 is($told->{'chorus_worker_slots{worker="ho\\"st\\\\1"}'}, 16,
     'slots of a worker with an odd name');
 is($told->{'chorus_worker_busy_slots{worker="ho\\"st\\\\1"}'}, 3,

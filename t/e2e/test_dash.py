@@ -20,6 +20,7 @@ class Terminal:
                         "/dev/null"]
         self.env = dict(os.environ, LC_ALL="C.UTF-8", PS1="$ ", ENV="",
                         SHELL="/bin/sh", **SANITIZED)
+        self.asked = 0
         self("new-session", "-d", "-x", str(width), "-y", str(height),
              "/bin/sh")
         wait_until(lambda: "$" in self.screen(), 20, "a prompt")
@@ -40,9 +41,11 @@ class Terminal:
         return self("capture-pane", "-p")
 
     def wait(self, pattern, why):
-        wait_until(lambda: re.search(pattern, self.screen()), 20,
-                   lambda: f"{why}:\n{self.screen()}")
-        return self.screen()
+        """The screen that had it."""
+        def matches():
+            screen = self.screen()
+            return re.search(pattern, screen) and screen
+        return wait_until(matches, 20, lambda: f"{why}:\n{self.screen()}")
 
     def modes(self):
         """Whether the other screen is shown, whether there is a cursor, the
@@ -52,11 +55,14 @@ class Terminal:
                     ).split()
 
     def stty(self):
-        """As the shell has it; said in a line of its own."""
+        """As the shell has it; said in a line of its own, and not that of an
+        earlier time."""
+        self.asked += 1
         self.type("clear; stty -a | tr ' ' '\\n' | grep -xE -- "
-                  "'-?(echo|icanon|isig);?' | tr '\\n' ' '; echo do''ne")
-        screen = self.wait(r"(?m)done$", "stty")
-        return re.search(r"(?m)^(.*)done$", screen)[1].split()
+                  "'-?(echo|icanon|isig);?' | tr '\\n' ' '; "
+                  f"echo do''ne{self.asked}")
+        line = rf"(?m)^(.*)done{self.asked}$"
+        return re.search(line, self.wait(line, "stty"))[1].split()
 
     def find(self, name):
         """A program that the shell has begun, or what that has begun."""
@@ -127,9 +133,9 @@ def test_the_dashboard_ends_and_leaves_the_terminal_well(stack, terminal,
         terminal.key(how)
     wait_until(lambda: terminal.modes() == ["0", "1", "sh"], 20,
                lambda: f"{how}: {terminal.modes()}\n{terminal.screen()}")
+    terminal.type(f"echo {how} ended with $?")
+    terminal.wait(f"(?m)^{how} ended with 0$", "its exit code")
     assert terminal.stty() == before
-    terminal.type("clear; echo code $?")
-    terminal.wait("code 0", "its exit code")
 
 
 def test_the_dashboard_says_that_redis_is_away(stack, terminal):
@@ -142,6 +148,33 @@ def test_the_dashboard_says_that_redis_is_away(stack, terminal):
     finally:
         stack.redis.start()
     terminal.wait("Redis up", "and back")
+    terminal.key("q")
+    wait_until(lambda: terminal.modes()[2] == "sh", 20, "it ends")
+
+
+def test_the_dashboard_shows_scans_and_the_delete_guard(stack, terminal):
+    name = "alice:dash:gone"            # no worker touches it
+    key, client = f"chorus:{{{name}}}", stack.redis.client
+    client.hset(key, mapping={
+        "user": "alice", "bucket": "dash", "follower": "gone",
+        "target": "dash", "state": "paused", "token": 0, "created_ms": 1})
+    client.sadd("chorus:replications", name)
+    stack.redis.call("scan_start", 3, key, "chorus:schedule",
+                     "chorus:replications", "repair", "quick", 0)
+    terminal.type(dash(stack))
+    try:
+        screen = terminal.wait(r"repair +alice:dash.* 0/1 ", "a scan that lists")
+        assert "delete guard" not in screen
+        client.sadd(f"{key}:awaited", "k")
+        client.hset(f"{key}:scan", mapping={"state": "ended", "copied": 3})
+        client.hset(key, mapping={"guarded_ms": 1, "guarded_reason": "many"})
+        terminal.wait(r"repair +alice:dash.* 3/4 ", "and copies")
+        terminal.wait("! 1 replications are paused by the delete guard",
+                      "an alert")
+    finally:
+        client.srem("chorus:replications", name)
+        client.zrem("chorus:scans", name)
+        client.delete(*client.keys(f"{key}*"))
     terminal.key("q")
     wait_until(lambda: terminal.modes()[2] == "sh", 20, "it ends")
 
