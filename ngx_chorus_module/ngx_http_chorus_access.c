@@ -219,10 +219,12 @@ ngx_http_chorus_access_ready(ngx_http_request_t *r,
         return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_SLOW_DOWN, NULL);
     }
 
-    ctx->ready = 1;
     ngx_http_chorus_own_end(ctx);
 
-    return NGX_OK;
+    rc = ngx_http_chorus_replicated_ask(r, ctx);
+    ctx->ready = rc == NGX_OK;
+
+    return rc;
 }
 
 

@@ -38,6 +38,13 @@ static ngx_command_t  ngx_http_chorus_commands[] = {
       0,
       NULL },
 
+    { ngx_string("chorus_replication_status"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_chorus_loc_conf_t, replication_status),
+      NULL },
+
     { ngx_string("chorus_repeat"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_chorus_repeat_directive,
@@ -199,6 +206,7 @@ ngx_http_chorus_create_loc_conf(ngx_conf_t *cf)
 
     conf->enable = NGX_CONF_UNSET;
     conf->auth_v2 = NGX_CONF_UNSET;
+    conf->replication_status = NGX_CONF_UNSET;
     conf->anonymous_words = NGX_CONF_UNSET_PTR;
     conf->route_name = NGX_CONF_UNSET_PTR;
     conf->replicate_names = NGX_CONF_UNSET_PTR;
@@ -224,6 +232,8 @@ ngx_http_chorus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_merge_value(conf->enable, prev->enable, 0);
     ngx_conf_merge_value(conf->auth_v2, prev->auth_v2, 0);
+    ngx_conf_merge_value(conf->replication_status, prev->replication_status,
+                         0);
     ngx_conf_merge_ptr_value(conf->anonymous_words, prev->anonymous_words,
                              NULL);
     ngx_conf_merge_ptr_value(conf->route_name, prev->route_name, NULL);
@@ -398,6 +408,7 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
     ngx_http_chorus_settle_init();
     ngx_http_chorus_upload_init();
     ngx_http_chorus_error_init();
+    ngx_http_chorus_replicated_init();
 
     return NGX_OK;
 }

@@ -25,6 +25,7 @@
  *     journal*.c   what is not in Redis yet, in files (see journal.h)
  *     redis*.c     the connection to Redis (see redis.h)
  *     recent.c     what a Redis that restarts may forget
+ *     replicated.c whether followers have what is read
  *     counters.c   what this proxy did
  *     metrics*.c   the same for Prometheus (see metrics.h), with health.c
  *     policy*.c    what people set at run time (see policy.h)
@@ -97,6 +98,7 @@ typedef struct ngx_http_chorus_redis_s  ngx_http_chorus_redis_t;
 typedef struct ngx_http_chorus_marks_s  ngx_http_chorus_marks_t;
 typedef struct ngx_http_chorus_parts_s  ngx_http_chorus_parts_t;
 typedef struct ngx_http_chorus_recent_s  ngx_http_chorus_recent_t;
+typedef struct ngx_http_chorus_replicated_s  ngx_http_chorus_replicated_t;
 typedef struct ngx_http_chorus_repeats_s  ngx_http_chorus_repeats_t;
 typedef struct ngx_http_chorus_debts_s  ngx_http_chorus_debts_t;
 typedef struct ngx_http_chorus_gauges_s  ngx_http_chorus_gauges_t;
@@ -168,6 +170,7 @@ typedef struct {
 typedef struct {
     ngx_flag_t                  enable;         /* chorus */
     ngx_flag_t                  auth_v2;        /* chorus_auth_v2 */
+    ngx_flag_t                  replication_status;
 
     /* chorus_anonymous: user [write]; or "off" */
     ngx_http_chorus_names_t    *anonymous_words;
@@ -266,6 +269,7 @@ struct ngx_http_chorus_ctx_s {
     void                       (*timeout)(ngx_http_request_t *r,
                                           ngx_int_t rc);
 
+    ngx_http_chorus_replicated_t  *replicated;  /* NULL: nobody asked */
     const char                  *error;         /* code of our refusal */
     uint64_t                     own_since;     /* us; 0: it is not our turn */
     uint64_t                     own_us;        /* spent by us */
@@ -438,6 +442,13 @@ ngx_int_t ngx_http_chorus_refuse_headers(ngx_http_request_t *r,
 
 /* error.c */
 void ngx_http_chorus_error_init(void);
+
+/* replicated.c */
+void ngx_http_chorus_replicated_init(void);
+/* NGX_AGAIN: Redis has been asked whether followers have the object; the
+ * access phase goes on in 50 ms at the latest, with ctx->ready. */
+ngx_int_t ngx_http_chorus_replicated_ask(ngx_http_request_t *r,
+    ngx_http_chorus_ctx_t *ctx);
 
 /* peer.c */
 void ngx_http_chorus_peers_init(ngx_conf_t *cf);
