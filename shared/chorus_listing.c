@@ -21,6 +21,7 @@ typedef struct {
     chorus_str_t       encoding;
     bool               is_in_entry;
     bool               is_full;         /* the rest is for the next page */
+    bool               is_cleaned;      /* of control characters */
 } listing_state_t;
 
 
@@ -245,8 +246,16 @@ listing_finish(chorus_mem_t *mem, const listing_state_t *state,
         return CHORUS_ERROR;
     }
 
+    /* Ceph does not encode it; behind entries nobody needs it */
+    if (listing->n != 0 || state->is_cleaned) {
+        listing->next = chorus_null_str;
+    }
+
     if (!chorus_str_eq(state->encoding, chorus_str("url"))) {
-        return CHORUS_OK;
+        return state->is_cleaned
+               ? chorus_error_set(error, "control characters, and keys that "
+                                  "are not encoded")
+               : CHORUS_OK;
     }
 
     if (listing->next.len != 0 && !listing_decode(mem, &listing->next)) {
@@ -269,6 +278,7 @@ chorus_listing_parse(chorus_mem_t *mem, chorus_str_t body,
     chorus_listing_t *listing, chorus_error_t *error)
 {
     chorus_rc_t          rc;
+    chorus_str_t         clean;
     listing_state_t      state;
     chorus_xml_reader_t  reader;
 
@@ -297,7 +307,13 @@ chorus_listing_parse(chorus_mem_t *mem, chorus_str_t body,
     reader.end = listing_end;
     reader.data = &state;
 
-    rc = chorus_xml_read(&reader, body);
+    clean = chorus_xml_clean(mem, body);
+    if (clean.data == NULL && body.data != NULL) {
+        return CHORUS_NOMEM;
+    }
+
+    state.is_cleaned = clean.data != body.data;
+    rc = chorus_xml_read(&reader, clean);
 
     return rc == CHORUS_OK ? listing_finish(mem, &state, error) : rc;
 }

@@ -183,6 +183,73 @@ xml_result(const chorus_xml_reader_t *reader, XML_Parser parser,
 }
 
 
+/* Whether "&#x01;" stands at the front: *len is its length. */
+static bool
+xml_is_control(chorus_str_t s, size_t *len)
+{
+    int       digit;
+    size_t    i;
+    bool      is_hex;
+    unsigned  code;
+
+    is_hex = s.len > 2 && s.data[2] == 'x';
+    code = 0;
+
+    for (i = is_hex ? 3 : 2; i < s.len && s.data[i] != ';'; i++) {
+
+        digit = chorus_hex_digit(s.data[i]);
+
+        if (digit < 0 || (!is_hex && digit > 9) || code > 0xffff) {
+            return false;
+        }
+
+        code = code * (is_hex ? 16 : 10) + (unsigned) digit;
+    }
+
+    *len = i + 1;
+
+    return i < s.len && code < 0x20 && code != '\t' && code != '\n'
+           && code != '\r';
+}
+
+
+chorus_str_t
+chorus_xml_clean(chorus_mem_t *mem, chorus_str_t body)
+{
+    char          *copy;
+    size_t         i, len;
+    chorus_str_t   rest;
+
+    copy = NULL;
+
+    for (i = 0; i + 1 < body.len; i++) {
+
+        if (body.data[i] != '&' || body.data[i + 1] != '#') {
+            continue;
+        }
+
+        rest = chorus_str_sub(body, i);
+
+        if (!xml_is_control(rest, &len)) {
+            continue;
+        }
+
+        if (copy == NULL) {
+            copy = chorus_alloc(mem, body.len);
+            if (copy == NULL) {
+                return chorus_null_str;
+            }
+            memcpy(copy, body.data, body.len);
+            body.data = copy;
+        }
+
+        memset(copy + i, ' ', len);
+    }
+
+    return body;
+}
+
+
 chorus_rc_t
 chorus_xml_read(chorus_xml_reader_t *reader, chorus_str_t body)
 {

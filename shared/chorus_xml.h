@@ -46,6 +46,12 @@ struct chorus_xml_reader_s {
  * hold. */
 chorus_rc_t chorus_xml_read(chorus_xml_reader_t *reader, chorus_str_t body);
 
+/* The body, with blanks for references to control characters, which XML does
+ * not have: what a storage repeats of a request may hold them, for all that
+ * keys are encoded (Ceph).  A copy in `mem` if there are any; the null string
+ * when out of memory. */
+chorus_str_t chorus_xml_clean(chorus_mem_t *mem, chorus_str_t body);
+
 /* For `start`: collects the text from here on in reader->text. */
 void chorus_xml_keep_text(chorus_xml_reader_t *reader);
 

@@ -177,12 +177,18 @@ class Nginx(Process):
                 with open(f"/proc/{pid}/cmdline") as f:
                     if "shutting down" not in f.read():
                         found.add(pid)
-            except FileNotFoundError:
-                pass
+            except (FileNotFoundError, ProcessLookupError):
+                pass            # it has ended, perhaps between the two
         return found
 
     def worker_memory(self, field="VmHWM"):
-        return [memory_of(pid, field) for pid in self.workers()]
+        found = []
+        for pid in self.workers():
+            try:
+                found.append(memory_of(pid, field))
+            except (FileNotFoundError, ProcessLookupError, AssertionError):
+                assert pid not in self.workers()        # it has ended
+        return found
 
 
 class Worker(Process):

@@ -71,6 +71,6 @@ def test_a_name_that_the_follower_cannot_store_is_parked(stack, bucket, code):
     stack.wire().put(bucket, "a/../b", b"x")
     stack.wire().put(bucket, "k", b"x")
     wait_until(lambda: stack.stats(bucket)["failed"] == 1, 10, "it is parked")
-    wait_until(lambda: set(compare.listing(stack.follower, bucket)) == {b"k"},
-               10, "the other one is there")
+    wait_until(lambda: set(compare.listing(stack.follower, bucket) or ())
+               == {b"k"}, 10, "the other one is there")
     assert refused.hits == 1

@@ -116,7 +116,7 @@ class Container:
         try:
             with open(f"/proc/{self.pid}/stat") as f:
                 text = f.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return False
         fields = text[text.rindex(")") + 2:].split()
         return fields[0] != "Z" and fields[19] == self.started

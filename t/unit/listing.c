@@ -52,6 +52,14 @@ parse_listing(void **state)
           { "a+b c d\xff" }, 1, true, NULL },
         { "said behind them", OPEN ENTRY("a%2B", "1", "e") URL CLOSE,
           { "a+" }, 1, true, NULL },
+        { "control characters in the markers, as Ceph writes them", OPEN URL
+          "<Marker>a&#x01;b</Marker><NextMarker>a&#x01;c</NextMarker>"
+          ENTRY("a%01c", "1", "e") CLOSE, { "a\001c" }, 1, true, NULL },
+        { "a NextMarker that Ceph does not encode", OPEN URL
+          "<NextMarker>100%</NextMarker>" ENTRY("100%25", "1", "e") CLOSE,
+          { "100%" }, 1, true, NULL },
+        { "control characters in a key", OPEN ENTRY("a&#x01;", "1", "e") CLOSE,
+          { NULL }, 0, false, "not encoded" },
         { "as they are", OPEN ENTRY("a%2Bb+c", "1", "e") CLOSE,
           { "a%2Bb+c" }, 1, true, NULL },
         { "references", OPEN ENTRY("&lt;&amp;&#x263A;", "1", "&quot;e&quot;")
