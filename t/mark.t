@@ -450,6 +450,10 @@ $redis->clear;
 }
 is_deeply([marks_now(['hot 7'])], ['hot 7'], 'are one mark');
 
+# which may be made once more, but not behind that of a later write
+$nginx->exchange(request(PUT => '/bkt/last', body => ''));
+wait_for { grep { / last / } $redis->marks_now };
+
 is_marked('tags and then content are united', ['k 7'], sub {
     $nginx->exchange(request(PUT => '/bkt/k?tagging', body => ''));
     request(PUT => '/bkt/k', body => '');
