@@ -23,6 +23,7 @@
 #define NGX_HTTP_CHORUS_HOLD_MS        100
 #define NGX_HTTP_CHORUS_REMIND_MS      60000
 #define NGX_HTTP_CHORUS_LEAVE_MS       3000     /* to the next process */
+#define NGX_HTTP_CHORUS_FLUSH_MS       500      /* nginx kills after 1 s */
 
 
 typedef struct {
@@ -278,6 +279,44 @@ ngx_http_chorus_marks_waiting(ngx_http_chorus_marks_t *marks)
 }
 
 
+ngx_uint_t
+ngx_http_chorus_marks_are_going(ngx_http_chorus_marks_t *marks)
+{
+    return ngx_http_chorus_marks_waiting(marks)
+           || ngx_http_chorus_debts_are_going(marks->cmcf->debts);
+}
+
+
+/* With SIGTERM there is no event loop any more, and little time: what stands
+ * nowhere else is brought to a Redis that is there. */
+
+void
+ngx_http_chorus_marks_flush(ngx_http_chorus_main_conf_t *cmcf)
+{
+    ngx_msec_t                deadline, left;
+    ngx_http_chorus_marks_t  *marks;
+
+    marks = cmcf->marks;
+
+    ngx_time_update();
+    deadline = ngx_current_msec + NGX_HTTP_CHORUS_FLUSH_MS;
+
+    while (marks->nbare || ngx_http_chorus_debts_are_going(cmcf->debts)) {
+
+        ngx_http_chorus_marks_send_handler(&marks->send);
+
+        ngx_time_update();
+        left = deadline - ngx_current_msec;
+
+        if ((ngx_msec_int_t) left <= 0
+            || ngx_http_chorus_redis_wait(cmcf->redis, left) != NGX_OK)
+        {
+            return;
+        }
+    }
+}
+
+
 /* One send for all marks of this turn of the event loop. */
 
 static void
@@ -287,10 +326,7 @@ ngx_http_chorus_marks_post(ngx_http_chorus_marks_t *marks)
         ngx_post_event(&marks->send, &ngx_posted_events);
     }
 
-    if (!marks->hold.timer_set
-        && (ngx_http_chorus_marks_waiting(marks)
-            || ngx_http_chorus_debts_are_going(marks->cmcf->debts)))
-    {
+    if (!marks->hold.timer_set && ngx_http_chorus_marks_are_going(marks)) {
         ngx_add_timer(&marks->hold, NGX_HTTP_CHORUS_HOLD_MS);
     }
 }
@@ -648,18 +684,18 @@ ngx_http_chorus_marks_hold_handler(ngx_event_t *ev)
 {
     ngx_http_chorus_marks_t *marks = ev->data;
 
-    if (ngx_http_chorus_marks_waiting(marks) == 0) {
+    if (!ngx_http_chorus_marks_are_going(marks)) {
 
-        if (!ngx_http_chorus_debts_are_going(marks->cmcf->debts)) {
-
-            if (ngx_exiting) {
-                ngx_http_chorus_redis_exit(marks->cmcf);
-            }
-
-            return;
+        if (ngx_exiting) {
+            ngx_http_chorus_redis_exit(marks->cmcf);
         }
 
-    } else if (ngx_http_chorus_marks_may_leave(marks)) {
+        return;
+    }
+
+    if (ngx_http_chorus_marks_waiting(marks)
+        && ngx_http_chorus_marks_may_leave(marks))
+    {
         ngx_log_error(NGX_LOG_NOTICE, marks->log, 0,
                       "chorus: Redis is away: %ui changed keys stay in the "
                       "journal for the next process", marks->nwaiting);

@@ -482,6 +482,7 @@ ngx_http_chorus_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_chorus_marks_flush(cmcf);
     ngx_http_chorus_redis_exit(cmcf);
     ngx_http_chorus_debts_exit(cmcf);
     ngx_http_chorus_journal_exit(cmcf);

@@ -479,6 +479,10 @@ ngx_uint_t ngx_http_chorus_marks_is_busy(ngx_http_chorus_marks_t *marks);
 /* From redis.c: the connection is ready, or is gone. */
 void ngx_http_chorus_marks_resume(ngx_http_chorus_marks_t *marks);
 ngx_uint_t ngx_http_chorus_marks_waiting(ngx_http_chorus_marks_t *marks);
+/* Marks or debts: Redis is to hear of something before the process ends. */
+ngx_uint_t ngx_http_chorus_marks_are_going(ngx_http_chorus_marks_t *marks);
+/* Of a process that ends now; stays for half a second at most. */
+void ngx_http_chorus_marks_flush(ngx_http_chorus_main_conf_t *cmcf);
 
 /* parts.c */
 ngx_int_t ngx_http_chorus_parts_init(ngx_http_chorus_main_conf_t *cmcf,
@@ -658,6 +662,10 @@ ngx_int_t ngx_http_chorus_redis_tls_init(ngx_conf_t *cf,
 ngx_int_t ngx_http_chorus_redis_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
 void ngx_http_chorus_redis_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* Without an event loop: handles what came within so many milliseconds.
+ * NGX_ERROR: nothing did, or the connection is gone. */
+ngx_int_t ngx_http_chorus_redis_wait(ngx_http_chorus_redis_t *redis,
+    ngx_msec_t ms);
 /* NGX_DECLINED when the connection is not ready: the caller keeps its data
  * and is told by ngx_http_chorus_marks_resume(). */
 ngx_int_t ngx_http_chorus_redis_call(ngx_http_chorus_redis_t *redis,

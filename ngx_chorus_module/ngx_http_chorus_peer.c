@@ -153,6 +153,10 @@ ngx_http_chorus_peer_is_odd_head(ngx_http_request_t *r,
         "x-id"
     };
 
+    if (r->method != NGX_HTTP_HEAD) {
+        return 0;
+    }
+
     for (i = 0; i < ctx->uri.nargs; i++) {
 
         arg = &ctx->uri.args[i];
@@ -170,7 +174,7 @@ ngx_http_chorus_peer_is_odd_head(ngx_http_request_t *r,
         }
 
         if (j == sizeof(plain) / sizeof(plain[0])) {
-            return r->method == NGX_HTTP_HEAD;
+            return 1;
         }
     }
 

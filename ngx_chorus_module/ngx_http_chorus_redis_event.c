@@ -7,6 +7,8 @@
  * hiredis, the nginx connection to ngx_http_chorus_redis_cleanup().
  */
 
+#include <poll.h>
+
 #include "ngx_http_chorus_redis.h"
 
 
@@ -152,7 +154,7 @@ ngx_http_chorus_redis_read_handler(ngx_event_t *ev)
         /* nginx quits; what still waits is sent first (mark.c holds on) */
         c->close = 0;
 
-        if (ngx_http_chorus_marks_waiting(redis->cmcf->marks) == 0) {
+        if (!ngx_http_chorus_marks_are_going(redis->cmcf->marks)) {
             ngx_http_chorus_redis_exit(redis->cmcf);
         }
 
@@ -176,4 +178,35 @@ ngx_http_chorus_redis_write_handler(ngx_event_t *ev)
         redisAsyncHandleWrite(redis->ac);
         ngx_http_chorus_redis_tls_done(redis);
     }
+}
+
+
+/* For a process whose event loop has ended. */
+
+ngx_int_t
+ngx_http_chorus_redis_wait(ngx_http_chorus_redis_t *redis, ngx_msec_t ms)
+{
+    struct pollfd  p;
+
+    if (redis->state != NGX_HTTP_CHORUS_REDIS_READY) {
+        return NGX_ERROR;
+    }
+
+    p.fd = redis->c->fd;
+    p.events = POLLIN | (redis->c->write->active ? POLLOUT : 0);
+    p.revents = 0;
+
+    if (poll(&p, 1, (int) ms) < 1) {
+        return NGX_ERROR;
+    }
+
+    if (p.revents & POLLOUT) {
+        ngx_http_chorus_redis_write_handler(redis->c->write);
+    }
+
+    if (redis->c && (p.revents & ~POLLOUT)) {
+        ngx_http_chorus_redis_read_handler(redis->c->read);
+    }
+
+    return redis->c ? NGX_OK : NGX_ERROR;
 }

@@ -167,7 +167,24 @@ my $begin = time;
 ok($nginx->stop, 'nginx without marks does not wait for Redis');
 cmp_ok(time - $begin, '<', 25, 'at all');
 
-# told to go at once
+# told to go at once, with two batches that Redis takes a moment for
+$redis->begin;
+$nginx = Chorus::Nginx->start(@config);
+put('before');
+is_deeply([missing('before')], [], 'Redis is ready');
+kill 'STOP', $redis->{pid};
+put('term-1');
+put('term-2');
+kill 'TERM', $nginx->pid;
+sleep 0.1;
+kill 'CONT', $redis->{pid};
+is_deeply([missing('term-1', 'term-2')], [],
+    'what is on its way to Redis arrives');
+ok($nginx->stop('TERM'), 'nginx that must go at once goes');
+unlike($nginx->log, $BAD, 'and loses nothing');
+$redis->end;
+
+# and without a Redis
 $nginx = Chorus::Nginx->start(@config);
 put('lost-1');
 put('lost-2');

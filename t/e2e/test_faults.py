@@ -264,5 +264,6 @@ def test_the_fault_proxy_itself_changes_nothing(stack, bucket, faulty_nginx):
     wire.delete(bucket, "gone")
     stack.wait_equal(bucket)
     stack.wait_idle(bucket)
-    assert stack.faulty_main.passed > 6 and stack.faulty_follower.passed > 3
+    # the object that is gone may never have been copied
+    assert stack.faulty_main.passed > 6 and stack.faulty_follower.passed >= 2
     assert stack.failed_attempts(bucket) == 0
