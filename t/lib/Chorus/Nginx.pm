@@ -187,9 +187,10 @@ sub exchange {
     my $text = '';
 
     # a refusal may come while a body is still being sent
+    $seconds //= 40;
     while (length $bytes) {
         my ($readable, $writable) = IO::Select->select($select, $select,
-            undef, $seconds // 10);
+            undef, $seconds);
         last unless $writable && @$writable;
         last if @$readable && !sysread $socket, $text, 65536, length $text;
         my $count = syswrite $socket, $bytes, 65536;
@@ -197,7 +198,7 @@ sub exchange {
         substr $bytes, 0, $count, '';
     }
 
-    while ($select->can_read($seconds // 10)) {
+    while ($select->can_read($seconds)) {
         last unless sysread $socket, $text, 65536, length $text;
     }
 

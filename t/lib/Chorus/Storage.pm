@@ -14,6 +14,7 @@ package Chorus::Storage;
 #     half          half of an answer, then the connection is closed
 #     early         answers without reading the body
 #     wait:0.5      seconds before the answer
+#     until:name    no answer until the folder has this file
 #     size:1000     a body of so many bytes
 #     echo          the body of the request behind its head
 #     chunked       the answer in chunks
@@ -101,6 +102,7 @@ sub answer {
     return 0 unless defined $body;
 
     sleep $answer{wait} if $answer{wait};
+    await("$Folder/$answer{until}") if defined $answer{until};
     return 0 if $answer{cut} || $answer{stale} && $answered++;
     POSIX::pause() if $answer{none};
 
@@ -141,6 +143,15 @@ sub answer {
     }
 
     return !$answer{half} && !$answer{early};
+}
+
+
+# A file, or the end of the test.
+sub await {
+    my ($path) = @_;
+
+    my $parent = getppid;
+    sleep 0.02 while !-e $path && getppid == $parent;
 }
 
 
