@@ -223,7 +223,7 @@ sub exchange_http2 {
     write_file("$Folder/http2.body", $body);
 
     open my $curl, '-|', 'curl', '-sSi', '--http2-prior-knowledge',
-        '--path-as-is', '--max-time', 20, '--unix-socket', "$Folder/h2.sock",
+        '--path-as-is', '--max-time', 60, '--unix-socket', "$Folder/h2.sock",
         '-X', $method, @options, '-H', 'Expect:', '-H', 'Content-Type:',
         "http://localhost$target" or die "curl: $!\n";
     local $/;

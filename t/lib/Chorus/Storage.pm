@@ -33,6 +33,7 @@ use Chorus::Fixture;
 
 my $pid;
 my $log = "$Folder/storage.log";
+my $begun = "$Folder/storage.begun";
 
 
 sub start {
@@ -95,10 +96,11 @@ sub answer {
 
     my $head = read_head($client) // return 0;
     my %answer = wanted($head);
+    my ($line) = $head =~ /^(\S+ \S+)/;
+    note($begun, "$name $line");
     my $body = read_body($client, $answer{early} ? '' : $head, $answer{echo});
 
-    my ($line) = $head =~ /^(\S+ \S+)/;
-    note("$name $line" . (defined $body ? '' : ' incomplete'));
+    note($log, "$name $line" . (defined $body ? '' : ' incomplete'));
     return 0 unless defined $body;
 
     sleep $answer{wait} if $answer{wait};
@@ -139,7 +141,7 @@ sub answer {
     if ($answer{early}) {
         shutdown $client, 1;
         my $select = IO::Select->new($client);
-        1 while $select->can_read(2) && sysread $client, my $rest, 65536;
+        1 while $select->can_read(20) && sysread $client, my $rest, 65536;
     }
 
     return !$answer{half} && !$answer{early};
@@ -217,9 +219,15 @@ sub read_bytes {
 
 
 sub note {
-    open my $out, '>>', $log or die "$log: $!\n";
-    syswrite $out, "$_[0]\n";
+    my ($path, $line) = @_;
+
+    open my $out, '>>', $path or die "$path: $!\n";
+    syswrite $out, "$line\n";
 }
+
+
+# Those whose head has arrived, whatever comes of them, since the first.
+sub begun { return split /\n/, read_file($begun) }
 
 
 # What has arrived since the last call, "main PUT /bkt/key".
