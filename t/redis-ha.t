@@ -215,10 +215,11 @@ sub sentinel_url {
     $two->call(qw(CONFIG SET masteruser nobody));
     $two->call(qw(CONFIG SET masterauth wrong));
     $one->call(qw(CLIENT KILL TYPE replica));
-    my @lost = keys_of('lost', 100);
+    # no more than are made within the window, on whatever machine
+    my @lost = keys_of('lost', 20);
     passes('a replica that is behind', @lost);
     arrives('the old master', $one, @lost);
-    is(scalar(missing($two, @lost)), 100, 'the replica has none of them');
+    is(scalar(missing($two, @lost)), 20, 'the replica has none of them');
     $one->end;
     passes('a replica that is behind', 'dead');
     ok(wait_for(sub { is_master($two) }, $FAILOVER), 'and is promoted');
