@@ -40,7 +40,8 @@ sub start {
     my ($class, @names) = @_;
 
     @names = qw(main follower archive) unless @names;
-    my %names = map { listen_on("$Folder/$_.sock") => $_ } @names;
+    die "they are started together\n" if $pid;
+    my @listening = map { [listen_on("$Folder/$_.sock"), $_] } @names;
 
     $pid = fork // die "fork: $!\n";
     return 1 if $pid;
@@ -49,28 +50,25 @@ sub start {
     $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
     $SIG{CHLD} = 'IGNORE';
     $SIG{PIPE} = 'IGNORE';
-    eval { serve(%names); 1 } or warn "storage: $@";
+    eval { serve(@listening); 1 } or warn "storage: $@";
     POSIX::_exit(0);
 }
 
 
-my %sockets;
-
 sub listen_on {
     my ($path) = @_;
 
-    my $socket = IO::Socket::UNIX->new(Local => $path, Listen => 128)
-        or die "$path: $!\n";
-    $sockets{$socket} = $socket;
-    return $socket;
+    return IO::Socket::UNIX->new(Local => $path, Listen => 128)
+        || die "$path: $!\n";
 }
 
 
 # In the child, until the test is gone.
 sub serve {
-    my (%names) = @_;
+    my (@listening) = @_;
 
-    my $select = IO::Select->new(values %sockets);
+    my %name = map { $_->[0] => $_->[1] } @listening;
+    my $select = IO::Select->new(map { $_->[0] } @listening);
     my $parent = getppid;
 
     while (getppid == $parent) {
@@ -79,7 +77,7 @@ sub serve {
             my $child = fork // die "fork: $!\n";
             next if $child;
 
-            eval { 1 while answer($client, $names{$listening}); 1 }
+            eval { 1 while answer($client, $name{$listening}); 1 }
                 or warn "storage: $@";
             POSIX::_exit(0);
         }
