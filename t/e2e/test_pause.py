@@ -17,14 +17,18 @@ class Watch:
     """What the follower is asked about a bucket, and when."""
 
     def __init__(self, stack, bucket):
+        self.stack, self.bucket = stack, bucket
         self.asked = stack.faulty_follower.inject(
             when=lambda method, target: target.startswith(f"/{bucket}"))
 
     def silent_after(self, began):
-        """Until nothing was asked for a while; seconds from `began` to the
-        last request."""
+        """Until nothing was asked for a while, and nobody holds a key that he
+        might ask for later; seconds from `began` to the last request."""
         def is_silent():
-            return time.monotonic() - max([began, *self.asked.at]) > QUIET
+            stats = self.stack.stats(self.bucket)
+            return (stats["state"] == "paused" and not stats["busy"]
+                    and time.monotonic() - max([began, *self.asked.at])
+                    > QUIET)
         wait_until(is_silent, 60, lambda: f"silence: {self.asked.hits}")
         return max([began, *self.asked.at]) - began
 
@@ -83,6 +87,15 @@ def test_a_migration_stops_in_the_middle_and_goes_on(stack, bucket_name, ctl,
     stack.wait_equal(bucket)
 
 
+def worker_asks(client):
+    """Until the worker has heard whether what it holds is paused: it has the
+    answer when it asks again."""
+    with client.monitor() as monitor:
+        for _ in range(2):
+            while "chorus_paused" not in monitor.next_command()["command"]:
+                pass
+
+
 def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
     """A copy of two parts is paused while the first ones are on their way."""
     stack.use_worker(follower=stack.faulty_follower.url, concurrency=1,
@@ -90,7 +103,7 @@ def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
     parts = stack.faulty_follower.inject(
         when=lambda method, target: method == "PUT"
         and target.startswith(f"/{bucket}/big?") and "partNumber" in target,
-        delay=2)
+        held=True)
     key = {"Bucket": bucket, "Key": "big"}
     upload = dict(key, UploadId=stack.s3.create_multipart_upload(
         **key)["UploadId"])
@@ -101,6 +114,9 @@ def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
                                        **upload)
     wait_until(lambda: parts.hits, 30, "a part is on its way")
     ctl("pause", "add", bucket, "--id", "stop")
+    wait_until(lambda: stack.stats(bucket)["state"] == "paused", 30, "paused")
+    worker_asks(stack.redis.client)
+    parts.release()
     wait_until(lambda: not stack.stats(bucket)["busy"], 30,
                "the key is given back")
     assert parts.hits == 1
@@ -128,6 +144,9 @@ def test_what_is_paused_costs_nothing(stack, bucket, ctl, figures):
         begin, began = count(), time.monotonic()
         time.sleep(seconds)
         return (count() - begin) / (time.monotonic() - began)
+    # done by this worker: it is up, and calls as it always does
+    stack.wire().put(bucket, "first", b"x")
+    stack.wait_equal(bucket)
     stack.wait_idle(bucket)
     before = calls()
     ctl("pause", "add", bucket, "--id", "stop", "--wait")
