@@ -81,7 +81,7 @@ class Place:
     def change(self, wire, n):
         """One request of theirs, through Chorus."""
         self.pause_of_clients()
-        number = n * CHANGED % OBJECTS
+        number = n % (OBJECTS // CHANGED) * CHANGED
         bucket, key = self.name(number)
         if n % 6 == 0:
             return wire.delete(bucket, key)
