@@ -19,7 +19,9 @@ MIB = 1 << 20
 
 
 def slow_copy(stack, bucket, mib, **settings):
-    """A worker in the middle of copying one large object."""
+    """A worker in the middle of copying one large object, and of nothing
+    else: the bucket is there."""
+    stack.wait_idle(bucket)
     stack.stop_workers()
     stack.wire(timeout=60).put(bucket, "large", os.urandom(mib * MIB))
     stack.faulty_main.inject(
