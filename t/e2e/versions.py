@@ -10,6 +10,7 @@ import time
 import urllib.parse
 
 import compare
+from process import PATIENCE
 from stack import IS_ASAN
 from wire import path_of
 
@@ -125,7 +126,7 @@ def differences(main, follower, bucket, keys, nulls=True, target=None,
 
 def wait_equal(stack, bucket, keys, seconds=30, target=None, **options):
     """Until the histories and the states are equal."""
-    end = time.monotonic() + seconds * (3 if IS_ASAN else 1)
+    end = time.monotonic() + max(seconds, PATIENCE) * (3 if IS_ASAN else 1)
     there = target or bucket
     while True:
         found = []
