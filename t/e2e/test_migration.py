@@ -106,9 +106,13 @@ class Place:
     def copied(self):
         return sum(scan.look().get("copied", 0) for scan in self.scans)
 
-    def wait(self, seconds=300):
+    def wait_scans(self, seconds=300):
         for scan in self.scans:
             scan.wait(seconds=seconds)
+
+    def wait(self):
+        """For those of clients, too, who have come to their end."""
+        self.wait_scans()
         for bucket in self.buckets:
             self.stack.wait_idle(bucket, 60)
 
@@ -175,7 +179,7 @@ def test_a_full_main_is_migrated_while_all_goes_on(stack, bucket_name,
             if n == 1:
                 pause_in_the_midst(place)
                 fill(stack.main, later, ["a", "b"])
-        place.wait()
+        place.wait_scans()
         seconds = time.monotonic() - begin
     load.check()
 

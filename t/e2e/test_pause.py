@@ -16,10 +16,11 @@ QUIET = 1.0             # seconds without a request: it is paused
 class Watch:
     """What the follower is asked about a bucket, and when."""
 
-    def __init__(self, stack, bucket):
+    def __init__(self, stack, bucket, delay=0):
         self.stack, self.bucket = stack, bucket
         self.asked = stack.faulty_follower.inject(
-            when=lambda method, target: target.startswith(f"/{bucket}"))
+            when=lambda method, target: target.startswith(f"/{bucket}"),
+            delay=delay)
 
     def silent_after(self, began):
         """Until nothing was asked for a while, and nobody holds a key that he
@@ -72,7 +73,8 @@ def test_a_migration_stops_in_the_middle_and_goes_on(stack, bucket_name, ctl,
                                                      figures):
     bucket = bucket_name("mig")
     fill(stack.main, bucket, [f"k{n:04d}" for n in range(200)])
-    watch = Watch(stack, bucket)
+    # slow enough not to be done before it hears of the pause
+    watch = Watch(stack, bucket, 0.5)
     stack.use_worker(follower=stack.faulty_follower.url, **SCANS)
     scan = Scans(stack, bucket)
     wait_until(lambda: watch.asked.hits > 10, 30, "the migration has begun")
@@ -82,6 +84,7 @@ def test_a_migration_stops_in_the_middle_and_goes_on(stack, bucket_name, ctl,
     assert stats["bulk"] and not stats["busy"], stats
     figures(f"the follower's last request was {took * 1000:.0f} ms after "
             "the answer to the pause")
+    stack.faulty_follower.clear()
     ctl("pause", "delete", "stop", "--yes")
     scan.wait()
     stack.wait_equal(bucket)

@@ -214,7 +214,7 @@ def stale_write(stack, bucket, **settings):
 def test_a_follower_that_carries_out_late_what_it_was_sent(stack, bucket):
     """The connection is lost, the worker writes what is newer, and then the
     follower does what it was sent first: nobody marks that."""
-    settings = stale_write(stack, bucket, recheck_seconds=[1, 7])
+    settings = stale_write(stack, bucket, recheck_seconds=[1, 10])
     f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
                                      drop=True, held=True)
     stack.use_worker(**settings)
@@ -235,7 +235,7 @@ def test_a_follower_that_carries_out_late_what_it_was_sent(stack, bucket):
 
 def test_a_follower_that_carries_out_late_what_has_been_deleted(stack,
                                                                 bucket):
-    settings = stale_write(stack, bucket, recheck_seconds=[6])
+    settings = stale_write(stack, bucket, recheck_seconds=[10])
     f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
                                      drop=True, held=True)
     stack.use_worker(**settings)
@@ -252,7 +252,7 @@ def test_a_follower_that_carries_out_late_what_has_been_deleted(stack,
 def test_a_worker_that_is_killed_with_a_request_on_its_way(stack, bucket):
     """It sleeps for longer than its lease, wakes up, and is killed before
     it can tell; its PUT arrives after its successor's."""
-    settings = stale_write(stack, bucket, recheck_seconds=[6])
+    settings = stale_write(stack, bucket, recheck_seconds=[10])
     f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
                                      held=True)
     first = stack.use_worker(**settings)
