@@ -63,18 +63,37 @@ end
 TEMP = ["body", "proxy", "fastcgi", "uwsgi", "scgi"]
 
 
+RESERVED = []       # held until we end
+
+
+def reserve(port):
+    """Against tests that run beside these: a port looks free while its server
+    starts, restarts or is killed.  The kernel gives the name back however we
+    end."""
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.bind(f"\0chorus-e2e-port-{port}")
+    except OSError:
+        s.close()
+        return False
+    RESERVED.append(s)
+    return True
+
+
 def free_ports(n):
-    """Below the kernel's range for outgoing connections and below Ceph's."""
+    """Below the kernel's range for outgoing connections and below Ceph's,
+    above that of t/lib/prove."""
     ports = []
     while len(ports) < n:
-        port = random.SystemRandom().randrange(10000, 19900)
+        port = random.SystemRandom().randrange(11000, 19900)
+        if not reserve(port):
+            continue
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        if port not in ports:
-            ports.append(port)
+        ports.append(port)
     return ports
 
 
