@@ -143,7 +143,8 @@ def test_all_goes_by_tls_and_comes_back(stack, site, bucket):
     stack.wire().put(bucket, "source", b"x")
     with Load(stack.wire, mixed(bucket), 4) as load:
         time.sleep(1)
-        assert redis.clients() == {str(redis.tls_port)}
+        wait_until(lambda: redis.clients() == {str(redis.tls_port)}, 20,
+                   lambda: f"all are there by TLS: {redis.clients()}")
         redis.kill9()
         time.sleep(1)
         redis.start()
