@@ -19,15 +19,14 @@ import redis
 
 import compare
 from fault import FaultServer
-from process import (PATIENCE, Process, children_of, memory_of,
-                     wait_until)
+from process import (IS_ASAN, PATIENCE, SLOWER, Process, children_of,
+                     memory_of, wait_until)
 from store import Key, Store, boto
 from wire import Wire
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("CHORUS_BUILD", "build"))
-IS_ASAN = "asan" in os.path.basename(BUILD.rstrip("/"))
 DOMAIN = "s3.chorus.test"      # of virtual-host style: BUCKET.DOMAIN
 IS_FULL = bool(os.environ.get("CHORUS_E2E_FULL"))
 
@@ -473,8 +472,7 @@ server {{
     def wait_equal(self, bucket, seconds=20, **options):
         """Until follower equals main; every test's last word."""
         return compare.wait_equal(self.main, self.follower, bucket,
-                                  max(seconds, PATIENCE)
-                                  * (3 if IS_ASAN else 1), **options)
+                                  max(seconds * SLOWER, PATIENCE), **options)
 
     def marks_on_their_way(self):
         """Of what clients have an answer to, how much Redis may not have."""
