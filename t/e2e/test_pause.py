@@ -6,7 +6,7 @@ import time
 import pytest
 
 from load import Load
-from process import wait_until
+from process import PATIENCE, wait_until
 from test_scans import SCANS, Scans, fill
 from wire import path_of
 
@@ -93,10 +93,11 @@ def test_a_migration_stops_in_the_middle_and_goes_on(stack, bucket_name, ctl,
 def worker_asks(client):
     """Until the worker has heard whether what it holds is paused: it has the
     answer when it asks again."""
+    end = time.monotonic() + PATIENCE
     with client.monitor() as monitor:
         for _ in range(2):
             while "chorus_paused" not in monitor.next_command()["command"]:
-                pass
+                assert time.monotonic() < end, "it does not ask"
 
 
 def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
