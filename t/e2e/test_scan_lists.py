@@ -143,7 +143,9 @@ def test_histories_are_compared_without_a_request_for_each(stack, figures):
         "surplus": "surplus", "z/another": "different",
         "z/marker": "different"}
     assert (found["main"], found["equal"]) == (7, 2), found
-    assert not any(lister.requests for lister in listers.listers)
+    # of this bucket: an earlier test may have left a key to be looked at
+    assert not [(method, key) for lister in listers.listers
+                for method, name, key in lister.requests if name == "mig-old"]
     assert memory < MEMORY // 2, memory
     figures(f"histories: {LONG} versions of a key twice, and the worker had "
             f"{memory >> 20} MiB")
