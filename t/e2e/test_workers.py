@@ -434,6 +434,28 @@ def test_a_result_that_redis_refuses_becomes_a_mark(stack, bucket):
     stack.wait_idle(bucket)
 
 
+def test_a_redis_that_refuses_in_the_middle_of_a_round(stack, bucket):
+    """The connection is given up then, and what comes next in the round finds
+    none."""
+    library, worker = the_library(), stack.worker
+    broken = library.replace(
+        "local function news(keys)\n",
+        "local function news(keys)\n"
+        "    error({ err = 'MASTERDOWN just now' })\n")
+    assert broken != library
+    load = stack.redis.client.function_load
+    load(broken, replace=True)
+    try:
+        wait_until(lambda: log_has(worker, "MASTERDOWN just now"), 20,
+                   "it is refused")
+        stack.wire().put(bucket, "k", b"new")
+        stack.wait_equal(bucket)
+    finally:
+        load(library, replace=True)
+    stack.wait_idle(bucket)
+    assert worker.is_running()
+
+
 def test_an_older_library_under_a_worker_is_replaced(stack, bucket):
     """FUNCTION FLUSH, and an older proxy was the first to come by."""
     library = the_library()
