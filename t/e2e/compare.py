@@ -11,6 +11,7 @@ import time
 import urllib.parse
 from contextlib import closing
 
+from process import PATIENCE
 from wire import path_of
 
 # differ from answer to answer, or tell when a store got the object
@@ -160,7 +161,7 @@ def differences(main, follower, bucket, sample=60, ignore=(), target=None):
     return found
 
 
-def wait_equal(main, follower, bucket, seconds=20, sample=60,
+def wait_equal(main, follower, bucket, seconds=PATIENCE, sample=60,
                ignore=(), target=None):
     """Waits until nothing differs; returns the seconds that took."""
     begin = time.monotonic()
