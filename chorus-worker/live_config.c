@@ -93,6 +93,13 @@ live_config_load(const char *path, chorus_error_t *error)
 }
 
 
+void
+live_config_restore(live_config_t *live)
+{
+    live_config_replace(live);
+}
+
+
 live_config_t *
 live_config_get(void)
 {

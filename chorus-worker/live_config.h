@@ -17,6 +17,9 @@ typedef struct live_config_s  live_config_t;
  * there was stays and `error` says why. */
 bool live_config_load(const char *path, chorus_error_t *error);
 
+/* Makes one that was current so again; takes over the caller's reference. */
+void live_config_restore(live_config_t *live);
+
 /* The current configuration; given back by live_config_put(). */
 live_config_t *live_config_get(void);
 void live_config_put(live_config_t *live);

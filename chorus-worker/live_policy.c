@@ -134,7 +134,6 @@ live_policy_take(chorus_str_t document, bool *is_older, chorus_error_t *error)
 bool
 live_policy_reload(chorus_error_t *error)
 {
-    bool            is_good;
     live_policy_t  *old, *policy;
 
     (void) pthread_mutex_lock(&live_policy_mutex);
@@ -146,13 +145,6 @@ live_policy_reload(chorus_error_t *error)
 
     policy = live_policy_read(old == NULL ? chorus_str(LIVE_POLICY_NONE)
                                           : old->document, error);
-    is_good = policy != NULL;
-
-    if (!is_good) {
-        chorus_error_t  ignored;
-
-        policy = live_policy_read(chorus_str(LIVE_POLICY_NONE), &ignored);
-    }
 
     if (old != NULL) {
         live_policy_put(old);
@@ -162,7 +154,7 @@ live_policy_reload(chorus_error_t *error)
         live_policy_replace(policy);
     }
 
-    return is_good;
+    return policy != NULL;
 }
 
 

@@ -20,7 +20,8 @@ bool live_policy_take(chorus_str_t document, bool *is_older,
     chorus_error_t *error);
 
 /* The configuration has changed: reads the same document against it.  On
- * failure there is none, and `error` says why. */
+ * failure the one there stays, with its configuration, and `error` says
+ * why. */
 bool live_policy_reload(chorus_error_t *error);
 
 /* Whether Redis has been asked once: before, filters are not known. */

@@ -4,21 +4,33 @@
 #include "reload.h"
 
 
+/* nginx refuses a chorus.json that a rule of the dynamic policy does not go
+ * with; who ran it without the policy would sync what is paused. */
+
 bool
 reload(const char *config_path)
 {
-    chorus_error_t  error;
+    live_config_t   *before;
+    chorus_error_t   error;
+
+    before = live_config_get();
 
     if (!live_config_load(config_path, &error)) {
+        live_config_put(before);
         log_write(LOG_ERROR, "%s; going on with what there was",
                   error.text);
         return false;
     }
 
     if (!live_policy_reload(&error)) {
-        log_write(LOG_ERROR, "the policy does not go with it: %s",
+        live_config_restore(before);
+        log_write(LOG_ERROR, "%s: the dynamic policy does not go with it: "
+                  "%s; going on with what there was", config_path,
                   error.text);
+        return false;
     }
+
+    live_config_put(before);
 
     log_write(LOG_INFO, "read %s again (a change of redis or "
               "worker.concurrency takes a restart)", config_path);

@@ -3,6 +3,7 @@ was not reloaded yet.  Nobody takes what he does not know for settled."""
 
 import json
 import os
+import signal
 import time
 
 import pytest
@@ -25,6 +26,39 @@ def older(stack):
         return stack.start_worker(path)
     yield start
     os.unlink(f"{stack.folder}/older.json")
+
+
+def test_a_file_that_the_policy_does_not_go_with_is_not_taken(stack, bucket,
+                                                              older):
+    """Without the policy, what it pauses would be synced."""
+    def ctl(*words):
+        done = stack.chorusctl("-t", stack.token_file, *words)
+        assert done.returncode == 0, done.stderr
+
+    def without_archive(config):
+        del config["storages"]["archive"]
+        del config["routes"]
+
+    worker = older(lambda config: None)
+    ctl("repl", "add", "elsewhere", "--user", "alice", "--to", "archive",
+        "--id", "to-archive", "--wait")
+    ctl("pause", "add", bucket, "--id", "stop", "--wait")
+    try:
+        config = stack.config_of(worker=SCANS)
+        without_archive(config)
+        with open(worker.config, "w", opener=private) as f:
+            json.dump(config, f)
+        worker.send(signal.SIGHUP)
+        wait_until(lambda: "going on with what there was" in worker.log_end(),
+                   20, worker.log_end)
+        stack.wire().put(bucket, "k", b"x")
+        wait_until(lambda: stack.stats(bucket)["dirty"], 20, "it is marked")
+        time.sleep(3)
+        assert stack.stats(bucket)["dirty"]
+    finally:
+        ctl("pause", "delete", "stop", "--yes")
+        ctl("repl", "delete", "to-archive", "--yes")
+    stack.wait_equal(bucket)
 
 
 def agree(stack):
