@@ -263,8 +263,8 @@ chorus_explain_nothing(chorus_buf_t *buf, const chorus_explain_t *e)
         chorus_buf_text(buf, "; the filter of the replication leaves it out");
 
     } else if (e->owes_scan) {
-        chorus_buf_text(buf, "; changes got lost, and the scan that is owed "
-                        "for them will find it");
+        chorus_buf_text(buf, "; changes may have got lost, and the scan that is "
+                        "owed for them will find it");
     } else {
         chorus_buf_text(buf, "; no change of it is known: it was written "
                         "before the replication or past Chorus, and "

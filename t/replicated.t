@@ -67,6 +67,10 @@ is($lag, '0.000', 'nothing waits');
 for ($f, $a) {
     mark($_, 'other', 0);
 }
+(undef, $status) = told_when(GET => '/two/k');
+is($status, 'PENDING', 'a Redis that is new, and nobody has compared yet');
+$redis->call('FCALL', 'chorus_paid_all', 1, 'chorus:owed',
+    $redis->call('HGET', 'chorus:owed', 'owed_id'));
 for my $method (qw(GET HEAD)) {
     (my $reply, $status, $lag) = told_when($method => '/two/k');
     is($reply->{status}, 200, "$method is answered");

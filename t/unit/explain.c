@@ -103,8 +103,8 @@ static const row_t  rows[] = {
 
     { "a scan is owed",
       { .takes_key = true, .main = GOOD, .there = NO_KEY, .owes_scan = true },
-      "The follower does not have the key; changes got lost, and the scan "
-      "that is owed for them will find it." },
+      "The follower does not have the key; changes may have got lost, and "
+      "the scan that is owed for them will find it." },
 
     { "filtered", { .main = GOOD, .there = NO_KEY },
       "The follower does not have the key; the filter of the replication "
@@ -120,8 +120,8 @@ static const row_t  rows[] = {
     { "the bucket itself",
       { .takes_key = true, .is_bucket = true, .main = GOOD,
         .there = NO_BUCKET, .owes_scan = true },
-      "The follower does not have the bucket; changes got lost, and the scan "
-      "that is owed for them will find it." },
+      "The follower does not have the bucket; changes may have got lost, "
+      "and the scan that is owed for them will find it." },
 
     { "the bucket is on both sides",
       { .takes_key = true, .is_bucket = true, .main = GOOD, .there = OTHER },
