@@ -5,12 +5,15 @@ import time
 
 import pytest
 
-from load import Load
+from load import Load, Stalls
 from process import wait_until
+from stack import IS_FULL
 from test_scans import SCANS, Scans, fill
 from wire import path_of
 
 QUIET = 1.0             # seconds without a request: it is paused
+HOLDS = 1.0             # seconds until then, on a machine that does not stall
+OBJECTS = 10_000 if IS_FULL else 1000
 
 
 class Watch:
@@ -67,20 +70,25 @@ def test_events_stop_at_once_and_go_on_later(stack, bucket, ctl, figures):
 def test_a_migration_stops_in_the_middle_and_goes_on(stack, bucket_name, ctl,
                                                      figures):
     bucket = bucket_name("mig")
-    fill(stack.main, bucket, [f"k{n:04d}" for n in range(200)])
+    fill(stack.main, bucket, [f"k{n:05d}" for n in range(OBJECTS)])
     watch = Watch(stack, bucket)
     stack.use_worker(follower=stack.faulty_follower.url, **SCANS)
     scan = Scans(stack, bucket)
-    wait_until(lambda: watch.asked.hits > 10, 30, "the migration has begun")
-    ctl("pause", "add", bucket, "--id", "stop")
-    took = watch.silent_after(time.monotonic())
+    wait_until(lambda: watch.asked.hits > OBJECTS // 5, 300,
+               "the migration is in its midst")
+    with Stalls() as stalls:
+        ctl("pause", "add", bucket, "--id", "stop")
+        took = watch.silent_after(time.monotonic())
     stats = scan.stats()
     assert stats["bulk"] and not stats["busy"], stats
-    figures(f"the follower's last request was {took * 1000:.0f} ms after "
-            "the answer to the pause")
+    figures(f"{OBJECTS} objects: the follower's last request was "
+            f"{took * 1000:.0f} ms after the answer to the pause")
+    assert took < HOLDS + 3 * stalls.longest
+    asked = watch.asked.hits
     ctl("pause", "delete", "stop", "--yes")
-    scan.wait()
-    stack.wait_equal(bucket)
+    scan.wait(seconds=600)
+    stack.wait_equal(bucket, 300)
+    assert watch.asked.hits - asked > OBJECTS // 5, "it was not over"
 
 
 def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
