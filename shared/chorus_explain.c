@@ -182,8 +182,11 @@ chorus_explain_what(chorus_buf_t *buf, const chorus_explain_t *e)
                         : "Both sides have the key, with the same size and "
                           "ETag");
     } else {
-        chorus_buf_text(buf, e->is_bucket ? "Neither side has the bucket"
-                                          : "Neither side has the key");
+        chorus_buf_text(buf, e->is_bucket
+                             || (e->main.state == CHORUS_SIDE_NO_BUCKET
+                                 && e->there.state == CHORUS_SIDE_NO_BUCKET)
+                             ? "Neither side has the bucket"
+                             : "Neither side has the key");
     }
 }
 

@@ -81,7 +81,7 @@ my $nginx = Chorus::Nginx->start(processes => 2, http => http_config()
     . " ssl_certificate $cert->{cert}; ssl_certificate_key $cert->{key};"
     . ' location /api/ { chorus_api; } }',
     config => server_config(proxy_location('/'),
-        'location /api/ { chorus_api; }'));
+        'location /api/ { chorus_api; client_body_timeout 500ms; }'));
 wait_for { $nginx->log =~ /Redis is ready.*Redis is ready/s }
     or die $nginx->log;
 
@@ -128,6 +128,22 @@ is($nginx->exchange(bytes('GET', '/api/v1/users', $TOKEN, undef,
 my $long = $nginx->exchange(bytes('GET', '/api/v1/users?x=' . 'x' x 300000,
     $TOKEN))->{status};
 ok($long == 414 || $long == 400, "and so has a query: $long");
+
+
+# ---- a client that is slow
+
+my $slow = IO::Socket::INET->new(
+    PeerAddr => "127.0.0.1:$Chorus::Nginx::Port") or die $!;
+print $slow "PUT /api/v1/blocks/slow HTTP/1.1\r\nHost: localhost\r\n"
+    . "Authorization: Bearer $TOKEN\r\nContent-Length: 60\r\n\r\n{";
+is(ask('GET', '/api/v1/users', $TOKEN)->{status}, 200,
+    'nobody waits for a body that does not come');
+local $SIG{ALRM} = sub { die "the connection stays\n" };
+alarm 60;
+unlike(do { local $/; <$slow> } // '', qr/ 20\d /, 'and it ends');
+alarm 0;
+is(ask('GET', '/api/v1/blocks/slow', $TOKEN)->{status}, 404,
+    'without having done anything');
 
 
 # ---- names that would be something else

@@ -117,6 +117,14 @@ static const row_t  rows[] = {
     { "nobody has looked", { .takes_key = true },
       "Main could not be asked; no change of it waits." },
 
+    { "no bucket at all",
+      { .takes_key = true, .main = NO_BUCKET, .there = NO_BUCKET },
+      "Neither side has the bucket." },
+
+    { "a bucket on the follower alone",
+      { .takes_key = true, .main = NO_BUCKET, .there = NO_KEY },
+      "Neither side has the key." },
+
     { "the bucket itself",
       { .takes_key = true, .is_bucket = true, .main = GOOD,
         .there = NO_BUCKET, .owes_scan = true },
