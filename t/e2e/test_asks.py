@@ -39,6 +39,7 @@ class Api:
 
 @pytest.fixture
 def api(stack):
+    stack.redis.pay_all()
     return Api(stack)
 
 
