@@ -16,7 +16,10 @@ INSTALLED = {
     "usr/local/bin/chorus-worker": 0o755,
     "usr/local/bin/chorusctl": 0o755,
     "usr/local/lib/systemd/system/chorus-worker.service": 0o644,
+    "usr/local/share/man/man1/chorusctl.1": 0o644,
+    "usr/share/doc/chorus/alerts.yml": 0o644,
     "usr/share/doc/chorus/chorus.json": 0o644,
+    "usr/share/doc/chorus/grafana.json": 0o644,
     "usr/share/doc/chorus/nginx.conf": 0o644,
 }
 
