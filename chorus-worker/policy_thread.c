@@ -94,6 +94,25 @@ policy_take(chorus_str_t document)
 }
 
 
+static bool
+policy_ask(chorus_str_t *document)
+{
+    bool             is_told;
+    live_policy_t   *current;
+    queue_reader_t   reader;
+
+    current = live_policy_get();
+    reader.version = live_policy(current)->version;
+    reader.rules = live_policy_file(current)->digest;
+    reader.trouble = policy.trouble.text;
+
+    is_told = queue_policy_poll(policy.queue, &policy.mem, &reader, document);
+    live_policy_put(current);
+
+    return is_told;
+}
+
+
 /* Twice when there is a new one: somebody may wait for us to run it. */
 
 static bool
@@ -104,9 +123,7 @@ policy_poll(void)
 
     for (i = 0; i < 2; i++) {
 
-        if (!queue_policy_poll(policy.queue, &policy.mem, policy_version(),
-                               policy.trouble.text, &document))
-        {
+        if (!policy_ask(&document)) {
             return false;
         }
 

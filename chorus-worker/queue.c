@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "log.h"
 #include "queue_internal.h"
+#include "queue_policy.h"
 #include "queue_tls.h"
 
 #define QUEUE_CLAIM_FIELDS  7
@@ -338,51 +339,26 @@ queue_read_claims(const redisReply *reply, int64_t asked_ms,
 }
 
 
-/* After a claim: of the policy under which its keys were marked, or of a later
- * one.  The largest when it is not known. */
-
-static uint64_t
-queue_policy_version(queue_t *queue)
-{
-    uint64_t          version;
-    redisReply       *reply;
-    queue_command_t   command;
-
-    queue_command_begin(&command, &queue->mem, 3);
-    queue_command_text(&command, "HGET");
-    queue_command_text(&command, CHORUS_REDIS_POLICY);
-    queue_command_text(&command, "version");
-
-    version = UINT64_MAX;
-    reply = queue_command_call(&command, queue->connection.redis);
-
-    if (reply != NULL && reply->type == REDIS_REPLY_NIL) {
-        version = 0;
-
-    } else if (reply == NULL || reply->type != REDIS_REPLY_STRING
-               || !chorus_str_to_u64(queue_reply_str(&queue->mem, reply),
-                                     &version))
-    {
-        queue_connection_error(&queue->connection, reply, "HGET");
-        version = UINT64_MAX;
-    }
-
-    freeReplyObject(reply);
-
-    return version;
-}
-
+/* After a claim: the policy under which its keys were marked, or a later one.
+ * Where it is not known, the largest. */
 
 static void
 queue_note_policy(queue_t *queue, task_t *list)
 {
-    task_t    *task;
-    uint64_t   version;
+    task_t              *task;
+    queue_policy_now_t   now;
 
-    version = list == NULL ? 0 : queue_policy_version(queue);
+    if (list == NULL) {
+        return;
+    }
+
+    if (!queue_policy_now(queue, &now)) {
+        now.version = UINT64_MAX;
+    }
 
     for (task = list; task != NULL; task = task->next) {
-        task->policy = version;
+        task->policy = now.version;
+        memcpy(task->rules, now.rules, sizeof(task->rules));
     }
 }
 

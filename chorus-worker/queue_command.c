@@ -60,7 +60,7 @@ queue_command_i64(queue_command_t *command, int64_t arg)
 bool
 queue_command_append(queue_command_t *command, redisContext *redis)
 {
-    return !command->has_failed && command->n <= INT_MAX
+    return redis != NULL && !command->has_failed && command->n <= INT_MAX
            && redisAppendCommandArgv(redis, (int) command->n, command->argv,
                                      command->lengths) == REDIS_OK;
 }

@@ -31,7 +31,8 @@ void queue_command_add(queue_command_t *command, chorus_str_t arg);
 void queue_command_text(queue_command_t *command, const char *arg);
 void queue_command_i64(queue_command_t *command, int64_t arg);
 
-/* Into the output buffer; NULL-safe on failure: returns false. */
+/* Into the output buffer.  `redis` may be NULL: a connection that the call
+ * before this one has lost; false, as with all other failures. */
 bool queue_command_append(queue_command_t *command, redisContext *redis);
 
 /* Sends and waits; NULL when the connection failed.  To be freed. */

@@ -388,7 +388,11 @@ queue_connection_error(queue_connection_t *connection,
     const redisReply *reply, const char *call)
 {
     if (reply == NULL) {
-        queue_connection_lost(connection, queue_tls_why(connection->redis));
+        /* else that has been told, by a call of the same round */
+        if (connection->redis != NULL) {
+            queue_connection_lost(connection,
+                                  queue_tls_why(connection->redis));
+        }
         return;
     }
 

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "queue_internal.h"
@@ -54,34 +55,36 @@ queue_policy_change(queue_t *queue, queue_command_t *command,
 
 static void
 queue_policy_reader(queue_t *queue, queue_command_t *command,
-    uint64_t version, bool is_leaving, const char *trouble)
+    const queue_reader_t *reader, bool is_leaving)
 {
     chorus_arena_reset(queue->arena);
 
-    queue_fcall(queue, command, "chorus_policy_poll", 4, 7);
+    queue_fcall(queue, command, "chorus_policy_poll", 4, 8);
     queue_command_text(command, CHORUS_REDIS_POLICY);
     queue_command_text(command, CHORUS_REDIS_POLICY_READERS);
     queue_command_text(command, CHORUS_REDIS_POLICY_ALIVE);
     queue_command_text(command, CHORUS_REDIS_POLICY_OWED);
     queue_command_text(command, queue->worker_id);
     queue_command_text(command, "worker");
-    queue_command_i64(command, (int64_t) version);
-    queue_command_i64(command, (int64_t) version);
+    queue_command_i64(command, (int64_t) reader->version);
+    queue_command_i64(command, (int64_t) reader->version);
     queue_command_i64(command, -1);
     queue_command_i64(command, is_leaving ? 1 : 0);
-    queue_command_add(command, (chorus_str_t) { trouble,
-                                                strnlen(trouble, 255) });
+    queue_command_text(command, reader->rules);
+    queue_command_add(command, (chorus_str_t) {
+        reader->trouble, strnlen(reader->trouble, 255)
+    });
 }
 
 
 bool
-queue_policy_poll(queue_t *queue, chorus_mem_t *mem, uint64_t version,
-    const char *trouble, chorus_str_t *document)
+queue_policy_poll(queue_t *queue, chorus_mem_t *mem,
+    const queue_reader_t *reader, chorus_str_t *document)
 {
     redisReply       *reply;
     queue_command_t   command;
 
-    queue_policy_reader(queue, &command, version, false, trouble);
+    queue_policy_reader(queue, &command, reader, false);
     reply = queue_policy_call(queue, &command, "chorus_policy_poll");
     *document = chorus_null_str;
 
@@ -95,12 +98,50 @@ queue_policy_poll(queue_t *queue, chorus_mem_t *mem, uint64_t version,
 }
 
 
+/* { version, rules } */
+
+bool
+queue_policy_now(queue_t *queue, queue_policy_now_t *now)
+{
+    bool              is_good;
+    redisReply       *reply;
+    chorus_str_t      rules;
+    queue_command_t   command;
+
+    memset(now, 0, sizeof(queue_policy_now_t));
+
+    queue_fcall(queue, &command, "chorus_policy_now", 4, 0);
+    queue_command_text(&command, CHORUS_REDIS_POLICY);
+    queue_command_text(&command, CHORUS_REDIS_POLICY_READERS);
+    queue_command_text(&command, CHORUS_REDIS_POLICY_ALIVE);
+    queue_command_text(&command, CHORUS_REDIS_POLICY_OWED);
+
+    reply = queue_policy_call(queue, &command, "chorus_policy_now");
+    is_good = reply != NULL && reply->type == REDIS_REPLY_ARRAY
+              && reply->elements == 2
+              && chorus_str_to_u64(queue_reply_str(&queue->mem,
+                                                   reply->element[0]),
+                                   &now->version);
+
+    if (is_good) {
+        rules = queue_reply_str(&queue->mem, reply->element[1]);
+        (void) snprintf(now->rules, sizeof(now->rules), "%.*s",
+                        chorus_fmt(rules));
+    }
+
+    freeReplyObject(reply);
+
+    return is_good;
+}
+
+
 bool
 queue_policy_leave(queue_t *queue)
 {
     queue_command_t  command;
+    queue_reader_t   nobody = { 0, "0", "" };
 
-    queue_policy_reader(queue, &command, 0, true, "");
+    queue_policy_reader(queue, &command, &nobody, true);
 
     return queue_policy_send(queue, &command, "chorus_policy_poll");
 }

@@ -34,10 +34,26 @@ typedef struct {
 } queue_news_t;
 
 
-/* Tells which version is run, and what is wrong with the one in Redis.
- * *document is the null string when there is no other. */
-bool queue_policy_poll(queue_t *queue, chorus_mem_t *mem, uint64_t version,
-    const char *trouble, chorus_str_t *document);
+/* What this worker runs. */
+typedef struct {
+    uint64_t     version;
+    const char  *rules;         /* digest of those in its chorus.json */
+    const char  *trouble;       /* with the policy in Redis, or "" */
+} queue_reader_t;
+
+/* What all should run. */
+typedef struct {
+    uint64_t  version;
+    char      rules[CHORUS_CONFIG_DIGEST + 1];  /* "mixed": not all have the
+                                                 * same; "": nobody lives */
+} queue_policy_now_t;
+
+
+/* Tells what is run.  *document is the null string when there is no other. */
+bool queue_policy_poll(queue_t *queue, chorus_mem_t *mem,
+    const queue_reader_t *reader, chorus_str_t *document);
+/* In the memory of the call that came before. */
+bool queue_policy_now(queue_t *queue, queue_policy_now_t *now);
 bool queue_policy_leave(queue_t *queue);
 /* Redis has forgotten it. */
 bool queue_policy_restore(queue_t *queue, chorus_str_t document);

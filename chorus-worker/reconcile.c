@@ -278,19 +278,34 @@ reconcile_succeeded(work_t *work, task_outcome_t outcome)
 }
 
 
-/* What the filters of an older policy leave out may be what was marked under
- * the current one. */
+/* What the filters of an older policy, or of an older chorus.json, leave out
+ * may be what was marked under the current one. */
 
 static work_rc_t
 reconcile_check_policy(work_t *work)
 {
-    if (!work->is_filtered || work->policy >= work->task->policy) {
+    const char  *why;
+
+    if (!work->is_filtered) {
+        return WORK_DONE;
+    }
+
+    if (work->policy < work->task->policy) {
+        why = "a filter leaves it out, of a policy that is not the current "
+              "one";
+
+    } else if (work->task->rules[0] != '\0'
+               && strcmp(work->task->rules, work->rules) != 0)
+    {
+        why = "a filter leaves it out, and not all proxies and workers have "
+              "the same rules in their chorus.json; see /api/v1/readers";
+
+    } else {
         return WORK_DONE;
     }
 
     failure_set(&work->failure, FAILURE_SOON, FAILURE_SIDE_WORKER,
-                "PolicyPending", "a filter leaves it out, of a policy that is "
-                "not the current one");
+                "PolicyPending", "%s", why);
 
     return WORK_FAILED;
 }

@@ -8,6 +8,7 @@
 
 #include "bucket_list.h"
 #include "chorus_policy.h"
+#include "queue_policy.h"
 #include "scan_work.h"
 
 #define SCAN_FOLLOWERS_MAX  64
@@ -219,19 +220,36 @@ scan_users(scan_t *scan)
 /* ---- what all replications owe ---- */
 
 
-/* One that the configuration has no more owes nothing. */
+/* All that live have the rules that we have. */
 
 static bool
-scan_is_covered(scan_t *scan, chorus_str_t name)
+scan_is_agreed(scan_t *scan)
+{
+    queue_policy_now_t  now;
+
+    return queue_policy_now(scan->queue, &now)
+           && strcmp(now.rules, live_policy_file(scan->policy)->digest) == 0;
+}
+
+
+/* One that the configuration has no more owes nothing; who has not got it yet
+ * does not pay for it. */
+
+static bool
+scan_is_covered(scan_t *scan, chorus_str_t name, bool is_agreed)
 {
     bool                   is_covered;
     chorus_error_t         error;
     chorus_replication_t   parts;
 
     if (chorus_replication_parse(&scan->mem, name, &parts, &error)
-        != CHORUS_OK || !scan_is_configured(scan, &parts))
+        != CHORUS_OK)
     {
         return true;
+    }
+
+    if (!scan_is_configured(scan, &parts)) {
+        return is_agreed;
     }
 
     scan_decide(scan, name, &parts, &is_covered);
@@ -244,11 +262,12 @@ static void
 scan_pay_all(scan_t *scan, const char *owed)
 {
     char           cursor[SCAN_CURSOR_SIZE] = "0";
-    bool           is_covered;
+    bool           is_covered, is_agreed;
     size_t         i, n;
     chorus_str_t  *names;
 
     is_covered = true;
+    is_agreed = scan_is_agreed(scan);
 
     do {
         chorus_arena_reset(scan->arena);
@@ -260,7 +279,7 @@ scan_pay_all(scan_t *scan, const char *owed)
         }
 
         for (i = 0; i < n; i++) {
-            is_covered &= scan_is_covered(scan, names[i]);
+            is_covered &= scan_is_covered(scan, names[i], is_agreed);
         }
 
     } while (strcmp(cursor, "0") != 0 && !scan_is_over());

@@ -74,6 +74,7 @@ slot_work(slot_tools_t *tools, task_t *task)
     work.task = task;
     work.config = live_policy_config(live, &task->parts);
     work.policy = live_policy(live)->version;
+    work.rules = live_policy_file(live)->digest;
 
     reconcile(&work);
     task->result.doubts = s3_client_take_doubts(tools->client);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "chorus_config.h"
 #include "chorus_replication.h"
 #include "chorus_str.h"
 
@@ -65,6 +66,9 @@ struct task_s {
     bool                   is_scan;
     uint64_t               policy;      /* its version in Redis after the
                                          * claim, and so after the mark */
+    char                   rules[CHORUS_CONFIG_DIGEST + 1];
+                                        /* that all had then in chorus.json,
+                                         * or "mixed"; "": not known */
     int64_t                claimed_ms;
 
     _Atomic int64_t        deadline_ms; /* clock_ms() until which it is ours */

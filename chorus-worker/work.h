@@ -33,6 +33,7 @@ typedef struct {
     task_t                     *task;
     const chorus_config_t      *config;
     uint64_t                    policy;     /* version that `config` is of */
+    const char                 *rules;      /* digest of those in chorus.json */
 
     const chorus_storage_t     *main;       /* where the truth is */
     const chorus_credential_t  *main_credential;

@@ -54,6 +54,7 @@ ngx_http_chorus_journal_init(ngx_http_chorus_main_conf_t *cmcf,
         return NGX_ERROR;
     }
 
+    journal->started = ngx_current_msec;
     ngx_add_timer(&journal->tick, 1);
 
     return NGX_OK;

@@ -104,6 +104,7 @@ struct ngx_http_chorus_adopt_s {
     ngx_uint_t                    nbad;
     unsigned                      is_again:1;
     unsigned                      is_closed:1;
+    unsigned                      waits:1;  /* it is of a Redis to be met */
 };
 
 
@@ -124,6 +125,7 @@ struct ngx_http_chorus_journal_s {
     size_t                        hints_len;
     ngx_event_t                   flush;
 
+    ngx_msec_t                    started;
     ngx_event_t                   tick;
     off_t                         bytes;        /* in the folder, about */
     ngx_uint_t                    nsegments;

@@ -225,6 +225,7 @@ ngx_http_chorus_adopt_take(ngx_http_chorus_adopt_t *adopt, u_char *name)
     u_char                     *path;
     uint64_t                    salt;
     ngx_fd_t                    fd;
+    ngx_int_t                   rc;
     ngx_file_info_t             info;
     ngx_http_chorus_journal_t  *journal;
     ngx_http_chorus_segment_t  *segment;
@@ -278,9 +279,15 @@ ngx_http_chorus_adopt_take(ngx_http_chorus_adopt_t *adopt, u_char *name)
 
     segment->adopted = 1;
 
-    if (ngx_http_chorus_replay(adopt, segment) != NGX_OK) {
-        ngx_http_chorus_adopt_reject(adopt, name, ngx_errno,
-                                     "cannot be read");
+    rc = ngx_http_chorus_replay(adopt, segment);
+
+    if (rc != NGX_OK) {
+
+        if (rc == NGX_ERROR) {
+            ngx_http_chorus_adopt_reject(adopt, name, ngx_errno,
+                                         "cannot be read");
+        }
+
         ngx_queue_remove(&segment->queue);
         ngx_free(segment);
         ngx_close_file(fd);

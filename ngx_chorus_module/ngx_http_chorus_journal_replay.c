@@ -16,11 +16,14 @@
 #define NGX_HTTP_CHORUS_REPLAY_RECORDS   1000    /* a turn */
 #define NGX_HTTP_CHORUS_REPLAY_PAUSE_MS  100     /* while too many marks wait */
 #define NGX_HTTP_CHORUS_REPLAY_LOGGED    8       /* bad places of a file */
+#define NGX_HTTP_CHORUS_REPLAY_MEET_MS   5000    /* for Redis to be met */
 
 
 static void ngx_http_chorus_replay_survey(ngx_http_chorus_adopt_t *adopt);
 static ngx_uint_t ngx_http_chorus_replay_is_ours(
     ngx_http_chorus_adopt_t *adopt, chorus_journal_record_t *record);
+static ngx_uint_t ngx_http_chorus_replay_waits(ngx_http_chorus_adopt_t *adopt,
+    chorus_journal_record_t *record);
 static void ngx_http_chorus_replay_bad(ngx_http_chorus_adopt_t *adopt,
     size_t offset);
 static int ngx_libc_cdecl ngx_http_chorus_replay_order(const void *one,
@@ -33,6 +36,8 @@ static ngx_http_chorus_intent_t *ngx_http_chorus_replay_hold(
     ngx_http_chorus_adopt_t *adopt, chorus_journal_record_t *record);
 static void ngx_http_chorus_replay_end(ngx_http_chorus_adopt_t *adopt);
 
+
+/* NGX_AGAIN: later. */
 
 ngx_int_t
 ngx_http_chorus_replay(ngx_http_chorus_adopt_t *adopt,
@@ -60,17 +65,28 @@ ngx_http_chorus_replay(ngx_http_chorus_adopt_t *adopt,
     adopt->segment = segment;
     adopt->is_again = segment->again;
     adopt->is_closed = 0;
+    adopt->waits = 0;
     adopt->marked = 0;
     adopt->nbad = 0;
-
-    segment->again = 0;
-    ngx_http_chorus_segment_hold(segment);
 
     adopt->reader = chorus_journal_reader(
                             (chorus_str_t) { (char *) adopt->bytes, len },
                             segment->salt);
 
     ngx_http_chorus_replay_survey(adopt);
+
+    if (adopt->waits && !adopt->is_again && adopt->nbad == 0) {
+        ngx_free(adopt->bytes);
+        ngx_free(adopt->endings);
+        adopt->bytes = NULL;
+        adopt->endings = NULL;
+        adopt->segment = NULL;
+
+        return NGX_AGAIN;
+    }
+
+    segment->again = 0;
+    ngx_http_chorus_segment_hold(segment);
 
     adopt->reader.offset = 0;
 
@@ -116,6 +132,7 @@ ngx_http_chorus_replay_survey(ngx_http_chorus_adopt_t *adopt)
         adopt->is_closed = (record.type == CHORUS_JOURNAL_CLOSED
                             && ngx_http_chorus_replay_is_ours(adopt,
                                                               &record));
+        adopt->waits = ngx_http_chorus_replay_waits(adopt, &record);
 
         if (adopt->is_closed) {
             /* for the rest of the window; all of it when the clock was set
@@ -160,6 +177,24 @@ ngx_http_chorus_replay_is_ours(ngx_http_chorus_adopt_t *adopt,
 
     return run.len && generation.len && chorus_str_eq(run, closed.run)
            && chorus_str_eq(generation, closed.generation);
+}
+
+
+/* A process that has just begun will soon know whether this is the Redis that
+ * has all of it. */
+
+static ngx_uint_t
+ngx_http_chorus_replay_waits(ngx_http_chorus_adopt_t *adopt,
+    chorus_journal_record_t *record)
+{
+    chorus_str_t  run, generation;
+
+    ngx_http_chorus_redis_known(adopt->journal->cmcf->redis, &run,
+                                &generation);
+
+    return record->type == CHORUS_JOURNAL_CLOSED && run.len == 0
+           && ngx_current_msec - adopt->journal->started
+              < NGX_HTTP_CHORUS_REPLAY_MEET_MS;
 }
 
 

@@ -506,6 +506,8 @@ void ngx_http_chorus_parts_resume(ngx_http_chorus_parts_t *parts);
 ngx_int_t ngx_http_chorus_policy_init(ngx_http_chorus_main_conf_t *cmcf,
     ngx_cycle_t *cycle);
 void ngx_http_chorus_policy_exit(ngx_http_chorus_main_conf_t *cmcf);
+/* From redis.c: the connection is ready. */
+void ngx_http_chorus_policy_resume(ngx_http_chorus_policies_t *policies);
 /* What is in force in this process, until the next turn of the loop. */
 const chorus_live_t *ngx_http_chorus_policy(
     ngx_http_chorus_main_conf_t *cmcf);

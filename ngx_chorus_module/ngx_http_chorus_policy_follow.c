@@ -59,6 +59,18 @@ ngx_http_chorus_policy_waits(ngx_http_chorus_policies_t *policies)
 }
 
 
+/* Before any mark: what is made under our rules is not taken for what others
+ * have. */
+
+void
+ngx_http_chorus_policy_resume(ngx_http_chorus_policies_t *policies)
+{
+    if (!policies->asking) {
+        ngx_http_chorus_policy_ask(policies);
+    }
+}
+
+
 static void
 ngx_http_chorus_policy_ask(ngx_http_chorus_policies_t *policies)
 {
@@ -104,6 +116,7 @@ ngx_http_chorus_policy_ask(ngx_http_chorus_policies_t *policies)
     ngx_http_chorus_policy_word(written, ngx_sprintf(written, "%L",
                                          policies->written) - written);
     ngx_http_chorus_policy_text(leaves ? "1" : "0");
+    ngx_http_chorus_policy_text(policies->cmcf->config->digest);
     ngx_http_chorus_policy_word(policies->trouble.text,
                                 ngx_min(ngx_strlen(policies->trouble.text),
                                         NGX_HTTP_CHORUS_POLICY_TROUBLE));

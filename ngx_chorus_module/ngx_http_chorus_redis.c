@@ -246,6 +246,7 @@ ngx_http_chorus_redis_ready(ngx_http_chorus_redis_t *redis)
     ngx_http_chorus_redis_recognize(redis);
     ngx_add_timer(&redis->look, NGX_HTTP_CHORUS_REDIS_LOOK_MS);
 
+    ngx_http_chorus_policy_resume(redis->cmcf->policies);
     ngx_http_chorus_parts_resume(redis->cmcf->parts);
     ngx_http_chorus_marks_resume(redis->cmcf->marks);
 }

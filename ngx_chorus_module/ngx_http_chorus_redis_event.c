@@ -186,6 +186,7 @@ ngx_http_chorus_redis_write_handler(ngx_event_t *ev)
 ngx_int_t
 ngx_http_chorus_redis_wait(ngx_http_chorus_redis_t *redis, ngx_msec_t ms)
 {
+    int            n;
     struct pollfd  p;
 
     if (redis->state != NGX_HTTP_CHORUS_REDIS_READY) {
@@ -196,8 +197,11 @@ ngx_http_chorus_redis_wait(ngx_http_chorus_redis_t *redis, ngx_msec_t ms)
     p.events = POLLIN | (redis->c->write->active ? POLLOUT : 0);
     p.revents = 0;
 
-    if (poll(&p, 1, (int) ms) < 1) {
-        return NGX_ERROR;
+    n = poll(&p, 1, (int) ms);
+
+    if (n < 1) {
+        /* another signal: the caller knows how much time is left */
+        return n == -1 && ngx_errno == NGX_EINTR ? NGX_OK : NGX_ERROR;
     }
 
     if (p.revents & POLLOUT) {

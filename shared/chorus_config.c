@@ -306,6 +306,10 @@ chorus_config_parse(chorus_mem_t *mem, chorus_str_t text,
 
     rc = config_document(&reader, &root, config);
 
+    if (rc == CHORUS_OK) {
+        rc = chorus_config_digest(&root, config->digest);
+    }
+
     config_wipe_json(root.json);
     json_decref(root.json);
 

@@ -20,6 +20,7 @@
 #define CHORUS_DEFAULT_REGION  "us-east-1"
 
 #define CHORUS_CONFIG_RECHECKS_MAX  9
+#define CHORUS_CONFIG_DIGEST        16  /* digits */
 
 
 typedef struct chorus_pattern_s  chorus_pattern_t;      /* chorus_policy.h */
@@ -166,6 +167,9 @@ typedef struct {
     size_t                      nroutes;
     chorus_worker_config_t      worker;
     chorus_str_t                api_token_file; /* "api": {"token_file"} */
+    char                        digest[CHORUS_CONFIG_DIGEST + 1];
+                                        /* of its rules, hexadecimal: equal
+                                         * where they are */
 } chorus_config_t;
 
 

@@ -36,6 +36,11 @@ chorus_config_node_t chorus_config_member(const chorus_config_node_t *parent,
 chorus_config_node_t chorus_config_element(const chorus_config_node_t *parent,
     size_t index);
 
+/* Hexadecimal, CHORUS_CONFIG_DIGEST digits and a NUL.  CHORUS_NOMEM
+ * or CHORUS_OK. */
+chorus_rc_t chorus_config_digest(const chorus_config_node_t *root,
+    char *digest);
+
 /* "storages.main.users: ..."; returns CHORUS_ERROR. */
 chorus_rc_t chorus_config_fail(const chorus_config_reader_t *reader,
     const chorus_config_node_t *node, const char *format, ...)

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -12,11 +13,25 @@
 #include "chorus_crypto.h"
 
 
+#define CRYPTO_HMACS  4         /* two are at work in a proxy: a client's key,
+                                 * and ours for main */
+
+
+/* HMAC-SHA256 of one key.  What a key is made to at first is half of the work
+ * of a short message. */
+typedef struct {
+    EVP_MAC_CTX    *ctx;
+    bool            is_keyed;
+    unsigned char   key[CHORUS_SHA256_LEN];
+} crypto_hmac_t;
+
 struct chorus_crypto_s {
-    EVP_MD       *sha256;
-    EVP_MD_CTX   *digest;
-    EVP_MAC_CTX  *hmac;         /* HMAC-SHA256, a new key each time */
-    EVP_MAC_CTX  *hmac_sha1;    /* likewise, of Signature Version 2 */
+    EVP_MD         *sha256;
+    EVP_MD_CTX     *digest;
+    crypto_hmac_t   hmacs[CRYPTO_HMACS];
+    size_t          next;           /* of these, to get another key */
+    EVP_MAC_CTX    *hmac_sha1;      /* of Signature Version 2, a new key each
+                                     * time */
 };
 
 struct chorus_digest_s {
@@ -69,6 +84,7 @@ chorus_crypto_t *
 chorus_crypto_create(void)
 {
     char              sha1[] = "SHA1", sha256[] = "SHA256";
+    size_t            i;
     chorus_crypto_t  *crypto;
 
     crypto = calloc(1, sizeof(chorus_crypto_t));
@@ -78,11 +94,19 @@ chorus_crypto_create(void)
 
     crypto->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     crypto->digest = EVP_MD_CTX_new();
-    crypto->hmac = crypto_hmac_create(sha256);
     crypto->hmac_sha1 = crypto_hmac_create(sha1);
 
+    for (i = 0; i < CRYPTO_HMACS; i++) {
+        crypto->hmacs[i].ctx = crypto_hmac_create(sha256);
+
+        if (crypto->hmacs[i].ctx == NULL) {
+            chorus_crypto_destroy(crypto);
+            return NULL;
+        }
+    }
+
     if (crypto->sha256 == NULL || crypto->digest == NULL
-        || crypto->hmac == NULL || crypto->hmac_sha1 == NULL)
+        || crypto->hmac_sha1 == NULL)
     {
         chorus_crypto_destroy(crypto);
         return NULL;
@@ -95,12 +119,18 @@ chorus_crypto_create(void)
 void
 chorus_crypto_destroy(chorus_crypto_t *crypto)
 {
+    size_t  i;
+
     if (crypto == NULL) {
         return;
     }
 
+    for (i = 0; i < CRYPTO_HMACS; i++) {
+        EVP_MAC_CTX_free(crypto->hmacs[i].ctx);
+        chorus_secret_wipe(crypto->hmacs[i].key, CHORUS_SHA256_LEN);
+    }
+
     EVP_MAC_CTX_free(crypto->hmac_sha1);
-    EVP_MAC_CTX_free(crypto->hmac);
     EVP_MD_CTX_free(crypto->digest);
     EVP_MD_free(crypto->sha256);
     free(crypto);
@@ -135,11 +165,62 @@ crypto_hmac(EVP_MAC_CTX *hmac, chorus_str_t key, chorus_str_t data,
 }
 
 
+/* That of the key, or the next one to get it. */
+
+static crypto_hmac_t *
+crypto_hmac_of(chorus_crypto_t *crypto, chorus_str_t key)
+{
+    size_t          i;
+    crypto_hmac_t  *hmac;
+
+    for (i = 0; i < CRYPTO_HMACS; i++) {
+        hmac = &crypto->hmacs[i];
+
+        if (hmac->is_keyed
+            && memcmp(hmac->key, key.data, CHORUS_SHA256_LEN) == 0)
+        {
+            return hmac;
+        }
+    }
+
+    hmac = &crypto->hmacs[crypto->next];
+    crypto->next = (crypto->next + 1) % CRYPTO_HMACS;
+    hmac->is_keyed = false;
+
+    return hmac;
+}
+
+
 bool
 chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
     chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN])
 {
-    return crypto_hmac(crypto->hmac, key, data, out, CHORUS_SHA256_LEN);
+    size_t          len;
+    crypto_hmac_t  *hmac;
+
+    /* of the length that signing keys have */
+
+    if (key.len != CHORUS_SHA256_LEN) {
+        crypto->hmacs[0].is_keyed = false;
+        return crypto_hmac(crypto->hmacs[0].ctx, key, data, out,
+                           CHORUS_SHA256_LEN);
+    }
+
+    hmac = crypto_hmac_of(crypto, key);
+
+    if (!hmac->is_keyed) {
+        memcpy(hmac->key, key.data, CHORUS_SHA256_LEN);
+        hmac->is_keyed = crypto_hmac(hmac->ctx, key, data, out,
+                                     CHORUS_SHA256_LEN);
+        return hmac->is_keyed;
+    }
+
+    /* without a key: the one it has */
+
+    return EVP_MAC_init(hmac->ctx, NULL, 0, NULL) == 1
+           && EVP_MAC_update(hmac->ctx, (const unsigned char *) data.data,
+                             data.len) == 1
+           && EVP_MAC_final(hmac->ctx, out, &len, CHORUS_SHA256_LEN) == 1;
 }
 
 

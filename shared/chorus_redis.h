@@ -15,8 +15,8 @@
 #define CHORUS_REDIS_GENERATION_SIZE  65
 #define CHORUS_REDIS_GENERATION_LEN   32    /* of a new one */
 #define CHORUS_REDIS_WINDOW_MS        10000 /* what a restart may lose */
-#define CHORUS_REDIS_ALIVE_MS         8000  /* the same, as signs of life see
-                                             * it: one comes a second */
+#define CHORUS_REDIS_ALIVE_MS         7000  /* the same, as signs of life see
+                                             * it: one comes every 1 to 2 s */
 
 
 /* Texts end with NUL; empty: not known.  Times are those of Redis' clock, in

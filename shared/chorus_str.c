@@ -46,7 +46,9 @@ chorus_str_caseeq(chorus_str_t a, chorus_str_t b)
     }
 
     for (i = 0; i < a.len; i++) {
-        if (str_lower(a.data[i]) != str_lower(b.data[i])) {
+        if (a.data[i] != b.data[i]
+            && str_lower(a.data[i]) != str_lower(b.data[i]))
+        {
             return false;
         }
     }
@@ -411,12 +413,13 @@ chorus_hex_digit(char c)
 bool
 chorus_is_lower_hex(chorus_str_t s)
 {
+    char    c;
     size_t  i;
 
     for (i = 0; i < s.len; i++) {
-        if (chorus_hex_digit(s.data[i]) < 0
-            || (s.data[i] >= 'A' && s.data[i] <= 'F'))
-        {
+        c = s.data[i];
+
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f')) {
             return false;
         }
     }

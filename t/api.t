@@ -113,7 +113,7 @@ print $unix bytes('GET', '/api/v1/users', $TOKEN);
 like(do { local $/; <$unix> }, qr{^HTTP/1.1 200 .*"users"}s,
     'over a unix socket');
 
-open my $pipe, '-|', 'curl', '-sk', '-m', '20', '-H',
+open my $pipe, '-|', 'curl', '-sk', '-m', '60', '-H',
     "Authorization: Bearer $TOKEN", "https://127.0.0.1:$tls_port/api/v1/users"
     or die $!;
 is(do { local $/; <$pipe> }, $listed->{body}, 'over TLS');

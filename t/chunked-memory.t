@@ -65,7 +65,7 @@ sub upload_at_once {
     $_->{socket}->blocking(0) for @clients;
 
     for (my $turn = 0; $in->count; $turn++) {
-        my ($readable, $writable) = IO::Select->select($in, $out, undef, 20)
+        my ($readable, $writable) = IO::Select->select($in, $out, undef, 60)
             or last;
         for my $socket (@$writable) {
             my $client = $of{fileno $socket};

@@ -267,7 +267,7 @@ for (
     my ($head) = split /\r\n\r\n/,
         request($method => $target, headers => \@headers);
     open my $curl, '-|', 'curl', '-sSi', '--http2-prior-knowledge',
-        '--path-as-is', '--max-time', 20, '--unix-socket', "$Folder/h2.sock",
+        '--path-as-is', '--max-time', 60, '--unix-socket', "$Folder/h2.sock",
         '-X', $method, map({ ('-H', $_) } grep { /^(?:X-|Auth)/i }
             split /\r\n/, $head), "http://localhost$target"
         or die "curl: $!\n";

@@ -33,7 +33,7 @@ sub by_http2 {
         grep { !/^(?:Connection|Content-Length):/ } (split /\r\n/, $head)[1 .. 99];
     write_file("$Folder/body", $body);
     open my $curl, '-|', 'curl', '-sS', '-i', '--http2-prior-knowledge',
-        '--path-as-is', '--max-time', 20, '--unix-socket', "$Folder/h2.sock",
+        '--path-as-is', '--max-time', 60, '--unix-socket', "$Folder/h2.sock",
         '-X', $method, @headers, '-H', 'Expect:',
         ($method eq 'POST' ? ('-H', 'Content-Length:') : ()),
         (length $body ? ('--data-binary', "\@$Folder/body") : ()),

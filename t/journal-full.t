@@ -39,8 +39,7 @@ ok(wait_for(sub { owed() }, 8),
 like($nginx->log, qr/owes a scan: journal full/, 'and why');
 ok(wait_for(sub { !$journal->segments }, 10), 'the journal drains');
 ok(wait_for { !$journal->records($journal->debts) }, 'and its debts');
-put('again');
-ok(wait_for { $journal->intents }, 'and it is written again');
+ok(wait_for { put('again'); $journal->intents }, 'and it is written again');
 arrive('what has an intent is marked', 'again');
 
 $redis->end;

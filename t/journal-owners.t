@@ -59,7 +59,7 @@ ok(wait_for(sub { !$journal->segments }, 8), 'and all segments go');
     my $pid = fork // die "fork: $!\n";
     if ($pid == 0) {
         open my $out, '>', "$Folder/keys" or POSIX::_exit(1);
-        for (my $n = 1; !-e "$Folder/enough"; $n++) {
+        for (my $n = 1; $n <= 100 || !-e "$Folder/enough"; $n++) {
             my $reply = eval { put("load-$n") } || { status => 0 };
             print $out "$reply->{status} load-$n\n";
         }
@@ -82,7 +82,7 @@ ok(wait_for(sub { !$journal->segments }, 8), 'and all segments go');
     sleep 1.5;
     # but what Redis had not confirmed when they ended, on a busy machine
     my $twice = 0;
-    $twice += $1 while $nginx->log =~ /is adopted: (\d+)/g;
+    $twice += $_ for $nginx->log =~ /is adopted: (\d+)/g;
     cmp_ok($twice, '<', @good / 4, 'and little of theirs is marked twice');
     stop_nginx('reload');
 }

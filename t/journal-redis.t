@@ -81,14 +81,17 @@ start_nginx('window=300s');
 put('first');
 arrive('a first mark', 'first');
 $redis->call('SAVE');
+my $begin = time;
 put('aged');
 arrive('another', 'aged');
-my $changed = $redis->call('ZSCORE', $DIRTY, 'aged');
-sleep 1.5;
+sleep 3;
+my $lost = time;
 lose_tail();
 arrive('its tail is lost: it is marked again', 'aged');
-cmp_ok(abs($redis->call('ZSCORE', $DIRTY, 'aged') - $changed), '<', 500,
-    'as old as it is');
+my $changed = $redis->call('ZSCORE', $DIRTY, 'aged') / 1000;
+# its way to Redis may take a while
+ok($changed > $begin - 0.5 && $changed < $lost, 'as old as it is')
+    or diag("$changed is not in $begin..$lost");
 
 # the generation is looked at once a second; what is acknowledged until then
 # is in the same window
@@ -124,7 +127,15 @@ $redis->call('HDEL', "chorus:{$R}", 'owed_id', 'owed_reason', 'owed_since');
 put('saved');
 arrive('a mark', 'saved');
 $redis->call('SAVE');
-put('fill-' . 'x' x 900 . $_) for 1 .. 40;
+# faster than it drains, on whatever machine
+sub delete_many {
+    my ($n) = @_;
+
+    $nginx->exchange(request(POST => '/bkt?delete', body => '<Delete>'
+        . join('', map { '<Object><Key>fill-' . 'x' x 900 . "-$n-$_</Key>"
+            . '</Object>' } 1 .. 10) . '</Delete>'));
+}
+delete_many($_) for 1 .. 8;
 ok(wait_for { owed() }, 'a full journal owes a scan');
 ok(wait_for(sub { $nginx->log =~ /has room again/ }, 10), 'there is room');
 lose_tail();
@@ -133,11 +144,11 @@ ok(wait_for(sub { !debts_of_file() }, 8), 'until it has had it for long');
 
 
 # what it has acknowledged may be gone when another one takes its place
-start_nginx('window=2s');
+start_nginx('window=5s');
 put('hung');
 arrive('a mark', 'hung');
 kill 'STOP', $redis->{pid};
-sleep 4.5;
+sleep 7.5;
 cmp_ok(scalar $journal->segments, '>', 0,
     'a Redis that hangs: what it has is kept');
 kill 'CONT', $redis->{pid};

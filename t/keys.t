@@ -147,7 +147,7 @@ for my $wire ('a//b/../c%2Fd+e%20', 'a%0D%0Ab', '%e2' x 1024) {
         my ($host, $target) = @$style;
         my ($head) = split /\r\n\r\n/, request(GET => $target, host => $host);
         open my $curl, '-|', 'curl', '-sS', '--http2-prior-knowledge',
-            '--path-as-is', '--max-time', 20,
+            '--path-as-is', '--max-time', 60,
             '--unix-socket', "$Folder/h2.sock",
             map({ ('-H', $_) } grep { /^(?:X-|Auth)/i }
                 split /\r\n/, $head), "http://$host$target"

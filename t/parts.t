@@ -235,7 +235,7 @@ part(1, 'hello') for 1 .. 100;
 is(scalar(() = $nginx->log =~ /the parts of uploads are not remembered/g), 1,
     'what is too much for the memory is dropped, which is said once');
 $redis->begin;
-$redis->marks(1);
+settle();
 $redis->clear;
 part(1, 'hello');
 record_is('later parts are told again', '1=5,');

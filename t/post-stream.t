@@ -221,8 +221,10 @@ for (
 
     Chorus::Storage->requests;
     $redis->clear;
+    my $begun = Chorus::Storage->begun;
     my $socket = send_pieces(substr($whole, 0, $at), 0, $at);
     sleep 0.1;
+    wait_for { Chorus::Storage->begun >= $begun + $reaches_main };
     close $socket;
     my @requests;
     wait_for { push @requests, Chorus::Storage->requests;

@@ -17,7 +17,10 @@ use Chorus::Sentinel;
 use Chorus::Sign qw(request);
 use Chorus::Storage;
 
-my $FAST = 2.8;             # seconds of a request that waits for nobody
+# seconds of a request that waits for nobody: Redis itself is given 5
+my $FAST = 4.5;
+# a sentinel that its machine has stopped for a moment does nothing for 30 s
+my $FAILOVER = 120;
 my $R = 'chorus:{alice:bkt:follower}';
 my $nginx;
 my $logs = '';
@@ -166,7 +169,8 @@ sub sentinel_url {
     passes('the master is about to die', keys_of('before', 40));
     $one->end;
     passes('the master is dead', keys_of('dead', 40));
-    ok(wait_for(sub { is_master($two) }, 20), 'the replica is promoted');
+    ok(wait_for(sub { is_master($two) }, $FAILOVER),
+        'the replica is promoted');
     passes('after the failover', keys_of('after', 40));
     arrives('a failover', $two, 'first', keys_of('before', 40),
         keys_of('dead', 40), keys_of('after', 40));
@@ -174,7 +178,8 @@ sub sentinel_url {
 
     # the old one comes back as it was, and is made a replica
     $one->begin;
-    ok(wait_for(sub { (eval { $one->call('ROLE')->[0] } // '') eq 'slave' }, 60),
+    ok(wait_for(sub { (eval { $one->call('ROLE')->[0] } // '') eq 'slave' },
+        $FAILOVER),
         'the old master is a replica now');
     passes('the old master is back', 'back');
     arrives('the old master is back', $two, 'back');
@@ -206,18 +211,18 @@ sub sentinel_url {
     arrives('a replica that is behind', $one, 'both');
 
     # the replica loses its link and cannot get it back; who lost it ten times
-    # as long ago as this is not promoted any more
-    $sentinel->call(qw(SENTINEL SET chorus down-after-milliseconds 3000));
+    # as long ago as a master is taken for dead is not promoted any more
     $two->call(qw(CONFIG SET masteruser nobody));
     $two->call(qw(CONFIG SET masterauth wrong));
     $one->call(qw(CLIENT KILL TYPE replica));
-    my @lost = keys_of('lost', 100);
+    # no more than are made within the window, on whatever machine
+    my @lost = keys_of('lost', 20);
     passes('a replica that is behind', @lost);
     arrives('the old master', $one, @lost);
-    is(scalar(missing($two, @lost)), 100, 'the replica has none of them');
+    is(scalar(missing($two, @lost)), 20, 'the replica has none of them');
     $one->end;
     passes('a replica that is behind', 'dead');
-    ok(wait_for(sub { is_master($two) }, 20), 'and is promoted');
+    ok(wait_for(sub { is_master($two) }, $FAILOVER), 'and is promoted');
     arrives('a replica that is behind', $two, 'both', @lost, 'dead');
 
     $_->end for $one, $two, $sentinel;
@@ -277,7 +282,7 @@ sub sentinel_url {
         glob "$folder/appendonlydir/*.incr.aof" };
     system('cp', '-r', "$folder/appendonlydir", "$folder/saved") == 0 or die;
 
-    my @lost = keys_of('tail', 50);
+    my @lost = keys_of('tail', 20);
     passes('a lost tail', @lost);
     arrives('before the tail is lost', $redis, @lost);
 
@@ -286,7 +291,7 @@ sub sentinel_url {
     rename "$folder/saved", "$folder/appendonlydir" or die;
     $redis->begin;
     arrives('a lost tail', $redis, 'kept', @lost);
-    logs_soon('a lost tail', qr/\[warn\].*: 5[01] changed keys are marked again/);
+    logs_soon('a lost tail', qr/\[warn\].*: 2[01] changed keys are marked again/);
     is(debt_of($redis), undef, 'a lost tail: no scan is owed');
 
     $redis->end;

@@ -15,7 +15,8 @@ use Chorus::Redis;
 use Chorus::Sign qw(request);
 use Chorus::Storage;
 
-my $FAST = 2.8;             # seconds of a request that waits for nobody
+# seconds of a request that waits for nobody: Redis itself is given 5
+my $FAST = 4.5;
 my $library = join '', map { read_file($_) }
     sort glob("$Conf/../shared/lua/*.lua");
 my ($version) = $library =~ /^local VERSION = (\d+)/m;
@@ -172,20 +173,21 @@ sub arrives {
     start_nginx($redis->url);
     my $before = time;
     passes('Redis is away', 'early', 'early', 'late');
-    my $after = time;
     like($nginx->log, qr/\[error\].*Redis: connect: .*requests go on/,
         'Redis is away: it is logged');
     is(scalar(() = $nginx->log =~ /\[error\]/g), 1,
         'Redis is away: as an error once');
-    sleep 0.7;
+    sleep 2;
 
+    my $comes = time;
     $redis->begin;
     arrives('Redis comes', $redis, 'early', 'late');
     my $since = $redis->call('ZSCORE', 'chorus:{alice:bkt:follower}:dirty',
         'early') / 1000;
-    ok($since > $before - 0.3 && $since < $after + 0.3,
+    # their way to Redis may take a while
+    ok($since > $before - 0.3 && $since < $comes,
         'Redis comes: the marks have the age of the writes')
-        or diag("$since is not in $before..$after");
+        or diag("$since is not in $before..$comes");
 
     $redis->end;
     passes('Redis is killed', 'meanwhile');

@@ -18,7 +18,7 @@ my $redis = Chorus::Redis->start;
 
 write_file("$Folder/chorus.json",
     chorus_json(redis => { url => $redis->url }), 0600);
-Chorus::Storage->start($_) for qw(main archive);
+Chorus::Storage->start('main', 'archive');
 write_file("$Folder/own.txt", join "\r\n", 'HTTP/1.1 200 OK',
     'Content-Length: 0', 'X-Amz-Replication-Status: REPLICA', '', '');
 
@@ -108,7 +108,7 @@ for (
 ) {
     my ($what, @request) = @$_;
     (my $reply, $status, $lag) = told(@request);
-    isnt($reply->{status}, 500, "$what is answered");
+    like($reply->{status}, qr/^[24]/, "$what is answered");
     is_deeply([$status, $lag], [undef, undef], "without a status: $what");
 }
 

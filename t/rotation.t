@@ -64,7 +64,8 @@ my $bytes = chunked(PUT => '/plain/flight', body => $content, @old);
 my $socket = $nginx->connect;
 print $socket substr $bytes, 0, 200_000;
 $socket->flush;
-sleep 0.2;
+ok(wait_for { grep { m{/plain/flight} } Chorus::Storage->begun },
+    'an upload begins');
 
 keys_of_alice(\@new);
 ok($nginx->hup, 'the first key taken away, by reload');

@@ -184,7 +184,7 @@ sub by_tls {
     my ($method, $target) = split ' ', $line;
 
     write_file("$Folder/body", $body);
-    my @command = ('curl', '-sS', '-i', '--max-time', 20, '--noproxy', '*',
+    my @command = ('curl', '-sS', '-i', '--max-time', 60, '--noproxy', '*',
         '--path-as-is', '--cacert', $ca->{cert},
         '--resolve', "$host:$port:127.0.0.1", '-X', $method,
         (map { ('-H', $_) } grep { !/^(?:Connection|Host|Content-Length):/ }

@@ -39,7 +39,7 @@
 -- from the last one, and heal() makes something whole of what it finds.
 
 
-local VERSION = 5
+local VERSION = 6
 
 -- channel: "R has something to claim"; "paused", somebody is; "policy"
 local WAKE = 'chorus:wake'

@@ -1,10 +1,8 @@
 ----------------------------------------------------------------------------
--- The dynamic policy: what people set at run time, and who runs it.
+-- The dynamic policy: what people set at run time.
 --
 --     chorus:policy          hash   version, origin, "kind:id" -> record
 --     chorus:policy:owed     hash   id -> the scan a replication rule owes
---     chorus:policy:readers  hash   reader -> what it runs
---     chorus:policy:alive    zset   reader -> when it is taken for dead
 --     chorus:audit           list   what was changed; chorus_audit.lua reads it
 --
 -- This file is joined to chorus.lua when the programs are built, and uses what
@@ -19,7 +17,7 @@
 -- change: a policy with another origin is not ours.
 ----------------------------------------------------------------------------
 
--- what chorus_policy_list.lua needs of it
+-- what chorus_policy_*.lua need of it
 local policy_rules = {}
 
 do local function policy_library()
@@ -30,10 +28,6 @@ local BYTES_MAX = 1048576       -- of all records
 local TEXT_MAX = 8192
 local ID_MAX = 64
 local WHO_MAX = 64
-local READER_MAX = 128
-local READER_LIFE = 5000        -- ms from one poll to the next, at most
-local READERS_A_POLL = 16       -- dead ones that a poll clears away
-local ERROR_MAX = 256
 local SETTLED = 5000            -- ms in which a new rule reaches everybody
 local AUDIT_MAX = 1000
 local AUDIT_TEXT_MAX = 1024
@@ -469,102 +463,6 @@ end
 
 
 ----------------------------------------------------------------------------
--- Readers: proxies and workers, once a second
-----------------------------------------------------------------------------
-
-local function poll_read(a)
-    a.reader = args_string(a, 'reader', 1, READER_MAX)
-    a.kind = args_one_of(a, 'kind', { 'proxy', 'worker' })
-    a.version = args_integer(a, 'version', 0, MS_MAX)
-    a.oldest = args_integer(a, 'oldest', 0, MS_MAX)
-    a.written = args_integer(a, 'written', -1, MS_MAX)
-    a.leaves = args_integer(a, 'leaves', 0, 1)
-    a.trouble = args_string(a, 'error', 0, ERROR_MAX)
-end
-
-
-local function reader_read(record)
-    local kind, version, oldest, seen, trouble =
-        (record or ''):match('^(%l+) (%d+) (%d+) (%d+) (.*)$')
-
-    return kind and { kind = kind, version = version, oldest = oldest,
-                      seen = seen, trouble = trouble }
-end
-
-
--- A proxy that did not say goodbye had requests under what it ran last.
-local function readers_expire(keys)
-    local dead = call('ZRANGE', keys[3], '-inf', digits(clock.ms), 'BYSCORE',
-                      'LIMIT', 0, READERS_A_POLL)
-
-    for _, name in ipairs(dead) do
-        local reader = reader_read(call('HGET', keys[2], name))
-
-        if reader and reader.kind == 'proxy' then
-            owed_since(keys[1], keys[4],
-                       math.min(tonumber(reader.version),
-                                tonumber(reader.oldest)),
-                       'a proxy is gone')
-        end
-
-        call('HDEL', keys[2], name)
-        call('ZREM', keys[3], name)
-    end
-end
-
-
--- The document, or nil when the reader has it.
-local function poll(keys, a)
-    readers_expire(keys)
-
-    if a.kind == 'proxy' and a.written >= 0 then
-        owed_since(keys[1], keys[4], a.written, 'written before it was known')
-    end
-
-    if a.leaves == 1 then
-        call('HDEL', keys[2], a.reader)
-        call('ZREM', keys[3], a.reader)
-    else
-        call('HSET', keys[2], a.reader, table.concat({
-            a.kind, digits(a.version), digits(a.oldest), digits(clock.ms),
-            a.trouble }, ' '))
-        call('ZADD', keys[3], digits(clock.ms + READER_LIFE), a.reader)
-    end
-
-    if version_of(keys[1]) == digits(a.version) then
-        return false
-    end
-
-    return document(keys[1])
-end
-
-
-local function readers(keys)
-    local alive = call('ZRANGE', keys[3], digits(clock.ms), '+inf',
-                       'BYSCORE')
-    local version, behind, rows = version_of(keys[1]), 0, {}
-
-    for _, name in ipairs(alive) do
-        local reader = reader_read(call('HGET', keys[2], name))
-
-        if reader then
-            behind = behind + (reader.version == version and 0 or 1)
-            rows[#rows + 1] = json_object({
-                'reader', json_string(name), 'kind',
-                json_string(reader.kind), 'version', reader.version,
-                'age_ms', digits(age_of(tonumber(reader.seen))),
-                'error', reader.trouble ~= '' and json_string(reader.trouble)
-                         or 'null',
-            })
-        end
-    end
-
-    return json_object({ 'version', version, 'behind', digits(behind),
-                         'readers', json_array(rows) })
-end
-
-
-----------------------------------------------------------------------------
 -- What workers do with it
 ----------------------------------------------------------------------------
 
@@ -614,11 +512,10 @@ policy_rules.kind, policy_rules.id = args_kind, args_id
 policy_rules.all, policy_rules.one = rules_of, rule_of
 policy_rules.json, policy_rules.version = rule_json, version_of
 policy_rules.TEXT_MAX = TEXT_MAX
+policy_rules.document, policy_rules.owed_since = document, owed_since
 
 KEYS_OF.policy_change = { 3, 3,
     'chorus:policy chorus:audit chorus:policy:owed' }
-KEYS_OF.policy_readers = { 4, 4, 'chorus:policy chorus:policy:readers '
-                           .. 'chorus:policy:alive chorus:policy:owed' }
 KEYS_OF.policy_owed = { 1, 1, 'chorus:policy:owed' }
 
 register({
@@ -630,10 +527,6 @@ register({
       read = pause_read, run = pause_rule },
     { name = 'policy_restore', keys = 'policy_change', flags = DRAINS,
       read = restore_read, run = restore },
-    { name = 'policy_poll', keys = 'policy_readers', flags = DRAINS,
-      read = poll_read, run = poll },
-    { name = 'policy_readers', keys = 'policy_readers', flags = READS,
-      run = readers },
     { name = 'policy_take', keys = 'policy_owed', flags = DRAINS,
       read = take_read, run = take },
     { name = 'policy_settled', keys = 'policy_owed', flags = DRAINS,

@@ -65,7 +65,7 @@ class ChaosStack(Stack):
         os.mkdir(self.journal)
         self.more_http += f"\nchorus_journal {self.journal};"
         self.write_nginx()
-        done = subprocess.run(self.nginx.command + ["-t"], timeout=20,
+        done = subprocess.run(self.nginx.command + ["-t"], timeout=60,
                               stdin=subprocess.DEVNULL, text=True,
                               capture_output=True)
         if done.returncode == 0:
@@ -296,7 +296,7 @@ def options_of(argv):
                    help="mean seconds between two requests of a client")
     p.add_argument("--pause", type=float, default=4.0,
                    help="mean seconds between two faults of a lane")
-    p.add_argument("--drain", type=float, default=150,
+    p.add_argument("--drain", type=float, default=240,
                    help="seconds for the queue to empty")
     # emptied, Redis owes scans
     p.add_argument("--without", default="redis-flushall",

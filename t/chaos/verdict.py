@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import compare
 import versions
-from store import boto
 from wire import path_of
 from writes import GONE
 
@@ -59,7 +58,7 @@ class Verdict:
         self.found.setdefault((bucket, key), []).append(line)
 
     def compare_bucket(self, bucket, user):
-        a, b = (compare.listing(s, bucket, boto(s.url, s.keys[user]))
+        a, b = (compare.listing(s, bucket, user)
                 for s in (self.main, self.follower))
         if a is None or b is None:
             if a is not b:

@@ -90,7 +90,7 @@ class Load:
         self.stopped.set()
         self.join()
 
-    def join(self, seconds=120):
+    def join(self, seconds=300):
         end = time.monotonic() + seconds
         for t in self.threads:
             t.join(max(0, end - time.monotonic()))

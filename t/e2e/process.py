@@ -11,9 +11,13 @@ import subprocess
 import time
 
 
+IS_ASAN = "asan" in os.path.basename(
+    os.environ.get("CHORUS_BUILD", "").rstrip("/"))
+SLOWER = 3 if IS_ASAN else 1
 # seconds that each wait has at least: whether something happens is one
-# question, how fast on a machine that also does other things is another
-PATIENCE = 50
+# question, how fast on a machine that also does other things is another; and
+# the leak sanitizer takes its time when a process ends
+PATIENCE = 50 * SLOWER
 
 
 def wait_until(is_true, seconds, what, is_strict=False):

@@ -208,6 +208,7 @@ def test_a_grantee_whom_only_main_knows_is_left_out(stack, bucket):
     carol = random_key("MAINC")
     stack.main.run("add-user", "--access-key", carol.access, "--secret-key",
                    carol.secret, "--uid", "carol")
+    stack.wait_idle(bucket)
     logs = Logs(stack.folder)
     stack.s3.put_object(
         Bucket=bucket, Key="k", Body=b"content", GrantReadACP='id="carol"',

@@ -59,7 +59,7 @@ def test_a_worker_that_stops_in_the_midst_is_replaced(api, stack, bucket):
     asks = stack.redis.client
     with ThreadPoolExecutor(1) as pool:
         stack.stop_workers()
-        answer = pool.submit(api, "buckets", user="alice", timeout=8)
+        answer = pool.submit(api, "buckets", user="alice", timeout=30)
         wait_until(lambda: asks.hlen("chorus:asks") == 1, 20, "it is asked")
         taken = stack.redis.call("ask_take", 1, "chorus:asks", 1000)
         assert taken is not None

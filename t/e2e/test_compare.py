@@ -84,7 +84,7 @@ def test_comparator_sees(stack, bucket_name, name):
         begin = time.monotonic()
         with pytest.raises(AssertionError, match="differences after"):
             compare.wait_equal(stack.main, stack.follower, bucket, 0.3)
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 20
 
 
 def test_comparator_reads_every_byte(stack, bucket_name):

@@ -91,8 +91,22 @@ def dash(stack, *words):
                      *words])
 
 
-def test_the_dashboard_shows_what_there_is(stack, bucket, terminal):
+@pytest.fixture
+def first(stack, bucket):
+    """A bucket that stands before all others: something waits in it."""
+    places = (3, f"chorus:{{alice:{bucket}:follower}}", "chorus:schedule",
+              "chorus:replications")
     stack.wait_idle(bucket)
+    stack.redis.call("pause", *places)
+    stack.wire().put(bucket, "k", b"x")
+    wait_until(lambda: stack.stats(bucket)["dirty"] == 1, 20, "it waits")
+    yield bucket
+    stack.redis.call("resume", *places)
+    stack.wait_equal(bucket)
+
+
+def test_the_dashboard_shows_what_there_is(stack, first, terminal):
+    bucket = first
     before = terminal.stty()
     terminal.type(dash(stack))
     screen = terminal.wait(r"worker  .*\[[#.]{20}\] \d+/16", "the worker")

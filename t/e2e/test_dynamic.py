@@ -173,7 +173,8 @@ def test_a_pause_holds_within_a_second_and_loses_nothing(stack, both, ctl,
         done = load.done
         wait_until(lambda: load.done > done + 20, 20, "more load")
         assert keys_of(stack.follower, dynamic) == before
-        assert stack.stats(dynamic)["dirty"] >= 10
+        wait_until(lambda: stack.stats(dynamic)["dirty"] >= 10, 20,
+                   "it is marked")
         ctl(*resume, "--wait")
     load.check()
     wait_until(lambda: stack.stats(dynamic)["state"] == "active", 10,

@@ -334,16 +334,16 @@ def test_what_needs_a_person_holds_the_bucket(stack, bucket, bucket_name,
     wait_until(lambda: stack.stats(bucket)["held"], 20, "it is held")
     held = stack.stats(bucket)["held"]
     assert held["code"] == code and "so it is" in held["reason"]
+    # those that were under way, and probes: one each second
+    wait_until(lambda: stack.stats(bucket)["busy"] == 0, 20, "all have failed")
+    assert stack.stats(bucket)["dirty"] > 20 and f.hits < 60
     wire.put(other, "k", b"x")
     stack.wait_equal(other)
-    # those that were under way, and probes
-    wait_until(lambda: stack.stats(bucket)["busy"] == 0, 20, "all have failed")
     before = stack.failed_attempts(bucket)
     wait_until(lambda: stack.failed_attempts(bucket) > before + 1, 20,
                "two probes")
     stats = stack.stats(bucket)
     assert stats["dirty"] + stats["failed"] + stats["busy"] == 60
-    assert stats["dirty"] > 20 and f.hits < 60
     assert stats["parked_for"] == code
     server.clear()
     stack.wait_equal(bucket, 30)

@@ -154,7 +154,11 @@ def test_a_follower_in_trouble_does_not_hold_up_another(stack, bucket,
 
     stack.faulty_follower.clear()
     stack.wait_equal(bucket, 30)
-    fill(stack, bucket, KEYS, 20)
-    wait_until(lambda: has_line(stack, "storage=follower keeps up again"),
-               30, "and then all of it again")
-    stack.wait_equal(bucket, 30)
+    sizes = iter(range(20, 10_000))
+
+    def keeps_up():
+        # with each good answer it gets more, if those were not slow ones
+        fill(stack, bucket, KEYS, next(sizes))
+        stack.wait_equal(bucket, 30)
+        return has_line(stack, "storage=follower keeps up again")
+    wait_until(keeps_up, 30, "and then all of it again")

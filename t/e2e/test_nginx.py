@@ -68,7 +68,7 @@ def test_quit_of_nginx_drains_the_marks(stack, bucket):
     time.sleep(0.5)
     assert stack.nginx.is_running(), "it waits for Redis"
     stack.redis.resume()
-    assert stack.nginx.wait(15) == 0
+    assert stack.nginx.wait() == 0
     stack.nginx.start()
     stack.wait_equal(bucket)
 

@@ -24,7 +24,9 @@ def test_a_queue_that_overflows_is_paid_by_a_scan(stack, bucket):
     wire = stack.wire()
     for n in range(30):
         assert wire.put(bucket, f"k{n}", b"x" * n).status == 200
-    wait_until(lambda: owes(stack, bucket, "overflow"), 30, "it is owed")
+    wait_until(lambda: owes(stack, bucket, "overflow")
+               and stack.marks_on_their_way() == 0, 30,
+               "it is owed, and Redis has had all marks")
     assert stack.waiting(bucket) <= 5
     assert stack.stats(bucket)["counters"]["dropped"] >= 20
     stack.use_worker(**SCANS)

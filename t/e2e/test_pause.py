@@ -6,7 +6,7 @@ import time
 import pytest
 
 from load import Load, Stalls
-from process import wait_until
+from process import PATIENCE, wait_until
 from stack import IS_FULL
 from test_scans import SCANS, Scans, fill
 from wire import path_of
@@ -19,15 +19,20 @@ OBJECTS = 10_000 if IS_FULL else 1000
 class Watch:
     """What the follower is asked about a bucket, and when."""
 
-    def __init__(self, stack, bucket):
+    def __init__(self, stack, bucket, delay=0):
+        self.stack, self.bucket = stack, bucket
         self.asked = stack.faulty_follower.inject(
-            when=lambda method, target: target.startswith(f"/{bucket}"))
+            when=lambda method, target: target.startswith(f"/{bucket}"),
+            delay=delay)
 
     def silent_after(self, began):
-        """Until nothing was asked for a while; seconds from `began` to the
-        last request."""
+        """Until nothing was asked for a while, and nobody holds a key that he
+        might ask for later; seconds from `began` to the last request."""
         def is_silent():
-            return time.monotonic() - max([began, *self.asked.at]) > QUIET
+            stats = self.stack.stats(self.bucket)
+            return (stats["state"] == "paused" and not stats["busy"]
+                    and time.monotonic() - max([began, *self.asked.at])
+                    > QUIET)
         wait_until(is_silent, 60, lambda: f"silence: {self.asked.hits}")
         return max([began, *self.asked.at]) - began
 
@@ -71,7 +76,8 @@ def test_a_migration_stops_in_the_middle_and_goes_on(stack, bucket_name, ctl,
                                                      figures):
     bucket = bucket_name("mig")
     fill(stack.main, bucket, [f"k{n:05d}" for n in range(OBJECTS)])
-    watch = Watch(stack, bucket)
+    # slow enough not to be done before it hears of the pause
+    watch = Watch(stack, bucket, 0.1)
     stack.use_worker(follower=stack.faulty_follower.url, **SCANS)
     scan = Scans(stack, bucket)
     wait_until(lambda: watch.asked.hits > OBJECTS // 5, 300,
@@ -84,11 +90,22 @@ def test_a_migration_stops_in_the_middle_and_goes_on(stack, bucket_name, ctl,
     figures(f"{OBJECTS} objects: the follower's last request was "
             f"{took * 1000:.0f} ms after the answer to the pause")
     assert took < HOLDS + 3 * stalls.longest
-    asked = watch.asked.hits
+    stack.faulty_follower.clear()
+    rest = Watch(stack, bucket)
     ctl("pause", "delete", "stop", "--yes")
     scan.wait(seconds=600)
     stack.wait_equal(bucket, 300)
-    assert watch.asked.hits - asked > OBJECTS // 5, "it was not over"
+    assert rest.asked.hits > OBJECTS // 5, "it was not over"
+
+
+def worker_asks(client):
+    """Until the worker has heard whether what it holds is paused: it has the
+    answer when it asks again."""
+    end = time.monotonic() + PATIENCE
+    with client.monitor() as monitor:
+        for _ in range(2):
+            while "chorus_paused" not in monitor.next_command()["command"]:
+                assert time.monotonic() < end, "it does not ask"
 
 
 def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
@@ -98,7 +115,7 @@ def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
     parts = stack.faulty_follower.inject(
         when=lambda method, target: method == "PUT"
         and target.startswith(f"/{bucket}/big?") and "partNumber" in target,
-        delay=2)
+        held=True)
     key = {"Bucket": bucket, "Key": "big"}
     upload = dict(key, UploadId=stack.s3.create_multipart_upload(
         **key)["UploadId"])
@@ -109,6 +126,9 @@ def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
                                        **upload)
     wait_until(lambda: parts.hits, 30, "a part is on its way")
     ctl("pause", "add", bucket, "--id", "stop")
+    wait_until(lambda: stack.stats(bucket)["state"] == "paused", 30, "paused")
+    worker_asks(stack.redis.client)
+    parts.release()
     wait_until(lambda: not stack.stats(bucket)["busy"], 30,
                "the key is given back")
     assert parts.hits == 1
@@ -126,8 +146,9 @@ def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
 def test_what_is_paused_costs_nothing(stack, bucket, ctl, figures):
     stack.use_worker(follower=stack.faulty_follower.url)
 
-    def calls(seconds=1.5):
-        """Functions of Redis that are called, of all who are there."""
+    def calls(seconds=4):
+        """Functions of Redis that are called, of all who are there; many of
+        them once a second."""
         def count():
             info = stack.redis.client.info("commandstats")
             return sum(info[f"cmdstat_{name}"]["calls"]
@@ -136,6 +157,9 @@ def test_what_is_paused_costs_nothing(stack, bucket, ctl, figures):
         begin, began = count(), time.monotonic()
         time.sleep(seconds)
         return (count() - begin) / (time.monotonic() - began)
+    # done by this worker: it is up, and calls as it always does
+    stack.wire().put(bucket, "first", b"x")
+    stack.wait_equal(bucket)
     stack.wait_idle(bucket)
     before = calls()
     ctl("pause", "add", bucket, "--id", "stop", "--wait")

@@ -30,8 +30,8 @@ def test_redis_restarted_during_writes(stack, bucket):
             time.sleep(1.2)
             stack.redis.start()
         time.sleep(0.5)
+        wait_until(lambda: load.done > 100, 30, "many writes")
     load.check(SLOWEST)
-    assert load.done > 100
     stack.wait_equal(bucket, 30)
 
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 import compare
+from process import PATIENCE
 from raw import presigned
 from wire import Flaws, path_of
 
@@ -61,7 +62,7 @@ METHODS = [("PUT", ""), ("GET", ""), ("DELETE", ""), ("PUT", "tagging"),
 def upstreams_of(stack, bucket, count):
     """Which servers nginx asked for requests on this bucket, `count` of them:
     nginx writes a line to its log after the client has its answer."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while True:
         with open(f"{stack.folder}/log/nginx-access.log") as log:
             found = [m.group(1) for m in re.finditer(

@@ -8,7 +8,7 @@ import pytest
 
 from lister import Bucket, Histories, Lister, Listers, Numbers, by_utf16
 from process import wait_until
-from stack import IS_ASAN, IS_FULL
+from stack import IS_ASAN, IS_FULL, SLOTS
 from test_scans import SCANS, Scans
 
 KEYS, EVERY = (20000000, 20000) if IS_FULL else (200000, 200)
@@ -143,7 +143,9 @@ def test_histories_are_compared_without_a_request_for_each(stack, figures):
         "surplus": "surplus", "z/another": "different",
         "z/marker": "different"}
     assert (found["main"], found["equal"]) == (7, 2), found
-    assert not any(lister.requests for lister in listers.listers)
+    # of this bucket: an earlier test may have left a key to be looked at
+    assert not [(method, key) for lister in listers.listers
+                for method, name, key in lister.requests if name == "mig-old"]
     assert memory < MEMORY // 2, memory
     figures(f"histories: {LONG} versions of a key twice, and the worker had "
             f"{memory >> 20} MiB")
@@ -237,8 +239,11 @@ def test_counters_survive_a_redis_and_a_worker_that_end(stack):
         listing = stack.chorusctl("scans", ADMIN_TOKEN_FILE=stack.token_file)
         stack.stop_workers()
 
-    assert (found["copied"], found["copied_bytes"], found["failed"],
-            found["waiting"]) == (200, 2400, 0, 0), found
+    assert (found["copied"] + found["unchanged"], found["copied_bytes"],
+            found["failed"], found["waiting"]) == (
+        200, 12 * found["copied"], 0, 0), found
+    # copied by the worker that was killed before it could tell
+    assert found["unchanged"] <= SLOTS, found
     assert found["different"] == 200 and found["main"] == 20000, found
     assert attempts.count("PUT") > 200
     assert clean["id"] > before and clean["verified"], clean

@@ -79,6 +79,16 @@ def fill(store, bucket, names, body=b"x"):
     load.check()
 
 
+def appear(stack, bucket, names):
+    """Before the eyes of scanners: who finds it finds all its keys, although
+    it is empty for a moment."""
+    scan = Scans(stack, bucket)
+    scan.change("pause")
+    fill(stack.main, bucket, names)
+    scan.change("resume")
+    return scan
+
+
 @pytest.fixture
 def scans(stack, bucket_name):
     """scans(n): a bucket of so many keys on main, and its scans."""
@@ -182,8 +192,7 @@ def test_a_check_of_a_bucket_in_motion_gives_no_false_alarm(stack, scans):
 def test_a_bucket_that_appears_later_is_found(stack, bucket_name):
     stack.use_worker(**SCANS)
     bucket = bucket_name("mig")
-    fill(stack.main, bucket, ["a", "b"])
-    found = Scans(stack, bucket).wait()
+    found = appear(stack, bucket, ["a", "b"]).wait()
     assert found["kind"] == "migrate"
     compare.wait_equal(stack.main, stack.follower, bucket)
 

@@ -86,7 +86,7 @@ def test_awscli_by_tls(stack, front, bucket):
     def aws(*args):
         return subprocess.run(
             ["/usr/bin/aws", "--ca-bundle", front.authority.cert,
-             "--endpoint-url", front.url, *args], text=True, timeout=60,
+             "--endpoint-url", front.url, *args], text=True, timeout=180,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env=dict(
                 os.environ, AWS_ACCESS_KEY_ID=stack.keys["alice"].access,

@@ -19,7 +19,9 @@ MIB = 1 << 20
 
 
 def slow_copy(stack, bucket, mib, **settings):
-    """A worker in the middle of copying one large object."""
+    """A worker in the middle of copying one large object, and of nothing
+    else: the bucket is there."""
+    stack.wait_idle(bucket)
     stack.stop_workers()
     stack.wire(timeout=60).put(bucket, "large", os.urandom(mib * MIB))
     stack.faulty_main.inject(
@@ -212,7 +214,7 @@ def stale_write(stack, bucket, **settings):
 def test_a_follower_that_carries_out_late_what_it_was_sent(stack, bucket):
     """The connection is lost, the worker writes what is newer, and then the
     follower does what it was sent first: nobody marks that."""
-    settings = stale_write(stack, bucket, recheck_seconds=[1, 7])
+    settings = stale_write(stack, bucket, recheck_seconds=[1, 10])
     f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
                                      drop=True, held=True)
     stack.use_worker(**settings)
@@ -233,7 +235,7 @@ def test_a_follower_that_carries_out_late_what_it_was_sent(stack, bucket):
 
 def test_a_follower_that_carries_out_late_what_has_been_deleted(stack,
                                                                 bucket):
-    settings = stale_write(stack, bucket, recheck_seconds=[6])
+    settings = stale_write(stack, bucket, recheck_seconds=[10])
     f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
                                      drop=True, held=True)
     stack.use_worker(**settings)
@@ -250,7 +252,7 @@ def test_a_follower_that_carries_out_late_what_has_been_deleted(stack,
 def test_a_worker_that_is_killed_with_a_request_on_its_way(stack, bucket):
     """It sleeps for longer than its lease, wakes up, and is killed before
     it can tell; its PUT arrives after its successor's."""
-    settings = stale_write(stack, bucket, recheck_seconds=[6])
+    settings = stale_write(stack, bucket, recheck_seconds=[10])
     f = stack.faulty_follower.inject(when=of_k(bucket, "PUT"), times=1,
                                      held=True)
     first = stack.use_worker(**settings)
@@ -430,6 +432,28 @@ def test_a_result_that_redis_refuses_becomes_a_mark(stack, bucket):
         load(library, replace=True)
     stack.wait_equal(bucket)
     stack.wait_idle(bucket)
+
+
+def test_a_redis_that_refuses_in_the_middle_of_a_round(stack, bucket):
+    """The connection is given up then, and what comes next in the round finds
+    none."""
+    library, worker = the_library(), stack.worker
+    broken = library.replace(
+        "local function news(keys)\n",
+        "local function news(keys)\n"
+        "    error({ err = 'MASTERDOWN just now' })\n")
+    assert broken != library
+    load = stack.redis.client.function_load
+    load(broken, replace=True)
+    try:
+        wait_until(lambda: log_has(worker, "MASTERDOWN just now"), 20,
+                   "it is refused")
+        stack.wire().put(bucket, "k", b"new")
+        stack.wait_equal(bucket)
+    finally:
+        load(library, replace=True)
+    stack.wait_idle(bucket)
+    assert worker.is_running()
 
 
 def test_an_older_library_under_a_worker_is_replaced(stack, bucket):

@@ -10,7 +10,7 @@ import time
 import urllib.parse
 
 import compare
-from stack import IS_ASAN
+from process import PATIENCE, SLOWER
 from wire import path_of
 
 ENABLED, SUSPENDED = "Enabled", "Suspended"
@@ -125,7 +125,7 @@ def differences(main, follower, bucket, keys, nulls=True, target=None,
 
 def wait_equal(stack, bucket, keys, seconds=30, target=None, **options):
     """Until the histories and the states are equal."""
-    end = time.monotonic() + seconds * (3 if IS_ASAN else 1)
+    end = time.monotonic() + max(seconds * SLOWER, PATIENCE)
     there = target or bucket
     while True:
         found = []

@@ -173,7 +173,8 @@ def test_a_redis_that_begins_empty_owes_everything(q, client):
 def test_a_run_gives_a_sign_of_life_each_second(q, client):
     first, known = q.alive('r1')
     assert near(first, now_ms()) and known == 0
-    assert q.alive('r1')[0] == first        # not again within the second
+    again = q.alive('r1')[0]                # not again within the second
+    assert again == first or now_ms() - first >= 1000
     client.hset(ALIVE, 'r1', first - 1500)
     again, _ = q.alive('r1')
     assert again >= first and near(again, now_ms())

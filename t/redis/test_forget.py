@@ -25,7 +25,7 @@ class Forget:
     def lives(self, *names, kind='worker'):
         for name in names:
             self.q.fcall('policy_poll', 4, *POLICY, name, kind, 0, 0, -1, 0,
-                         '')
+                         'a1', '')
 
     def later(self, ms=7000, r=R1):
         """It was asked for so long ago."""

@@ -45,11 +45,15 @@ class Policy:
         return self.change('restore', json.dumps(document))
 
     def poll(self, version=0, reader='p1', kind='proxy', oldest=None,
-             written=-1, leaves=0, error=''):
+             written=-1, leaves=0, rules='a1', error=''):
         return self.call('policy_poll', (POLICY, READERS, ALIVE, OWED),
                          reader, kind, version,
                          version if oldest is None else oldest, written,
-                         leaves, error)
+                         leaves, rules, error)
+
+    def now(self):
+        return [x.decode() for x in self.client.fcall_ro(
+            'chorus_policy_now', 4, POLICY, READERS, ALIVE, OWED)]
 
     def readers(self):
         return self.call('policy_readers', (POLICY, READERS, ALIVE, OWED))
@@ -265,6 +269,29 @@ def test_the_dead_and_those_that_leave_are_not_waited_for(policy):
     policy.poll(0, 'p2', leaves=1)
     assert policy.readers()['readers'] == []
     assert not policy.client.exists(READERS, ALIVE)
+
+
+def test_it_is_known_whose_rules_differ(policy):
+    """As long as somebody lives who has others, and no longer."""
+    assert policy.now() == ['0', '']
+    version = policy.set()['version']
+    policy.poll(version, 'p1')
+    assert policy.now() == [str(version), 'a1']
+    policy.poll(0, 'w1', kind='worker', rules='b2')
+    assert policy.now() == [str(version), 'mixed']
+    seen = policy.readers()
+    assert seen['rules'] == 'mixed'
+    assert {r['reader']: r['rules'] for r in seen['readers']} == \
+        {'p1': 'a1', 'w1': 'b2'}
+    policy.poll(0, 'w1', kind='worker')
+    assert policy.now()[1] == policy.readers()['rules'] == 'a1'
+    policy.poll(0, 'w2', kind='worker', rules='b2')
+    policy.poll(0, 'w2', kind='worker', rules='b2', leaves=1)
+    assert policy.now()[1] == 'a1'
+    policy.poll(0, 'w3', kind='worker', rules='b2')
+    policy.dies('w3')
+    policy.poll(version, 'p1')
+    assert policy.now()[1] == 'a1'
 
 
 # ---- what is owed ----

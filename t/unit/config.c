@@ -1268,6 +1268,48 @@ close_wipes_secrets(void **state)
 }
 
 
+/* Of what decides which keys go where, and of nothing else. */
+
+static void
+digest_of_rules(void **state)
+{
+    size_t           i;
+    chorus_config_t  one, other;
+
+    static const char  *same[] = {
+        "{'storages': {" FOLLOWER ", 'main': {'endpoint': 'http://elsewhere',"
+        "'main': true, 'users': {" ALICE("XX") "}}}}",
+        WITH("'replications': []"),
+        WITH("'worker': {'scans': 3}"),
+    };
+
+    static const char  *others[] = {
+        WITH("'users': {'alice': [{'access_key': 'A', 'secret_key': 'C'}]}"),
+        WITH("'routes': [{'user': '*', 'bucket': 'b', 'storage': 'main'}]"),
+        "{'storages': {" MAIN "}}",
+    };
+
+    (void) state;
+
+    parse_good(WITH("'region': 'r1'"), &one);
+    assert_int_equal(strlen(one.digest), CHORUS_CONFIG_DIGEST);
+
+    for (i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+        parse_good(same[i], &other);
+        assert_string_equal(other.digest, one.digest);
+        chorus_config_close(&other);
+    }
+
+    for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        parse_good(others[i], &other);
+        assert_string_not_equal(other.digest, one.digest);
+        chorus_config_close(&other);
+    }
+
+    chorus_config_close(&one);
+}
+
+
 static int
 folder_setup(void **state)
 {
@@ -1306,5 +1348,6 @@ test_main(folder_setup, folder_teardown,
     test_row(load_from_disk),
     test_row(refuse_from_disk),
     test_row(ca_file_from_disk),
-    test_row(close_wipes_secrets)
+    test_row(close_wipes_secrets),
+    test_row(digest_of_rules)
 )

@@ -98,12 +98,12 @@ what_may_be_lost(void **state)
         { { "r", "g", 0, 0 }, { "r", "h", 0, 0 }, CHORUS_REDIS_LOST_ALL },
         { { "r", "g", 0, 0 }, { "s", "h", 0, 0 }, CHORUS_REDIS_LOST_ALL },
 
-        /* what the one before wrote of itself: a second ago, 8, more */
+        /* what the one before wrote of itself: a second ago, 7, more */
         { { "r", "g", 99000, 0 }, { "s", "g", 99500, 98000 },
           CHORUS_REDIS_LOST_TAIL },
-        { { "r", "g", 99000, 0 }, { "s", "g", 99500, 91000 },
+        { { "r", "g", 99000, 0 }, { "s", "g", 99500, 92000 },
           CHORUS_REDIS_LOST_TAIL },
-        { { "r", "g", 99000, 0 }, { "s", "g", 99500, 90999 },
+        { { "r", "g", 99000, 0 }, { "s", "g", 99500, 91999 },
           CHORUS_REDIS_LOST_MORE },
         { { "r", "g", 99000, 0 }, { "s", "g", 99500, 0 },
           CHORUS_REDIS_LOST_MORE },

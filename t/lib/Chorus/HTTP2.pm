@@ -16,6 +16,8 @@ use warnings;
 
 use IO::Select;
 
+my $PATIENCE = 40;      # seconds without a byte
+
 my %Drop = map { $_ => 1 } qw(connection host transfer-encoding);
 
 
@@ -30,7 +32,7 @@ sub exchange {
     # what it says of its windows is wanted before anything is sent
     print $socket "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", frame(4, 0, 0, '');
     $socket->flush;
-    receive(\%s, 5) until exists $s{settings} || $s{is_over};
+    receive(\%s, $PATIENCE) until exists $s{settings} || $s{is_over};
 
     print $socket frame(1, 4, 1, headers($head, $with_length));
     while (length $body && !$s{is_over}) {
@@ -42,10 +44,10 @@ sub exchange {
             print $socket frame(0, length $body ? 0 : 1, 1, $part);
         }
         $socket->flush;
-        receive(\%s, $room > 0 ? 0 : 5);
+        receive(\%s, $room > 0 ? 0 : $PATIENCE);
     }
     $socket->flush;
-    receive(\%s, 5) until $s{is_over};
+    receive(\%s, $PATIENCE) until $s{is_over};
 
     return \%s;
 }

@@ -187,9 +187,10 @@ sub exchange {
     my $text = '';
 
     # a refusal may come while a body is still being sent
+    $seconds //= 40;
     while (length $bytes) {
         my ($readable, $writable) = IO::Select->select($select, $select,
-            undef, $seconds // 10);
+            undef, $seconds);
         last unless $writable && @$writable;
         last if @$readable && !sysread $socket, $text, 65536, length $text;
         my $count = syswrite $socket, $bytes, 65536;
@@ -197,7 +198,7 @@ sub exchange {
         substr $bytes, 0, $count, '';
     }
 
-    while ($select->can_read($seconds // 10)) {
+    while ($select->can_read($seconds)) {
         last unless sysread $socket, $text, 65536, length $text;
     }
 
@@ -222,7 +223,7 @@ sub exchange_http2 {
     write_file("$Folder/http2.body", $body);
 
     open my $curl, '-|', 'curl', '-sSi', '--http2-prior-knowledge',
-        '--path-as-is', '--max-time', 20, '--unix-socket', "$Folder/h2.sock",
+        '--path-as-is', '--max-time', 60, '--unix-socket', "$Folder/h2.sock",
         '-X', $method, @options, '-H', 'Expect:', '-H', 'Content-Type:',
         "http://localhost$target" or die "curl: $!\n";
     local $/;

@@ -41,7 +41,7 @@ bind 127.0.0.1
 unixsocket $self->{path}
 dir $self->{folder}
 sentinel monitor chorus 127.0.0.1 $master $quorum
-sentinel down-after-milliseconds chorus 2000
+sentinel down-after-milliseconds chorus 4000
 sentinel failover-timeout chorus 3000
 END
     return $path;

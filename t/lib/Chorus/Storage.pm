@@ -14,6 +14,7 @@ package Chorus::Storage;
 #     half          half of an answer, then the connection is closed
 #     early         answers without reading the body
 #     wait:0.5      seconds before the answer
+#     until:name    no answer until the folder has this file
 #     size:1000     a body of so many bytes
 #     echo          the body of the request behind its head
 #     chunked       the answer in chunks
@@ -32,13 +33,15 @@ use Chorus::Fixture;
 
 my $pid;
 my $log = "$Folder/storage.log";
+my $begun = "$Folder/storage.begun";
 
 
 sub start {
     my ($class, @names) = @_;
 
     @names = qw(main follower archive) unless @names;
-    my %names = map { listen_on("$Folder/$_.sock") => $_ } @names;
+    die "they are started together\n" if $pid;
+    my @listening = map { [listen_on("$Folder/$_.sock"), $_] } @names;
 
     $pid = fork // die "fork: $!\n";
     return 1 if $pid;
@@ -47,28 +50,25 @@ sub start {
     $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
     $SIG{CHLD} = 'IGNORE';
     $SIG{PIPE} = 'IGNORE';
-    eval { serve(%names); 1 } or warn "storage: $@";
+    eval { serve(@listening); 1 } or warn "storage: $@";
     POSIX::_exit(0);
 }
 
 
-my %sockets;
-
 sub listen_on {
     my ($path) = @_;
 
-    my $socket = IO::Socket::UNIX->new(Local => $path, Listen => 128)
-        or die "$path: $!\n";
-    $sockets{$socket} = $socket;
-    return $socket;
+    return IO::Socket::UNIX->new(Local => $path, Listen => 128)
+        || die "$path: $!\n";
 }
 
 
 # In the child, until the test is gone.
 sub serve {
-    my (%names) = @_;
+    my (@listening) = @_;
 
-    my $select = IO::Select->new(values %sockets);
+    my %name = map { $_->[0] => $_->[1] } @listening;
+    my $select = IO::Select->new(map { $_->[0] } @listening);
     my $parent = getppid;
 
     while (getppid == $parent) {
@@ -77,7 +77,7 @@ sub serve {
             my $child = fork // die "fork: $!\n";
             next if $child;
 
-            eval { 1 while answer($client, $names{$listening}); 1 }
+            eval { 1 while answer($client, $name{$listening}); 1 }
                 or warn "storage: $@";
             POSIX::_exit(0);
         }
@@ -94,13 +94,15 @@ sub answer {
 
     my $head = read_head($client) // return 0;
     my %answer = wanted($head);
+    my ($line) = $head =~ /^(\S+ \S+)/;
+    note($begun, "$name $line");
     my $body = read_body($client, $answer{early} ? '' : $head, $answer{echo});
 
-    my ($line) = $head =~ /^(\S+ \S+)/;
-    note("$name $line" . (defined $body ? '' : ' incomplete'));
+    note($log, "$name $line" . (defined $body ? '' : ' incomplete'));
     return 0 unless defined $body;
 
     sleep $answer{wait} if $answer{wait};
+    await("$Folder/$answer{until}") if defined $answer{until};
     return 0 if $answer{cut} || $answer{stale} && $answered++;
     POSIX::pause() if $answer{none};
 
@@ -137,10 +139,19 @@ sub answer {
     if ($answer{early}) {
         shutdown $client, 1;
         my $select = IO::Select->new($client);
-        1 while $select->can_read(2) && sysread $client, my $rest, 65536;
+        1 while $select->can_read(20) && sysread $client, my $rest, 65536;
     }
 
     return !$answer{half} && !$answer{early};
+}
+
+
+# A file, or the end of the test.
+sub await {
+    my ($path) = @_;
+
+    my $parent = getppid;
+    sleep 0.02 while !-e $path && getppid == $parent;
 }
 
 
@@ -206,9 +217,15 @@ sub read_bytes {
 
 
 sub note {
-    open my $out, '>>', $log or die "$log: $!\n";
-    syswrite $out, "$_[0]\n";
+    my ($path, $line) = @_;
+
+    open my $out, '>>', $path or die "$path: $!\n";
+    syswrite $out, "$line\n";
 }
+
+
+# Those whose head has arrived, whatever comes of them, since the first.
+sub begun { return split /\n/, read_file($begun) }
 
 
 # What has arrived since the last call, "main PUT /bkt/key".

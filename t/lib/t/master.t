@@ -20,6 +20,7 @@ before
 --- error_log
 start worker processes
 start worker process
+--- wait: 0.5
 --- grep_error_log eval: qr/start worker process /
 --- grep_error_log_out eval
 "start worker process \n" x 2
@@ -40,7 +41,11 @@ open my $out, '>', server_root() . '/conf/value.conf' or die;
 print $out 'location /t { return 200 "after\n"; }';
 close $out;
 kill HUP => get_pid_from_pidfile('');
-sleep 1;
+for (1 .. 400) {
+    open my $in, '<', server_root() . '/logs/error.log' or die;
+    last if 2 <= grep { /worker process \d+ exited/ } <$in>;
+    select undef, undef, undef, 0.1;
+}
 --- request
 GET /t
 --- response_body

@@ -373,8 +373,18 @@ sub check_alive {
 # The daemon leads a process group, which holds its workers too, also those
 # of before a reload.
 sub stop {
-    kill 'TERM', $starting if $starting;
-    wait_for(\&running_pid, 1) if $launched;
+    my $seconds = $Setting{timeout};
+
+    if ($starting) {
+        local $?;
+        # it goes, or has become a daemon
+        kill 'TERM', $starting;
+        waitpid $starting, 0;
+        $seconds = 1 if $? != 0;
+        undef $starting;
+    }
+
+    wait_for(\&running_pid, $seconds) if $launched;
     $launched = 0;
 
     my $pid = running_pid() or return;

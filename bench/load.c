@@ -1,0 +1,734 @@
+/*
+ * A load of S3 requests that are signed for real, over connections that are
+ * kept:
+ *
+ *   load [OPTION...] HOST:PORT BUCKET ACCESS_KEY SECRET_KEY
+ *
+ *     -m METHOD   GET (default), PUT, HEAD
+ *     -c N        connections (32)
+ *     -k N        keys, "load/0" and so on (1000); each connection goes
+ *                 through them from another place
+ *     -b BYTES    of a body that is sent (0)
+ *     -s SECONDS  how long (5), or
+ *     -n N        how many requests
+ *     -a          sent as aws-chunked, each chunk of 64 KiB signed; one key
+ *
+ * Says in one line of JSON: requests, errors, seconds, bytes (of bodies, both
+ * ways), p50_us, p99_us, max_us.  Ends with 1 when a request failed, having
+ * said why of the first one.
+ *
+ * All requests are signed before the first is sent, so that what is measured
+ * is not this program.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "chorus_crypto.h"
+#include "chorus_mem.h"
+#include "chorus_sigv4.h"
+
+#define LOAD_HEAD_MAX   8192
+#define LOAD_EVENTS     64
+#define LOAD_TIMES_MAX  (16 << 20)
+#define LOAD_CHUNK      65536
+#define LOAD_REGION     "us-east-1"
+#define LOAD_CHUNKED    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+
+
+typedef struct {
+    int       fd;
+    size_t    key;              /* of the request on its way */
+    size_t    sent;             /* of its head and body */
+    size_t    head_len;         /* of the answer, so far */
+    uint64_t  left;             /* of the answer's body */
+    bool      is_in_body;
+    int64_t   began_us;
+    char      head[LOAD_HEAD_MAX + 1];
+} load_connection_t;
+
+
+static struct {
+    const char           *method;
+    size_t                connections;
+    size_t                nkeys;
+    size_t                body_len;         /* before it is encoded */
+    double                seconds;
+    uint64_t              limit;
+    bool                  is_chunked;
+
+    struct sockaddr_in    address;
+    const char           *host;
+    const char           *bucket;
+    chorus_str_t          access_key;
+    chorus_str_t          secret_key;
+
+    chorus_arena_t       *arena;
+    chorus_mem_t          mem;
+    chorus_crypto_t      *crypto;
+    chorus_key_cache_t   *signing;
+    chorus_str_t         *heads;            /* a key each */
+    chorus_str_t          body;
+    char                  seed[CHORUS_SIGNATURE_LEN];
+
+    int                   epoll;
+    bool                  is_head;          /* answers have no body */
+    uint64_t              begun, done, errors, bytes;
+    int64_t               end_us;
+    uint32_t             *times;            /* us */
+    size_t                ntimes;
+    load_connection_t    *all;
+} load = {
+    .method = "GET", .connections = 32, .nkeys = 1000, .seconds = 5,
+};
+
+
+static void
+load_die(const char *what)
+{
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    exit(2);
+}
+
+
+static int64_t
+load_now(void)
+{
+    struct timespec  t;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &t);
+
+    return (int64_t) t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+
+/* ---- requests ---- */
+
+
+static void
+load_date(char date[17])
+{
+    time_t     now;
+    struct tm  tm;
+
+    now = time(NULL);
+    (void) strftime(date, 17, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+}
+
+
+static chorus_str_t
+load_payload(void)
+{
+    char           hex[2 * CHORUS_SHA256_LEN];
+    unsigned char  sha256[CHORUS_SHA256_LEN];
+
+    if (load.is_chunked) {
+        return chorus_str(LOAD_CHUNKED);
+    }
+
+    if (load.body.len == 0) {
+        return chorus_str(CHORUS_EMPTY_SHA256);
+    }
+
+    if (!chorus_sha256(load.crypto, load.body, sha256)) {
+        load_die("SHA-256");
+    }
+
+    chorus_hex(hex, sha256, sizeof(sha256));
+
+    return chorus_str_dup(&load.mem, (chorus_str_t) { hex, sizeof(hex) });
+}
+
+
+static chorus_str_t
+load_sign(const char *path, const chorus_header_t *headers, size_t n,
+    chorus_str_t date, chorus_str_t payload)
+{
+    chorus_uri_t            uri;
+    chorus_error_t          error;
+    chorus_sigv4_signer_t   signer = {
+        .mem = &load.mem, .crypto = load.crypto, .keys = load.signing,
+        .access_key = load.access_key, .secret_key = load.secret_key,
+        .region = chorus_str(LOAD_REGION),
+    };
+    chorus_sigv4_request_t  request = {
+        .method = chorus_str_from(load.method), .uri = &uri,
+        .headers = headers, .nheaders = n, .payload = payload,
+    };
+
+    if (chorus_uri_parse(&load.mem, chorus_str_from(path), &uri, &error)
+        != CHORUS_OK)
+    {
+        load_die(error.text);
+    }
+
+    return chorus_sigv4_sign(&signer, &request, date);
+}
+
+
+static uint64_t
+load_encoded_len(void)
+{
+    char      size[32];
+    size_t    left, n;
+    uint64_t  len;
+
+    for (len = 0, left = load.body_len;; left -= n) {
+        n = left < LOAD_CHUNK ? left : LOAD_CHUNK;
+        len += (uint64_t) snprintf(size, sizeof(size), "%zx", n)
+               + strlen(";chunk-signature=") + CHORUS_SIGNATURE_LEN + n + 4;
+        if (n == 0) {
+            return len;
+        }
+    }
+}
+
+
+static void
+load_request(size_t i, chorus_str_t date, chorus_str_t payload)
+{
+    int              len;
+    char             path[256], head[LOAD_HEAD_MAX], decoded[32];
+    size_t           n;
+    chorus_str_t     authorization;
+    chorus_header_t  headers[4];
+
+    (void) snprintf(path, sizeof(path), "/%s/load/%zu", load.bucket, i);
+    (void) snprintf(decoded, sizeof(decoded), "%zu", load.body_len);
+
+    n = 0;
+    headers[n++] = (chorus_header_t) { chorus_str("host"),
+                                       chorus_str_from(load.host) };
+    headers[n++] = (chorus_header_t) { chorus_str("x-amz-content-sha256"),
+                                       payload };
+    headers[n++] = (chorus_header_t) { chorus_str("x-amz-date"), date };
+
+    if (load.is_chunked) {
+        headers[n++] = (chorus_header_t) {
+            chorus_str("x-amz-decoded-content-length"),
+            chorus_str_from(decoded)
+        };
+    }
+
+    authorization = load_sign(path, headers, n, date, payload);
+    if (authorization.data == NULL) {
+        load_die("signing");
+    }
+
+    memcpy(load.seed,
+           authorization.data + authorization.len - CHORUS_SIGNATURE_LEN,
+           CHORUS_SIGNATURE_LEN);
+
+    len = snprintf(head, sizeof(head),
+                   "%s %s HTTP/1.1\r\nHost: %s\r\n"
+                   "x-amz-content-sha256: %.*s\r\nx-amz-date: %.*s\r\n"
+                   "Authorization: %.*s\r\n%s%s%s",
+                   load.method, path, load.host, chorus_fmt(payload),
+                   chorus_fmt(date), chorus_fmt(authorization),
+                   load.is_chunked ? "Content-Encoding: aws-chunked\r\n"
+                                     "x-amz-decoded-content-length: " : "",
+                   load.is_chunked ? decoded : "",
+                   load.is_chunked ? "\r\n" : "");
+
+    if (strcmp(load.method, "PUT") == 0) {
+        len += snprintf(head + len, sizeof(head) - len,
+                        "Content-Length: %llu\r\n", (unsigned long long)
+                        (load.is_chunked ? load_encoded_len()
+                                         : load.body.len));
+    }
+
+    len += snprintf(head + len, sizeof(head) - len, "\r\n");
+    load.heads[i] = chorus_str_dup(&load.mem,
+                                   (chorus_str_t) { head, (size_t) len });
+}
+
+
+/* size;chunk-signature=...CRLF data CRLF, each signature over the one before */
+
+static void
+load_encode(chorus_str_t date)
+{
+    int            n;
+    char           text[512], before[CHORUS_SIGNATURE_LEN], *out, *p;
+    char           hash[2 * CHORUS_SHA256_LEN];
+    size_t         offset, len;
+    unsigned char  key[CHORUS_SHA256_LEN], sha256[CHORUS_SHA256_LEN];
+    chorus_str_t   data;
+
+    out = p = malloc(load_encoded_len());
+
+    if (out == NULL
+        || !chorus_sigv4_signing_key(load.crypto, load.secret_key,
+                                     (chorus_str_t) { date.data, 8 },
+                                     chorus_str(LOAD_REGION),
+                                     chorus_str("s3"), key))
+    {
+        load_die("aws-chunked");
+    }
+
+    memcpy(before, load.seed, sizeof(before));
+
+    for (offset = 0, len = 1; len != 0; offset += len) {
+        len = load.body.len - offset < LOAD_CHUNK ? load.body.len - offset
+                                                  : LOAD_CHUNK;
+        data = (chorus_str_t) { load.body.data + offset, len };
+        (void) chorus_sha256(load.crypto, data, sha256);
+        chorus_hex(hash, sha256, sizeof(sha256));
+
+        n = snprintf(text, sizeof(text),
+                     "AWS4-HMAC-SHA256-PAYLOAD\n%.*s\n%.8s/" LOAD_REGION
+                     "/s3/aws4_request\n%.*s\n" CHORUS_EMPTY_SHA256 "\n%.*s",
+                     chorus_fmt(date), date.data, (int) sizeof(before),
+                     before, (int) sizeof(hash), hash);
+        (void) chorus_sigv4_signature(load.crypto, key,
+                                      (chorus_str_t) { text, (size_t) n },
+                                      before);
+
+        p += sprintf(p, "%zx;chunk-signature=%.*s\r\n", len,
+                     (int) sizeof(before), before);
+        memcpy(p, data.data, len);
+        p += len;
+        memcpy(p, "\r\n", 2);
+        p += 2;
+    }
+
+    load.body = (chorus_str_t) { out, (size_t) (p - out) };
+}
+
+
+static void
+load_prepare(void)
+{
+    char          date[17], *body;
+    size_t        i;
+    chorus_str_t  when, payload;
+
+    load_date(date);
+    when = (chorus_str_t) { date, 16 };
+
+    body = malloc(load.body_len + 1);
+    load.heads = calloc(load.nkeys, sizeof(chorus_str_t));
+    load.times = malloc(LOAD_TIMES_MAX * sizeof(uint32_t));
+    load.all = calloc(load.connections, sizeof(load_connection_t));
+
+    if (body == NULL || load.heads == NULL || load.times == NULL
+        || load.all == NULL)
+    {
+        load_die("memory");
+    }
+
+    for (i = 0; i < load.body_len; i++) {
+        body[i] = (char) (i * 31 + i / 251);
+    }
+
+    load.body = (chorus_str_t) { body, load.body_len };
+    load.is_head = strcmp(load.method, "HEAD") == 0;
+    payload = load_payload();
+
+    for (i = 0; i < load.nkeys; i++) {
+        load_request(i, when, payload);
+    }
+
+    if (load.is_chunked) {
+        load_encode(when);
+    }
+}
+
+
+/* ---- connections ---- */
+
+
+static bool
+load_is_over(void)
+{
+    return load.limit != 0 ? load.begun >= load.limit
+                           : load_now() >= load.end_us;
+}
+
+
+static void
+load_open(load_connection_t *c)
+{
+    int                 one = 1;
+    struct epoll_event  event;
+
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (c->fd == -1
+        || connect(c->fd, (struct sockaddr *) &load.address,
+                   sizeof(load.address)) == -1)
+    {
+        load_die("connect");
+    }
+
+    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+
+    event.events = EPOLLIN;
+    event.data.ptr = c;
+
+    if (epoll_ctl(load.epoll, EPOLL_CTL_ADD, c->fd, &event) == -1) {
+        load_die("epoll");
+    }
+}
+
+
+static void
+load_watch(load_connection_t *c, uint32_t events)
+{
+    struct epoll_event  event;
+
+    event.events = events;
+    event.data.ptr = c;
+    (void) epoll_ctl(load.epoll, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+
+static void
+load_fail(load_connection_t *c, const char *why)
+{
+    if (load.errors++ == 0) {
+        fprintf(stderr, "load: %s: %.200s\n", why, c->head);
+    }
+}
+
+
+/* As much as the socket takes. */
+
+static void
+load_send(load_connection_t *c)
+{
+    ssize_t        n;
+    size_t         skip;
+    chorus_str_t   head;
+    struct iovec   parts[2];
+    struct msghdr  message = { .msg_iov = parts, .msg_iovlen = 2 };
+
+    head = load.heads[c->key];
+
+    while (c->sent < head.len + load.body.len) {
+        skip = c->sent < head.len ? c->sent : head.len;
+        parts[0].iov_base = (char *) head.data + skip;
+        parts[0].iov_len = head.len - skip;
+        skip = c->sent - skip;
+        parts[1].iov_base = (char *) load.body.data + skip;
+        parts[1].iov_len = load.body.len - skip;
+
+        n = sendmsg(c->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (n == -1) {
+            /* what is wrong shows when it is read */
+            load_watch(c, errno == EAGAIN ? EPOLLIN | EPOLLOUT : EPOLLIN);
+            return;
+        }
+
+        c->sent += (size_t) n;
+    }
+
+    load_watch(c, EPOLLIN);
+}
+
+
+static void
+load_begin(load_connection_t *c)
+{
+    if (load_is_over()) {
+        (void) close(c->fd);
+        c->fd = -1;
+        return;
+    }
+
+    load.begun++;
+    c->key = (c->key + 1) % load.nkeys;
+    c->sent = 0;
+    c->head_len = 0;
+    c->is_in_body = false;
+    c->began_us = load_now();
+    load_send(c);
+}
+
+
+static void
+load_done(load_connection_t *c)
+{
+    int64_t  us;
+
+    us = load_now() - c->began_us;
+    load.done++;
+    load.bytes += strcmp(load.method, "PUT") == 0 ? load.body_len : 0;
+
+    if (load.ntimes < LOAD_TIMES_MAX) {
+        load.times[load.ntimes++] = (uint32_t) us;
+    }
+
+    load_begin(c);
+}
+
+
+static void
+load_reopen(load_connection_t *c)
+{
+    load_fail(c, "the connection was closed");
+    (void) close(c->fd);
+    load_open(c);
+    load_begin(c);
+}
+
+
+/* The head of an answer is there; false when it is not understood. */
+
+static bool
+load_head(load_connection_t *c, size_t head_len)
+{
+    char  *length;
+
+    if (strncmp(c->head, "HTTP/1.1 2", strlen("HTTP/1.1 2")) != 0) {
+        load_fail(c, "refused");
+    }
+
+    length = strcasestr(c->head, "\r\nContent-Length:");
+    if (length == NULL) {
+        return false;
+    }
+
+    c->left = load.is_head ? 0 : strtoull(length + 17, NULL, 10);
+    load.bytes += c->left;
+    c->left -= c->head_len - head_len;
+    c->is_in_body = true;
+
+    return true;
+}
+
+
+static void
+load_read_head(load_connection_t *c)
+{
+    char     *end;
+    ssize_t   n;
+
+    n = recv(c->fd, c->head + c->head_len, LOAD_HEAD_MAX - c->head_len,
+             MSG_DONTWAIT);
+
+    if (n == -1 && errno == EAGAIN) {
+        return;
+    }
+
+    if (n <= 0) {
+        load_reopen(c);
+        return;
+    }
+
+    c->head_len += (size_t) n;
+    c->head[c->head_len] = '\0';
+
+    end = strstr(c->head, "\r\n\r\n");
+    if (end == NULL) {
+        return;
+    }
+
+    if (!load_head(c, (size_t) (end + 4 - c->head))) {
+        load_reopen(c);
+
+    } else if (c->left == 0) {
+        load_done(c);
+    }
+}
+
+
+/* The kernel forgets it, without a copy. */
+
+static void
+load_read_body(load_connection_t *c)
+{
+    ssize_t  n;
+
+    n = recv(c->fd, NULL, c->left < (1 << 20) ? (size_t) c->left : 1 << 20,
+             MSG_DONTWAIT | MSG_TRUNC);
+
+    if (n == -1 && errno == EAGAIN) {
+        return;
+    }
+
+    if (n <= 0) {
+        load_reopen(c);
+        return;
+    }
+
+    c->left -= (uint64_t) n;
+
+    if (c->left == 0) {
+        load_done(c);
+    }
+}
+
+
+static bool
+load_is_at_work(void)
+{
+    size_t  i;
+
+    for (i = 0; i < load.connections; i++) {
+        if (load.all[i].fd != -1) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static void
+load_run(void)
+{
+    int                  i, n;
+    load_connection_t   *c;
+    struct epoll_event   events[LOAD_EVENTS];
+
+    load.epoll = epoll_create1(EPOLL_CLOEXEC);
+    load.end_us = load_now() + (int64_t) (load.seconds * 1e6);
+
+    for (i = 0; i < (int) load.connections; i++) {
+        c = &load.all[i];
+        c->key = load.nkeys * (size_t) i / load.connections;
+        load_open(c);
+        load_begin(c);
+    }
+
+    while (load_is_at_work()) {
+        n = epoll_wait(load.epoll, events, LOAD_EVENTS, 60000);
+
+        if (n == 0) {
+            errno = ETIMEDOUT;
+            load_die("no answer for a minute");
+        }
+
+        for (i = 0; i < n; i++) {
+            c = events[i].data.ptr;
+
+            if (events[i].events & EPOLLOUT) {
+                load_send(c);
+            }
+
+            if (events[i].events & ~(uint32_t) EPOLLOUT) {
+                if (c->is_in_body) {
+                    load_read_body(c);
+                } else {
+                    load_read_head(c);
+                }
+            }
+        }
+    }
+}
+
+
+/* ---- */
+
+
+static int
+load_order(const void *one, const void *two)
+{
+    const uint32_t  *a = one, *b = two;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+
+static uint32_t
+load_quantile(double share)
+{
+    size_t  i;
+
+    if (load.ntimes == 0) {
+        return 0;
+    }
+
+    i = (size_t) ((double) load.ntimes * share);
+
+    return load.times[i < load.ntimes ? i : load.ntimes - 1];
+}
+
+
+static void
+load_options(int argc, char **argv)
+{
+    int   option;
+    char *port;
+
+    while ((option = getopt(argc, argv, "m:c:k:b:s:n:a")) != -1) {
+        switch (option) {
+        case 'm': load.method = optarg; break;
+        case 'c': load.connections = strtoul(optarg, NULL, 10); break;
+        case 'k': load.nkeys = strtoul(optarg, NULL, 10); break;
+        case 'b': load.body_len = strtoul(optarg, NULL, 10); break;
+        case 's': load.seconds = strtod(optarg, NULL); break;
+        case 'n': load.limit = strtoull(optarg, NULL, 10); break;
+        case 'a': load.is_chunked = true; break;
+        default: exit(2);
+        }
+    }
+
+    if (argc - optind != 4 || load.connections == 0 || load.nkeys == 0
+        || (port = strchr(argv[optind], ':')) == NULL)
+    {
+        fprintf(stderr, "load: HOST:PORT BUCKET ACCESS_KEY SECRET_KEY\n");
+        exit(2);
+    }
+
+    load.nkeys = load.is_chunked ? 1 : load.nkeys;
+    load.host = strdup(argv[optind]);
+    *port = '\0';
+    load.address.sin_family = AF_INET;
+    load.address.sin_port = htons((uint16_t) atoi(port + 1));
+
+    if (inet_pton(AF_INET, argv[optind], &load.address.sin_addr) != 1) {
+        load_die(argv[optind]);
+    }
+
+    load.bucket = argv[optind + 1];
+    load.access_key = chorus_str_from(argv[optind + 2]);
+    load.secret_key = chorus_str_from(argv[optind + 3]);
+}
+
+
+int
+main(int argc, char **argv)
+{
+    int64_t  began;
+    double   seconds;
+
+    load_options(argc, argv);
+
+    load.arena = chorus_arena_create();
+    load.mem = chorus_arena_mem(load.arena);
+    load.crypto = chorus_crypto_create();
+    load.signing = chorus_key_cache_create();
+
+    load_prepare();
+    began = load_now();
+    load_run();
+    seconds = (double) (load_now() - began) / 1e6;
+
+    qsort(load.times, load.ntimes, sizeof(uint32_t), load_order);
+
+    printf("{\"requests\": %llu, \"errors\": %llu, \"seconds\": %.3f, "
+           "\"bytes\": %llu, \"p50_us\": %u, \"p99_us\": %u, \"max_us\": %u}"
+           "\n", (unsigned long long) load.done,
+           (unsigned long long) load.errors, seconds,
+           (unsigned long long) load.bytes, load_quantile(0.5),
+           load_quantile(0.99), load_quantile(1));
+
+    chorus_key_cache_destroy(load.signing);
+    chorus_crypto_destroy(load.crypto);
+    chorus_arena_destroy(load.arena);
+
+    return load.errors != 0;
+}
