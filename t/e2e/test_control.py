@@ -73,13 +73,13 @@ def test_status_tells_who_is_alive_and_runs_which_policy(stack):
     def told():
         """Of a worker that says what it runs, which is an old one."""
         stack.redis.call("policy_poll", 4, *POLICY, "old-one", "worker", 7, 7,
-                         -1, 0, "why not")
+                         -1, 0, "abc", "why not")
         out = stack.chorusctl(*ctl, "status").stdout
         return "1 does not run policy" in out and out
     text = wait_until(told, 30, "one is behind")
     assert "\n    old-one runs 7: why not\n" in text
     stack.redis.call("policy_poll", 4, *POLICY, "old-one", "worker", 7, 7,
-                     -1, 1, "")
+                     -1, 1, "abc", "")
     stack.chorusctl(*ctl, "pause", "delete", "some", "--yes")
 
 
