@@ -131,7 +131,7 @@ guard_look(work_t *work, guard_find_t *found)
 work_rc_t
 guard_delete(work_t *work, bool *is_there)
 {
-    guard_find_t           found;
+    guard_find_t           found = GUARD_CONTENT;
     const chorus_guard_t  *guard;
 
     guard = guard_of(work);
@@ -154,7 +154,7 @@ guard_delete(work_t *work, bool *is_there)
 work_rc_t
 guard_empty(work_t *work)
 {
-    guard_find_t           found;
+    guard_find_t           found = GUARD_CONTENT;
     const chorus_guard_t  *guard;
 
     guard = guard_of(work);

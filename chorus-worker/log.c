@@ -16,13 +16,15 @@
 #include "clock.h"
 #include "log.h"
 
-#define LOG_LINE_SIZE   8192
+#define LOG_TEXT_SIZE   8192
+#define LOG_LINE_SIZE   (2 * LOG_TEXT_SIZE + 128)
 #define LOG_ONCE_SLOTS  256
 
 
 static const char *const  log_names[] = { "error", "warn", "info", "debug" };
 
 static _Atomic int  log_threshold = LOG_INFO;
+static _Atomic bool  log_is_json;
 
 static struct {
     uint64_t  hash;
@@ -46,6 +48,13 @@ log_level(void)
 }
 
 
+void
+log_json_set(bool is_json)
+{
+    atomic_store(&log_is_json, is_json);
+}
+
+
 bool
 log_level_parse(const char *name, log_level_t *level)
 {
@@ -62,8 +71,10 @@ log_level_parse(const char *name, log_level_t *level)
 }
 
 
-static size_t
-log_prefix(char *line, size_t size, log_level_t level)
+/* "2026-11-23T06:08:45.123Z" */
+
+static void
+log_time(char *out, size_t size)
 {
     size_t          n;
     struct tm       tm;
@@ -71,19 +82,67 @@ log_prefix(char *line, size_t size, log_level_t level)
 
     (void) gettimeofday(&tv, NULL);
     (void) gmtime_r(&tv.tv_sec, &tm);
-    n = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
+    n = strftime(out, size, "%Y-%m-%dT%H:%M:%S", &tm);
+    (void) snprintf(out + n, size - n, ".%03uZ",
+                    (unsigned) (tv.tv_usec / 1000) % 1000);
+}
 
-    return n + (size_t) snprintf(line + n, size - n, ".%03uZ %-5s ",
-                                 (unsigned) (tv.tv_usec / 1000) % 1000,
-                                 log_names[level]);
+
+static size_t
+log_as_text(char *line, size_t size, log_level_t level, const char *text)
+{
+    int   n;
+    char  now[32];
+
+    log_time(now, sizeof(now));
+    n = snprintf(line, size, "%s %-5s %s", now, log_names[level], text);
+
+    return (size_t) n < size ? (size_t) n : size - 1;
+}
+
+
+/* A message may have what a storage has said: what is no UTF-8 is "?". */
+
+static size_t
+log_as_json(char *line, size_t size, log_level_t level, const char *text)
+{
+    char           now[32], *p, *last;
+    bool           is_text;
+    unsigned char  c;
+
+    log_time(now, sizeof(now));
+    p = line + snprintf(line, size,
+                        "{\"time\":\"%s\",\"level\":\"%s\",\"message\":\"",
+                        now, log_names[level]);
+    last = line + size - sizeof("\\u0000\"}");
+    is_text = chorus_str_is_text(chorus_str_from(text));
+
+    for ( /* void */ ; *text != '\0' && p < last; text++) {
+        c = (unsigned char) *text;
+
+        if (c < 0x20) {
+            p += sprintf(p, "\\u%04x", c);
+            continue;
+        }
+
+        if (c == '"' || c == '\\') {
+            *p++ = '\\';
+        }
+
+        *p++ = c < 0x80 || is_text ? (char) c : '?';
+    }
+
+    *p++ = '"';
+    *p++ = '}';
+
+    return (size_t) (p - line);
 }
 
 
 void
 log_write(log_level_t level, const char *format, ...)
 {
-    int      rc;
-    char     line[LOG_LINE_SIZE];
+    char     text[LOG_TEXT_SIZE], line[LOG_LINE_SIZE];
     size_t   n;
     ssize_t  written;
     va_list  args;
@@ -92,19 +151,13 @@ log_write(log_level_t level, const char *format, ...)
         return;
     }
 
-    n = log_prefix(line, sizeof(line), level);
-
     va_start(args, format);
-    rc = vsnprintf(line + n, sizeof(line) - n - 1, format, args);
+    (void) vsnprintf(text, sizeof(text), format, args);
     va_end(args);
 
-    if (rc > 0) {
-        n += (size_t) rc;
-    }
-
-    if (n > sizeof(line) - 2) {
-        n = sizeof(line) - 2;
-    }
+    n = atomic_load(&log_is_json)
+        ? log_as_json(line, sizeof(line) - 1, level, text)
+        : log_as_text(line, sizeof(line) - 1, level, text);
 
     line[n++] = '\n';
 

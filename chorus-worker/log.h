@@ -24,6 +24,8 @@ typedef enum {
 
 
 void log_level_set(log_level_t level);
+/* {"time":...,"level":...,"message":...} instead of plain lines */
+void log_json_set(bool is_json);
 /* "error", "warn", "info", "debug"; false on anything else */
 bool log_level_parse(const char *name, log_level_t *level);
 log_level_t log_level(void);

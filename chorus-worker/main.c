@@ -17,6 +17,7 @@
 #include "ask.h"
 #include "channel.h"
 #include "clock.h"
+#include "chorus_release.h"
 #include "dispatcher.h"
 #include "live_config.h"
 #include "live_policy.h"
@@ -28,10 +29,6 @@
 #include "queue_ledger.h"
 #include "scan.h"
 #include "slot.h"
-
-#ifndef CHORUS_VERSION
-#define CHORUS_VERSION  "0.1.0"
-#endif
 
 #define MAIN_CONFIG_PATH   "/etc/chorus/chorus.json"
 #define MAIN_WORKER_SIZE   128
@@ -73,7 +70,7 @@ static const struct option  main_long_options[] = {
 
 
 static void
-main_log_level_from_env(void)
+main_log_from_env(void)
 {
     log_level_t   level;
     const char   *name;
@@ -83,6 +80,9 @@ main_log_level_from_env(void)
     if (name != NULL && log_level_parse(name, &level)) {
         log_level_set(level);
     }
+
+    name = getenv("CHORUS_LOG_FORMAT");
+    log_json_set(name != NULL && strcmp(name, "json") == 0);
 }
 
 
@@ -94,7 +94,7 @@ main_parse(int argc, char **argv)
     int             c;
     main_options_t  options = { .config_path = MAIN_CONFIG_PATH };
 
-    main_log_level_from_env();
+    main_log_from_env();
 
     while ((c = getopt_long(argc, argv, "c:tvqVh", main_long_options, NULL))
            != -1)

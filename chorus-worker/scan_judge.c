@@ -72,7 +72,8 @@ scan_judge_level(const scan_t *scan)
 static bool
 scan_judge_is_plain(const chorus_listed_t *ours, const chorus_listed_t *theirs)
 {
-    return ours->history == NULL && theirs->history == NULL;
+    return ours != NULL && theirs != NULL
+           && ours->history == NULL && theirs->history == NULL;
 }
 
 
@@ -93,8 +94,8 @@ scan_judge_is_open(const scan_t *scan, queue_scan_differs_t what,
 
     case QUEUE_SCAN_DIFFERENT:
         return scan_judge_level(scan) == QUEUE_SCAN_CONTENT
-               && ours->size == theirs->size
-               && scan_judge_is_plain(ours, theirs);
+               && scan_judge_is_plain(ours, theirs)
+               && ours->size == theirs->size;
 
     default:
         return false;
@@ -209,8 +210,8 @@ scan_judge_key(scan_t *scan, chorus_join_step_t step,
         return WORK_DONE;
     }
 
-    if (found->what == QUEUE_SCAN_DIFFERENT && ours->size == theirs->size
-        && scan_judge_is_plain(ours, theirs)
+    if (found->what == QUEUE_SCAN_DIFFERENT
+        && scan_judge_is_plain(ours, theirs) && ours->size == theirs->size
         && scan_judge_is_twin(scan, ours, theirs))
     {
         found->what = QUEUE_SCAN_EQUAL;

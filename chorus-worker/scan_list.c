@@ -280,7 +280,7 @@ scan_list_fold(scan_list_t *list, work_t *work,
 {
     bool            is_gone;
     chorus_rc_t     rc;
-    chorus_error_t  error;
+    chorus_error_t  error = { "" };
 
     rc = chorus_fold_page(&list->mem, &list->fold, page,
                           scan_list_marker(list), &list->listing, &is_gone,

@@ -56,7 +56,7 @@ static const char  completion_bash_head[] =
     "        esac\n"
     "    done\n"
     "    if [[ ${#words[@]} == 0 && $cur == -* ]]; then\n"
-    "        choice='-u -t -o -h --help'\n"
+    "        choice='-u -t -o -h --help --version'\n"
     "    elif [[ $cur == -* ]]; then\n"
     "        choice='--help'\n"
     "        case ${words[0]} in\n";
@@ -82,7 +82,7 @@ static const char  completion_zsh_head[] =
     "        '-u[the control API]:URL:' \\\n"
     "        '-t[its token]:file:_files' \\\n"
     "        '-o[for programs]:format:(json)' \\\n"
-    "        '(- *)'{-h,--help}'[help]' \\\n"
+    "        '(- *)'{-h,--help}'[help]' '(- *)--version[version]' \\\n"
     "        '1:command:->command' '2:verb:->verb' '*:argument:->argument'\n"
     "    case $state in\n"
     "    command) compadd --";

@@ -52,20 +52,18 @@ static void *
 dash_ask(void *argument)
 {
     dash_asker_t  *asker = argument;
-    dash_data_t   *data, *before;
 
-    data = calloc(1, sizeof(dash_data_t));
-    before = calloc(1, sizeof(dash_data_t));
+    static dash_data_t  data, before;   /* too large for a stack */
 
-    while (data != NULL && before != NULL) {
-        dash_data_look(asker->options, before, data);
+    while (!dash_ends) {
+        dash_data_look(asker->options, &before, &data);
 
         (void) pthread_mutex_lock(&dash_shared.mutex);
-        dash_shared.data = *data;
+        dash_shared.data = data;
         dash_shared.is_new = true;
         (void) pthread_mutex_unlock(&dash_shared.mutex);
 
-        *before = *data;
+        before = data;
         (void) sleep(asker->seconds);
     }
 

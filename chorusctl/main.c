@@ -13,6 +13,7 @@
 #include "api.h"
 #include "chorus_config.h"
 #include "chorus_redis_tls.h"
+#include "chorus_release.h"
 #include "completion.h"
 #include "dash.h"
 #include "explain.h"
@@ -80,15 +81,20 @@ static const command_t  commands[] = {
     { "audit", NULL, -1, look_audit,
       "audit                what was changed, when and by whom" },
 
+    { "failed", "list", -1, failed_run,
+      "failed list [REPLICATION]   the keys that are parked, and why" },
+
+    { "failed", "retry", -1, retry_run,
+      "failed retry --all|REPLICATION [KEY]   tries them again" },
+
     { "failed", "drop", -1, failed_drop_run,
       "failed drop --all|REPLICATION [KEY] --yes   forgets parked keys" },
 
     { "failed", NULL, -1, failed_run,
-      "failed [REPLICATION] the keys that are parked, and why (failed --help)"
-    },
+      "failed [REPLICATION] short for failed list" },
 
     { "retry", NULL, -1, retry_run,
-      "retry --all|REPLICATION [KEY]   tries them again (retry --help)" },
+      "retry --all|REPLICATION [KEY]   short for failed retry" },
 
     { "resume", NULL, -1, guard_resume,
       "resume R [--accept-deletes]   what the delete guard has paused\n"
@@ -183,6 +189,7 @@ static const command_t  commands[] = {
 
 static const struct option  long_options[] = {
     { "help", no_argument, NULL, 'h' },
+    { "version", no_argument, NULL, 'V' },
     { NULL, 0, NULL, 0 }
 };
 
@@ -205,7 +212,8 @@ usage(FILE *out)
           "  -t TOKEN_FILE  its token (default $ADMIN_TOKEN_FILE, else "
           CTL_DEFAULT_TOKEN_FILE ")\n"
           "  -o json        the API's own answer, for programs\n"
-          "  -h, --help     this help; behind a command: of that\n\n"
+          "  -h, --help     this help; behind a command: of that\n"
+          "  --version      of chorusctl; status tells that of the proxy\n\n"
           "exit codes: 0 done; 1 it failed, or a person is needed;\n"
           "2 the command line is wrong; 3 the API or its Redis is away\n\n"
           "example: chorusctl -u http://127.0.0.1:9671 -t api.token status\n",
@@ -350,6 +358,33 @@ from_environment(const char *name, const char *otherwise)
 }
 
 
+/* Of a group that is there, what it has; else that there is no such one. */
+
+static int
+command_unknown(const char *group)
+{
+    bool              is_there = false;
+    const command_t  *command;
+
+    for (command = commands; command->group; command++) {
+        if (strcmp(group, command->group) == 0) {
+            fprintf(stderr, "%s  %s\n",
+                    is_there ? "" : "usage: chorusctl COMMAND\n\n",
+                    command->help);
+            is_there = true;
+        }
+    }
+
+    if (!is_there) {
+        fprintf(stderr, "chorusctl: no such command: %s\n"
+                "usage: chorusctl COMMAND (chorusctl --help names them)\n",
+                group);
+    }
+
+    return EXIT_USAGE;
+}
+
+
 static const command_t *
 command_find(int argc, char **argv, char ***args)
 {
@@ -403,10 +438,18 @@ main(int argc, char **argv)
             usage(stdout);
             return EXIT_SUCCESS;
 
+        } else if (c == 'V') {
+            puts("chorusctl " CHORUS_VERSION);
+            return EXIT_SUCCESS;
+
         } else {
             usage(stderr);
             return EXIT_USAGE;
         }
+    }
+
+    if (argc > optind && strcmp(argv[optind], "limit") == 0) {
+        argv[optind] = "limits";        /* both words are good */
     }
 
     if (argc > optind && command_help(argc - optind, argv + optind)) {
@@ -415,6 +458,10 @@ main(int argc, char **argv)
 
     command = argc > optind
               ? command_find(argc - optind, argv + optind, &args) : NULL;
+
+    if (command == NULL && argc > optind) {
+        return command_unknown(argv[optind]);
+    }
 
     if (command == NULL) {
         usage(stderr);

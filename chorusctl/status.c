@@ -1,9 +1,10 @@
 #include "status.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "print.h"
 
 #define STATUS_NAME_WIDTH  44
 
@@ -12,24 +13,6 @@ static json_int_t
 status_number(const json_t *object, const char *name)
 {
     return json_integer_value(json_object_get(object, name));
-}
-
-
-static void
-status_print_text(const json_t *row, const char *name, int width)
-{
-    int          n;
-    const char  *s;
-
-    s = json_string_value(json_object_get(row, name));
-    n = 0;
-
-    /* names come from requests: no control byte reaches the terminal */
-    for (s = s ? s : "-"; *s != '\0'; s++) {
-        n += printf("%c", iscntrl((unsigned char) *s) ? '?' : *s);
-    }
-
-    printf("%*s", n < width ? width - n : width > 0, "");
 }
 
 
@@ -53,8 +36,8 @@ status_print_row(const json_t *row)
 {
     const json_t  *counters = json_object_get(row, "counters");
 
-    status_print_text(row, "replication", STATUS_NAME_WIDTH);
-    status_print_text(row, "state", 8);
+    print_text(row, "replication", STATUS_NAME_WIDTH);
+    print_text(row, "state", 8);
     status_print_lag(status_number(row, "lag_ms"));
 
     printf("%9lld %7lld %7lld %7lld %10lld\n",
@@ -73,7 +56,7 @@ static void
 status_print_journal(const json_t *journal)
 {
     printf("journal: ");
-    status_print_text(journal, "state", 0);
+    print_text(journal, "state", 0);
     printf(", %lld bytes in %lld segments, %lld intents open, "
            "%lld adopted, %lld aborted, %lld debts\n",
            (long long) status_number(journal, "bytes"),
@@ -145,6 +128,50 @@ status_print_away(const json_t *proxy, const json_t *journal)
 }
 
 
+/* Who is alive, and whether all run what is set. */
+
+static void
+status_print_policy(const json_t *policy)
+{
+    size_t         i, nproxies = 0, nworkers = 0;
+    json_int_t     behind = status_number(policy, "behind");
+    const char    *kind;
+    const json_t  *row;
+
+    json_array_foreach(json_object_get(policy, "readers"), i, row) {
+        kind = json_string_value(json_object_get(row, "kind"));
+        nworkers += kind != NULL && strcmp(kind, "worker") == 0;
+        nproxies += kind != NULL && strcmp(kind, "proxy") == 0;
+    }
+
+    printf("alive: %zu nginx %s, %zu %s; ", nproxies,
+           nproxies == 1 ? "process" : "processes", nworkers,
+           nworkers == 1 ? "worker" : "workers");
+
+    if (behind == 0) {
+        printf("all run policy %lld\n",
+               (long long) status_number(policy, "version"));
+        return;
+    }
+
+    printf("%lld %s not run policy %lld\n", (long long) behind,
+           behind == 1 ? "does" : "do",
+           (long long) status_number(policy, "version"));
+
+    json_array_foreach(json_object_get(policy, "readers"), i, row) {
+        if (status_number(row, "version")
+            != status_number(policy, "version"))
+        {
+            printf("    ");
+            print_text(row, "reader", 0);
+            printf(" runs %lld: ", (long long) status_number(row, "version"));
+            print_text(row, "error", 0);
+            printf("\n");
+        }
+    }
+}
+
+
 static void
 status_print_head(const json_t *root)
 {
@@ -154,6 +181,16 @@ status_print_head(const json_t *root)
     if (json_object_get(root, "queue") == NULL) {
         status_print_away(proxy, journal);
         printf("\n");
+    }
+
+    printf("Chorus ");
+    print_text(root, "version", 0);
+    printf(", Redis is ");
+    print_text(root, "redis", 0);
+    printf("\n");
+
+    if (json_object_get(root, "policy") != NULL) {
+        status_print_policy(json_object_get(root, "policy"));
     }
 
     status_print_proxy(proxy);
@@ -176,7 +213,7 @@ status_print_guard(const json_t *row)
     }
 
     printf("    guarded: ");
-    status_print_text(guard, "reason", 0);
+    print_text(guard, "reason", 0);
     printf(", %lld s ago; the follower keeps what it has\n"
            "        (main is mended: chorusctl resume R; the deletes are "
            "right: with --accept-deletes)\n",
@@ -195,7 +232,7 @@ status_print_parked(const json_t *row)
 
     if (parked != 0) {
         printf("    parked: %lld, mostly ", (long long) parked);
-        status_print_text(row, "parked_for", 0);
+        print_text(row, "parked_for", 0);
 
         if (blocked != 0) {
             printf("; %lld need a person", (long long) blocked);
@@ -206,7 +243,7 @@ status_print_parked(const json_t *row)
 
     if (json_is_object(held)) {
         printf("    held: ");
-        status_print_text(held, "reason", 0);
+        print_text(held, "reason", 0);
         printf("; the next probe in %lld s (mended? chorusctl retry)\n",
                (long long) (status_number(held, "probe_in_ms") / 1000));
     }
@@ -226,7 +263,7 @@ status_print_debt(const json_t *owner, const char *who)
     }
 
     printf("%s a scan: ", who);
-    status_print_text(debt, "reason", 12);
+    print_text(debt, "reason", 12);
     status_print_lag(status_number(debt, "age_ms"));
     printf("\n");
 }

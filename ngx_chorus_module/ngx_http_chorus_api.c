@@ -13,7 +13,7 @@ typedef struct {
     ngx_str_t                     path;         /* "*": a part of its own */
     unsigned                      takes_body:1;
     ngx_http_chorus_api_pt        run;
-    const char                   *args;         /* that it knows; NULL: any */
+    const char                   *args;         /* that it knows */
 } ngx_http_chorus_api_row_t;
 
 
@@ -22,8 +22,6 @@ static ngx_int_t ngx_http_chorus_api_serve(ngx_http_chorus_api_t *api,
     const ngx_http_chorus_api_row_t *row);
 static ngx_int_t ngx_http_chorus_api_other_method(
     ngx_http_chorus_api_t *api, ngx_uint_t methods);
-static ngx_int_t ngx_http_chorus_api_args_known(ngx_http_chorus_api_t *api,
-    const char *names, chorus_str_t *unknown);
 static ngx_int_t ngx_http_chorus_api_index(ngx_http_chorus_api_t *api);
 static ngx_uint_t ngx_http_chorus_api_matches(ngx_str_t *uri,
     const ngx_str_t *path, ngx_str_t *parts);
@@ -252,7 +250,8 @@ ngx_http_chorus_api_serve(ngx_http_chorus_api_t *api,
     const ngx_http_chorus_api_row_t *row)
 {
     ngx_int_t      rc;
-    chorus_str_t   unknown;
+    const char    *why;
+    chorus_str_t   name;
 
     if (api->who->reads_only
         && !(api->request->method & NGX_HTTP_CHORUS_API_GET))
@@ -262,8 +261,8 @@ ngx_http_chorus_api_serve(ngx_http_chorus_api_t *api,
                                           "this token may only read");
     }
 
-    if (ngx_http_chorus_api_args_known(api, row->args, &unknown) != NGX_OK) {
-        return ngx_http_chorus_api_unknown_arg(api, unknown);
+    if (ngx_http_chorus_api_query(api, row->args, &name, &why) != NGX_OK) {
+        return ngx_http_chorus_api_bad_arg(api, name, why);
     }
 
     if (row->takes_body) {
@@ -323,58 +322,6 @@ ngx_http_chorus_api_other_method(ngx_http_chorus_api_t *api,
 
     return ngx_http_chorus_api_reject(api, NGX_HTTP_NOT_ALLOWED,
                "method_not_allowed", "this path has other methods");
-}
-
-
-/* ---- arguments of the query ---- */
-
-
-/* Whether `names`, with spaces in between, has it. */
-
-static ngx_uint_t
-ngx_http_chorus_api_has_name(const char *names, chorus_str_t name)
-{
-    chorus_str_t  rest, word;
-
-    rest = chorus_str_from(names);
-
-    while (rest.data) {
-        word = chorus_str_cut(&rest, ' ');
-
-        if (word.len && chorus_str_eq(word, name)) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/* One that is misspelt must not be looked past: it may be what keeps a DELETE
- * to a few. */
-
-static ngx_int_t
-ngx_http_chorus_api_args_known(ngx_http_chorus_api_t *api, const char *names,
-    chorus_str_t *unknown)
-{
-    chorus_str_t  rest, pair;
-
-    if (names == NULL) {
-        return NGX_OK;
-    }
-
-    rest = ngx_http_chorus_view(&api->request->args);
-
-    while (rest.data && rest.len) {
-        pair = chorus_str_cut(&rest, '&');
-        *unknown = chorus_str_cut(&pair, '=');
-
-        if (unknown->len && !ngx_http_chorus_api_has_name(names, *unknown)) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
 }
 
 

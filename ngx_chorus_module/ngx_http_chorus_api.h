@@ -5,6 +5,7 @@
  *     api_token.c    who may use it
  *     api_guard.c    who is slowed down
  *     api_call.c     bodies in, calls to Redis, JSON out
+ *     api_query.c    arguments of the query
  *     api_policy.c   rules of the dynamic policy
  *     api_resolve.c  what is done with a bucket, and who says so
  *     api_ask.c      questions that a worker answers
@@ -93,9 +94,9 @@ ngx_int_t ngx_http_chorus_api_refuse(ngx_http_chorus_api_t *api,
     ngx_uint_t status, const char *code, const char *message);
 /* 401; the body may have been read or not. */
 ngx_int_t ngx_http_chorus_api_unauthorized(ngx_http_chorus_api_t *api);
-/* 400: the query has an argument that the path does not know. */
-ngx_int_t ngx_http_chorus_api_unknown_arg(ngx_http_chorus_api_t *api,
-    chorus_str_t name);
+/* 400 because of an argument of the query; `why` begins with ": ". */
+ngx_int_t ngx_http_chorus_api_bad_arg(ngx_http_chorus_api_t *api,
+    chorus_str_t name, const char *why);
 /* The same for a request whose body has not been read. */
 ngx_int_t ngx_http_chorus_api_reject(ngx_http_chorus_api_t *api,
     ngx_uint_t status, const char *code, const char *message);
@@ -139,20 +140,30 @@ ngx_int_t ngx_http_chorus_api_pause_rule(ngx_http_chorus_api_t *api);
 ngx_int_t ngx_http_chorus_api_readers(ngx_http_chorus_api_t *api);
 ngx_int_t ngx_http_chorus_api_audit(ngx_http_chorus_api_t *api);
 
-/* api_resolve.c */
+/* api_query.c */
+/* Of `names`, with spaces in between, each once, with a value, percent-encoded;
+ * those that are numbers are whole ones.  NGX_ERROR: `name` is wrong, and why,
+ * for _bad_arg(). */
+ngx_int_t ngx_http_chorus_api_query(ngx_http_chorus_api_t *api,
+    const char *names, chorus_str_t *name, const char **why);
 /* An argument of the query, decoded; NGX_ERROR when it is not there, empty or
  * no text. */
 ngx_int_t ngx_http_chorus_api_arg(ngx_http_chorus_api_t *api,
     const char *name, chorus_str_t *value);
-ngx_int_t ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api);
-/* Whether this nginx replicates there, whoever says so; also in doubt. */
-ngx_uint_t ngx_http_chorus_api_replicates(ngx_http_chorus_api_t *api,
-    const chorus_replication_t *replication);
+/* The same; one that is not there is `otherwise`. */
+ngx_int_t ngx_http_chorus_api_arg_or(ngx_http_chorus_api_t *api,
+    const char *name, const char *otherwise, chorus_str_t *value);
 /* An integer of the query; `otherwise` when it is not there.  NGX_ERROR: it is
  * none, or not in these bounds. */
 ngx_int_t ngx_http_chorus_api_integer(ngx_http_chorus_api_t *api,
     const char *name, uint64_t min, uint64_t max, uint64_t otherwise,
     uint64_t *value);
+
+/* api_resolve.c */
+ngx_int_t ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api);
+/* Whether this nginx replicates there, whoever says so; also in doubt. */
+ngx_uint_t ngx_http_chorus_api_replicates(ngx_http_chorus_api_t *api,
+    const chorus_replication_t *replication);
 /* Text that is JSON's; the null string is the empty one. */
 json_t *ngx_http_chorus_api_text(chorus_str_t text);
 /* Of a user's bucket, both of which are set in ctx (the rest is zero): which

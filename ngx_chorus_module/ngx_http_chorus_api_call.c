@@ -362,6 +362,14 @@ ngx_http_chorus_api_error(ngx_http_chorus_api_t *api, ngx_uint_t status,
 ngx_int_t
 ngx_http_chorus_api_unauthorized(ngx_http_chorus_api_t *api)
 {
+    ngx_str_t  scheme = ngx_string("Bearer");
+
+    if (ngx_http_chorus_api_header(api, "WWW-Authenticate", &scheme)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return ngx_http_chorus_api_reject(api, NGX_HTTP_UNAUTHORIZED,
                "unauthorized", "send the token of api.token_file as "
                "'Authorization: Bearer ...'");
@@ -369,8 +377,8 @@ ngx_http_chorus_api_unauthorized(ngx_http_chorus_api_t *api)
 
 
 ngx_int_t
-ngx_http_chorus_api_unknown_arg(ngx_http_chorus_api_t *api,
-    chorus_str_t name)
+ngx_http_chorus_api_bad_arg(ngx_http_chorus_api_t *api, chorus_str_t name,
+    const char *why)
 {
     ngx_int_t      rc;
     ngx_str_t      text;
@@ -387,7 +395,7 @@ ngx_http_chorus_api_unknown_arg(ngx_http_chorus_api_t *api,
 
     name.len = name.len < 64 ? name.len : 64;
     chorus_buf_add(&buf, name);
-    chorus_buf_text(&buf, ": no such argument here");
+    chorus_buf_text(&buf, why);
 
     text = ngx_http_chorus_ngx_str(chorus_buf_str(&buf));
 

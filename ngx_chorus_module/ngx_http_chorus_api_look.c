@@ -229,7 +229,10 @@ ngx_http_chorus_look_whose(ngx_http_chorus_api_t *api,
 
     *storage = api->cmcf->config->main;
 
-    if (ngx_http_chorus_api_arg(api, "storage", &name) == NGX_OK) {
+    if (ngx_http_chorus_api_arg_or(api, "storage", "", &name) != NGX_OK) {
+        *storage = NULL;
+
+    } else if (name.len != 0) {
         *storage = chorus_config_storage(api->cmcf->config, name);
     }
 

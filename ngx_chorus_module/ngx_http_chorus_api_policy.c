@@ -12,6 +12,7 @@
 
 
 #define NGX_HTTP_CHORUS_API_DIGEST  6       /* bytes of an id that is made */
+#define NGX_HTTP_CHORUS_API_NO_VERSION  "1" /* versions are microseconds */
 
 
 static const char  *ngx_http_chorus_api_kinds[] = {
@@ -56,8 +57,11 @@ ngx_http_chorus_api_rules(ngx_http_chorus_api_t *api)
     static const char  *names[] = { "user", "bucket", "follower", "state" };
 
     for (i = 0; i < 4; i++) {
-        said[i] = chorus_str("");
-        (void) ngx_http_chorus_api_arg(api, names[i], &said[i]);
+        if (ngx_http_chorus_api_arg_or(api, names[i], "", &said[i]) != NGX_OK)
+        {
+            return ngx_http_chorus_api_bad_arg(api,
+                       chorus_str_from(names[i]), ": is no text");
+        }
     }
 
     ngx_str_t  args[] = {
@@ -311,12 +315,14 @@ ngx_http_chorus_api_name(ngx_http_chorus_api_t *api, chorus_rule_t *rule,
 }
 
 
-/* If-Match: "version" or *; If-None-Match: * */
+/* If-Match: "version" or *; If-None-Match: *.  An ETag that is none of ours is
+ * that of no rule, which is for the function to refuse. */
 
 static ngx_int_t
 ngx_http_chorus_api_match(ngx_http_chorus_api_t *api, ngx_str_t *match)
 {
     uint64_t             version;
+    ngx_uint_t           is_weak;
     chorus_str_t         value;
     ngx_http_request_t  *r;
 
@@ -335,19 +341,33 @@ ngx_http_chorus_api_match(ngx_http_chorus_api_t *api, ngx_str_t *match)
     }
 
     value = ngx_http_chorus_view(&r->headers_in.if_match->value);
+    *match = ngx_http_chorus_ngx_str(value);
 
-    if (value.len > 2 && value.data[0] == '"'
-        && value.data[value.len - 1] == '"')
+    if (chorus_str_eq(value, chorus_str("*"))) {
+        return NGX_OK;
+    }
+
+    is_weak = chorus_str_starts(value, chorus_str("W/"));
+    value = is_weak ? chorus_str_sub(value, 2) : value;
+
+    if (value.len >= 2 && value.data[0] == '"'
+        && value.data[value.len - 1] == '"'
+        && memchr(value.data + 1, '"', value.len - 2) == NULL)
     {
         value = (chorus_str_t) { value.data + 1, value.len - 2 };
+
+        if (is_weak || value.len >= 20 || !chorus_str_to_u64(value, &version)
+            || version == 0)
+        {
+            ngx_str_set(match, NGX_HTTP_CHORUS_API_NO_VERSION);
+            return NGX_OK;
+        }
     }
 
     *match = ngx_http_chorus_ngx_str(value);
 
-    return chorus_str_eq(value, chorus_str("*"))
-           || (value.len < 20 && chorus_str_to_u64(value, &version)
-               && version != 0)
-           ? NGX_OK : NGX_ERROR;
+    return value.len < 20 && chorus_str_to_u64(value, &version)
+           && version != 0 ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -355,18 +375,12 @@ static ngx_str_t
 ngx_http_chorus_api_number(ngx_http_chorus_api_t *api, const char *name,
     const char *otherwise)
 {
-    uint64_t   n;
     ngx_str_t  value;
 
-    if (ngx_http_arg(api->request, (u_char *) name, ngx_strlen(name), &value)
-        != NGX_OK
-        || value.len > 9
-        || !chorus_str_to_u64(ngx_http_chorus_view(&value), &n))
-    {
-        return ngx_http_chorus_api_str(otherwise);
-    }
-
-    return value;
+    /* a number, and the function knows its bounds */
+    return ngx_http_arg(api->request, (u_char *) name, ngx_strlen(name),
+                        &value) == NGX_OK
+           ? value : ngx_http_chorus_api_str(otherwise);
 }
 
 
@@ -490,11 +504,15 @@ ngx_http_chorus_api_audit(ngx_http_chorus_api_t *api)
 {
     chorus_str_t  kind, who;
 
-    kind = chorus_str("");
-    who = chorus_str("");
+    if (ngx_http_chorus_api_arg_or(api, "kind", "", &kind) != NGX_OK) {
+        return ngx_http_chorus_api_bad_arg(api, chorus_str("kind"),
+                                           ": is no text");
+    }
 
-    (void) ngx_http_chorus_api_arg(api, "kind", &kind);
-    (void) ngx_http_chorus_api_arg(api, "who", &who);
+    if (ngx_http_chorus_api_arg_or(api, "who", "", &who) != NGX_OK) {
+        return ngx_http_chorus_api_bad_arg(api, chorus_str("who"),
+                                           ": is no text");
+    }
 
     ngx_str_t  args[] = {
         ngx_string(CHORUS_REDIS_AUDIT),

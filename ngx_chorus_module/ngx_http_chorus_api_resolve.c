@@ -100,46 +100,6 @@ ngx_http_chorus_api_replicates(ngx_http_chorus_api_t *api,
 }
 
 
-ngx_int_t
-ngx_http_chorus_api_arg(ngx_http_chorus_api_t *api, const char *name,
-    chorus_str_t *value)
-{
-    ngx_str_t     raw;
-    chorus_mem_t  mem;
-
-    if (ngx_http_arg(api->request, (u_char *) name, ngx_strlen(name), &raw)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    mem = ngx_http_chorus_mem(api->request->pool);
-
-    return chorus_uri_decode(&mem, ngx_http_chorus_view(&raw), value)
-           && value->len != 0 && chorus_str_is_text(*value)
-           ? NGX_OK : NGX_ERROR;
-}
-
-
-ngx_int_t
-ngx_http_chorus_api_integer(ngx_http_chorus_api_t *api, const char *name,
-    uint64_t min, uint64_t max, uint64_t otherwise, uint64_t *value)
-{
-    ngx_str_t  raw;
-
-    *value = otherwise;
-
-    if (ngx_http_arg(api->request, (u_char *) name, ngx_strlen(name), &raw)
-        != NGX_OK)
-    {
-        return NGX_OK;
-    }
-
-    return chorus_str_to_u64(ngx_http_chorus_view(&raw), value)
-           && *value >= min && *value <= max ? NGX_OK : NGX_ERROR;
-}
-
-
 json_t *
 ngx_http_chorus_api_text(chorus_str_t text)
 {

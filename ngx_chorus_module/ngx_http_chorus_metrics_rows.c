@@ -61,6 +61,7 @@ struct ngx_http_chorus_rows_s {
     int64_t                       nothers;
     int64_t                       sums[NGX_HTTP_CHORUS_ROW_VALUES];
     int64_t                       total;
+    ngx_uint_t                    owes_all;
     json_t                       *workers;      /* or NULL */
     json_t                       *seen;         /* names: SSCAN may repeat */
 };
@@ -239,6 +240,7 @@ ngx_http_chorus_rows_status(ngx_http_chorus_rows_t *rows, ngx_str_t *page,
     }
 
     rows->total = ngx_http_chorus_rows_number(root, "replications_total");
+    rows->owes_all = json_is_object(json_object_get(root, "debt"));
 
     json_array_foreach(list, i, json) {
         name = json_string_value(json_object_get(json, "replication"));
@@ -524,6 +526,11 @@ ngx_http_chorus_rows_totals(ngx_http_chorus_rows_t *rows,
     ngx_http_chorus_text_family(text, "chorus_replications", "gauge",
         "Replications that Redis knows.");
     ngx_http_chorus_text_add(text, "chorus_replications %L\n", rows->total);
+
+    ngx_http_chorus_text_family(text, "chorus_all_owe_scan", "gauge",
+        "Whether all replications are to be compared as a whole.");
+    ngx_http_chorus_text_add(text, "chorus_all_owe_scan %ui\n",
+                             rows->owes_all);
 
     ngx_http_chorus_text_family(text, "chorus_synced_objects_total",
         "counter", "Keys that were copied, of all replications.");

@@ -11,6 +11,7 @@
 
 
 #define NGX_HTTP_CHORUS_REPLICATED_MS    50
+#define NGX_HTTP_CHORUS_REPLICATED_LATE  50     /* ms that a mark may take */
 #define NGX_HTTP_CHORUS_REPLICATED_ARGS  (5 + NGX_HTTP_CHORUS_MAX_FOLLOWERS)
 
 
@@ -40,6 +41,8 @@ static void ngx_http_chorus_replicated_replied(void *data,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
 static void ngx_http_chorus_replicated_take(
     ngx_http_chorus_replicated_t *told, ngx_str_t *text);
+static void ngx_http_chorus_replicated_behind(ngx_http_request_t *r,
+    ngx_http_chorus_replicated_t *told);
 static void ngx_http_chorus_replicated_go(ngx_http_request_t *r);
 static ngx_int_t ngx_http_chorus_replicated_filter(ngx_http_request_t *r);
 static void ngx_http_chorus_replicated_hide(ngx_http_request_t *r,
@@ -269,6 +272,7 @@ ngx_http_chorus_replicated_replied(void *data,
 
     if (result == NGX_HTTP_CHORUS_REDIS_REPLY) {
         ngx_http_chorus_replicated_take(ctx->replicated, text);
+        ngx_http_chorus_replicated_behind(r, ctx->replicated);
     }
 
     ngx_http_chorus_replicated_go(r);
@@ -319,6 +323,32 @@ ngx_http_chorus_replicated_take(ngx_http_chorus_replicated_t *told,
     }
 
     json_decref(root);
+}
+
+
+/* What Redis has not taken for so long, being full, say, or just back, may be
+ * a change of this key. */
+
+static void
+ngx_http_chorus_replicated_behind(ngx_http_request_t *r,
+    ngx_http_chorus_replicated_t *told)
+{
+    ngx_http_chorus_process_t     sum;
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    if (told->status == NULL || ngx_strcmp(told->status, "COMPLETED") != 0) {
+        return;
+    }
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+    sum = ngx_http_chorus_processes_sum(cmcf->counters);
+
+    if (sum.debts
+        || (sum.waiting && sum.oldest > NGX_HTTP_CHORUS_REPLICATED_LATE))
+    {
+        told->status = "PENDING";
+        told->lag_ms = sum.waiting ? (int64_t) sum.oldest : 0;
+    }
 }
 
 

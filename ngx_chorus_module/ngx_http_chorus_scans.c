@@ -11,7 +11,6 @@
 
 #define NGX_HTTP_CHORUS_SCANS_COUNT   "200"     /* replications a page */
 #define NGX_HTTP_CHORUS_SCANS_KEYS    "1000"    /* differences a page */
-#define NGX_HTTP_CHORUS_SCANS_DIGITS  16
 
 
 static ngx_str_t ngx_http_chorus_scans_number(ngx_http_request_t *r,
@@ -72,7 +71,15 @@ ngx_http_chorus_scans_look(ngx_http_chorus_api_t *api)
 ngx_int_t
 ngx_http_chorus_scans_differences(ngx_http_chorus_api_t *api)
 {
+    uint64_t   after;
     ngx_str_t  args[3];
+
+    if (ngx_http_chorus_api_integer(api, "after", 0, INT64_MAX, 0,
+                                    &after) != NGX_OK)
+    {
+        return ngx_http_chorus_api_bad_arg(api, chorus_str("after"),
+                                           ": is a whole number");
+    }
 
     if (ngx_http_chorus_scans_hash(api, &args[0]) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -158,17 +165,14 @@ ngx_http_chorus_scans_stop(ngx_http_chorus_api_t *api)
 }
 
 
-/* "0" when it is not there or no number. */
+/* "0" when it is not there. */
 
 static ngx_str_t
 ngx_http_chorus_scans_number(ngx_http_request_t *r, const char *name)
 {
-    uint64_t   n;
     ngx_str_t  value;
 
-    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &value) != NGX_OK
-        || value.len > NGX_HTTP_CHORUS_SCANS_DIGITS
-        || !chorus_str_to_u64(ngx_http_chorus_view(&value), &n))
+    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &value) != NGX_OK)
     {
         ngx_str_set(&value, "0");
     }

@@ -182,8 +182,11 @@ chorus_explain_what(chorus_buf_t *buf, const chorus_explain_t *e)
                         : "Both sides have the key, with the same size and "
                           "ETag");
     } else {
-        chorus_buf_text(buf, e->is_bucket ? "Neither side has the bucket"
-                                          : "Neither side has the key");
+        chorus_buf_text(buf, e->is_bucket
+                             || (e->main.state == CHORUS_SIDE_NO_BUCKET
+                                 && e->there.state == CHORUS_SIDE_NO_BUCKET)
+                             ? "Neither side has the bucket"
+                             : "Neither side has the key");
     }
 }
 
@@ -263,8 +266,8 @@ chorus_explain_nothing(chorus_buf_t *buf, const chorus_explain_t *e)
         chorus_buf_text(buf, "; the filter of the replication leaves it out");
 
     } else if (e->owes_scan) {
-        chorus_buf_text(buf, "; changes got lost, and the scan that is owed "
-                        "for them will find it");
+        chorus_buf_text(buf, "; changes may have got lost, and the scan that is "
+                        "owed for them will find it");
     } else {
         chorus_buf_text(buf, "; no change of it is known: it was written "
                         "before the replication or past Chorus, and "

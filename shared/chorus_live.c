@@ -526,11 +526,20 @@ live_take_out(const chorus_config_reader_t *reader, json_t *json,
 }
 
 
+/* A rule has one text, however it was written: what is created twice is there
+ * once. */
 static chorus_rc_t
 live_keep(const chorus_config_reader_t *reader, json_t *json,
     chorus_rule_t *rule)
 {
-    char  *text;
+    char    *text;
+    json_t  *to;
+
+    to = json_object_get(json, "to");
+
+    if (json_array_size(to) == 1) {
+        (void) json_object_set(json, "to", json_array_get(to, 0));
+    }
 
     text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
     if (text == NULL) {
@@ -547,6 +556,20 @@ live_keep(const chorus_config_reader_t *reader, json_t *json,
     return rule->text.len <= CHORUS_LIVE_RULE_MAX ? CHORUS_OK
            : chorus_error_set(reader->error, "is longer than %d bytes",
                               CHORUS_LIVE_RULE_MAX);
+}
+
+
+/* "[0].to: ..." and "[0]: unknown key": there is one rule, and who sent it
+ * knows of no list. */
+static void
+live_error_place(chorus_error_t *error)
+{
+    size_t  n;
+
+    n = strncmp(error->text, "[0].", 4) == 0 ? 4
+        : strncmp(error->text, "[0]: ", 5) == 0 ? 5 : 0;
+
+    memmove(error->text, error->text + n, strlen(error->text + n) + 1);
 }
 
 
@@ -567,6 +590,10 @@ live_check(const chorus_config_reader_t *reader, json_t *json,
 
     if (rc == CHORUS_OK) {
         rc = live_read(&parser);
+    }
+
+    if (rc == CHORUS_ERROR) {
+        live_error_place(reader->error);
     }
 
     live_parser_close(&parser);

@@ -81,7 +81,7 @@ my $nginx = Chorus::Nginx->start(processes => 2, http => http_config()
     . " ssl_certificate $cert->{cert}; ssl_certificate_key $cert->{key};"
     . ' location /api/ { chorus_api; } }',
     config => server_config(proxy_location('/'),
-        'location /api/ { chorus_api; }'));
+        'location /api/ { chorus_api; client_body_timeout 500ms; }'));
 wait_for { $nginx->log =~ /Redis is ready.*Redis is ready/s }
     or die $nginx->log;
 
@@ -102,6 +102,8 @@ sub ask {
     return $reply;
 }
 
+is(ask('GET', '/api/v1/users')->{headers}{'www-authenticate'}, 'Bearer',
+    'without a token it says what is wanted');
 my $listed = ask('GET', '/api/v1/users', $TOKEN);
 is($listed->{status}, 200, 'over TCP');
 unlike($listed->{body}, qr/secret/i, 'without secrets');
@@ -128,6 +130,22 @@ my $long = $nginx->exchange(bytes('GET', '/api/v1/users?x=' . 'x' x 300000,
 ok($long == 414 || $long == 400, "and so has a query: $long");
 
 
+# ---- a client that is slow
+
+my $slow = IO::Socket::INET->new(
+    PeerAddr => "127.0.0.1:$Chorus::Nginx::Port") or die $!;
+print $slow "PUT /api/v1/blocks/slow HTTP/1.1\r\nHost: localhost\r\n"
+    . "Authorization: Bearer $TOKEN\r\nContent-Length: 60\r\n\r\n{";
+is(ask('GET', '/api/v1/users', $TOKEN)->{status}, 200,
+    'nobody waits for a body that does not come');
+local $SIG{ALRM} = sub { die "the connection stays\n" };
+alarm 60;
+unlike(do { local $/; <$slow> } // '', qr/ 20\d /, 'and it ends');
+alarm 0;
+is(ask('GET', '/api/v1/blocks/slow', $TOKEN)->{status}, 404,
+    'without having done anything');
+
+
 # ---- names that would be something else
 
 for my $bad ('"', "'", '%0D%0AX-Evil:%201', '*', '%2A', '{R}', '%7B%7D',
@@ -151,6 +169,16 @@ for my $bad ('"', "'", '%0D%0AX-Evil:%201', '*', '%2A', '{R}', '%7B%7D',
             "$path: $reply->{status}");
     }
 }
+for my $query ('count=-1', 'count=0', 'count=1e3', 'count=+5', 'count=',
+    'count', 'offset=' . '9' x 30, 'count=1001', 'count=%31', 'bucket=%zz',
+    'bucket=%FF', 'user=', 'user=a&user=b', 'state=stopped')
+{
+    my $reply = ask('GET', "/api/v1/replications?$query", $TOKEN);
+    is_deeply([$reply->{status}, $reply->{json}{error}{field}],
+        [400, $query =~ /^(\w+)/], "$query is refused");
+}
+is(ask('GET', '/api/v1/replications?count=1&offset=0&user=u', $TOKEN)
+    ->{status}, 200, 'good ones are not');
 is($nginx->exchange(bytes('GET', '/api/v1/limits/%00', $TOKEN))->{status},
     400, 'a NUL in a path is nginx\'s to refuse');
 is(ask('GET', '/api/v1/explain?user=alice&bucket=b&key=a%00b', $TOKEN)
@@ -158,6 +186,15 @@ is(ask('GET', '/api/v1/explain?user=alice&bucket=b&key=a%00b', $TOKEN)
 is(ask('PUT', '/api/v1/blocks/x', $TOKEN,
     '{"user":"*","bucket":"b","colour":1}')->{status}, 400,
     'unknown fields are refused');
+is(ask('POST', '/api/v1/replications', $TOKEN,
+    '{"user":"alice","bucket":"b","to":"nowhere"}')->{json}{error}{field}, 'to',
+    'the field of a rule that is wrong');
+my @twice = map { ask('POST', '/api/v1/replications', $TOKEN, $_) }
+    '{"user":"alice","bucket":"b","to":"archive"}',
+    '{"to":["archive"],"bucket":"b","user":"alice"}';
+is_deeply([map { $_->{status} } @twice], [201, 200],
+    'a rule in other words is the same');
+is($twice[0]{json}{rule}{id}, $twice[1]{json}{rule}{id}, 'by its id, too');
 my $posted = ask('POST', '/api/v1/blocks', $TOKEN,
     '{"user":"*","bucket":"b","reason":"a\"}\r\n<x>\u0001"}');
 is($posted->{status}, 201, 'odd text in a rule');
@@ -209,7 +246,13 @@ my $all = $nginx->log . $nginx->access_log;
 is(scalar(() = $all =~ /\Q$TOKEN\E|\Q$FRESH\E|\Q$READER\E/g), 0,
     'no token in a log');
 
+write_file("$Folder/api.token", "$TOKEN\nadmin new 0123456789-the-new-one\n",
+    0600);
 ok($nginx->reload, 'a reload');
+ok(wait_for { ask('GET', '/api/v1/users', $READER)->{status} != 200 },
+    'drops a token');
+ok(wait_for { ask('GET', '/api/v1/users', '0123456789-the-new-one')->{status}
+    == 200 }, 'adds one');
 is(ask('GET', '/api/v1/users', $TOKEN)->{status}, 200, 'keeps the rest');
 
 done_testing();

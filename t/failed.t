@@ -42,13 +42,11 @@ is_deeply(ask('GET', '/api/v1/failed')->{json},
 
 for (
     ['all of replications', ''],
-    ['an empty reason', '?reason='],
     ['a replication that nobody knows', '?replication=u:b:f'],
     ['its bucket', '?replication=u:b:f&key='],
     ['any bytes, and all there is', '?key=%00%FF%25%0D%0A%3F&reason=%00'
         . '&replication=u:b:f&cursor=0'],
     ['a key longer than S3 has', '?replication=u:b:f&key=' . 'k' x 6000],
-    ['a percent sign without digits', '?replication=u:b:f&key=a%zz%'],
 ) {
     my ($name, $query) = @$_;
 
@@ -63,6 +61,16 @@ for (
     ['a long reason', 400, 'GET', '/api/v1/failed?reason=' . 'r' x 6000],
     ['no cursor', 400, 'GET', '/api/v1/failed?cursor=1'],
     ['an empty cursor', 400, 'GET', '/api/v1/failed?cursor='],
+    # what is mistyped must not make it more
+    ['an empty reason', 400, 'POST', '/api/v1/retry?reason='],
+    ['a reason without "="', 400, 'POST', '/api/v1/retry?reason'],
+    ['a key without "="', 400, 'DELETE',
+        '/api/v1/failed?replication=u:b:f&key'],
+    ['a percent sign without digits', 400, 'DELETE',
+        '/api/v1/failed?replication=u:b:f&key=a%zz'],
+    ['a key that is there twice', 400, 'DELETE',
+        '/api/v1/failed?replication=u:b:f&key=a&key=b'],
+    ['an argument of another path', 400, 'POST', '/api/v1/retry?all=true'],
     ['a wrong method', 405, 'GET', '/api/v1/retry'],
     ['another one', 405, 'POST', '/api/v1/failed'],
 ) {

@@ -162,7 +162,11 @@ for (
         '{"user":"alice","bucket":"b","to":"follower","filter":{"tags":{'
         . join(',', map { "\"$_\":\"" . 'x' x 1000 . '"' } 0 .. 9) . '}}}'],
     ['a bad If-Match', 400, 'PUT', 'replications/a', $good,
+        headers => ['If-Match: x']],
+    ["another program's ETag", 412, 'PUT', 'replications/a', $good,
         headers => ['If-Match: "x"']],
+    ['a weak one', 412, 'PUT', 'replications/a', $good,
+        headers => ['If-Match: W/"17"']],
     ['nothing of that name', 404, 'GET', 'replications/none'],
     ['nothing to delete', 404, 'DELETE', 'replications/none'],
     ['nothing to pause', 404, 'POST', 'replications/none/pause'],

@@ -67,6 +67,10 @@ is($lag, '0.000', 'nothing waits');
 for ($f, $a) {
     mark($_, 'other', 0);
 }
+(undef, $status) = told_when(GET => '/two/k');
+is($status, 'PENDING', 'a Redis that is new, and nobody has compared yet');
+$redis->call('FCALL', 'chorus_paid_all', 1, 'chorus:owed',
+    $redis->call('HGET', 'chorus:owed', 'owed_id'));
 for my $method (qw(GET HEAD)) {
     (my $reply, $status, $lag) = told_when($method => '/two/k');
     is($reply->{status}, 200, "$method is answered");
@@ -122,6 +126,28 @@ ok(wait_for {
     my $all = do { local $/; <$socket> };
     2 == (() = $all =~ /^x-amz-replication-status: FAILED/mgi);
 }, 'each of two requests of a connection');
+
+# a Redis that takes no writes, and then takes them again
+(undef, $status) = told_when(GET => '/two/other2');
+is($status, 'PENDING', 'a scan is owed to one of both');
+$redis->call('HDEL', "chorus:{$f}", 'owed_reason');
+(undef, $status) = told_when(GET => '/two/other2');
+is($status, 'COMPLETED', 'and is paid');
+$redis->call('CONFIG', 'SET', 'min-replicas-to-write', 1);
+$nginx->exchange(request(PUT => '/two/other2', body => ''));
+my %seen;
+sleep 0.3;
+for (1 .. 15) {
+    $seen{(told(GET => '/two/other2'))[1] // 'none'}++;
+    sleep 0.1;
+}
+$redis->call('CONFIG', 'SET', 'min-replicas-to-write', 0);
+ok(wait_for {
+    (undef, $status) = told(GET => '/two/other2');
+    $seen{$status // 'none'}++;
+    ($status // '') eq 'PENDING';
+}, 'a change that Redis does not take, and then does');
+is($seen{COMPLETED}, undef, 'is never told to be there');
 
 # a Redis that is slow
 kill 'STOP', $redis->{pid};

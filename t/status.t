@@ -105,8 +105,15 @@ is($reply->{body}, '', 'has no body either');
 
 # ---- what it says ----
 
-my $before = status();
-is_deeply([sort keys %$before], ['proxy', 'queue'], 'two parts');
+my $before;
+wait_for { $before = status(); @{ $before->{policy}{readers} } };
+is_deeply([sort keys %$before],
+    ['policy', 'proxy', 'queue', 'redis', 'version'], 'its parts');
+like($before->{version}, qr/^\d+\.\d+\.\d+$/, 'the version');
+is($before->{redis}, 'up', 'Redis is up');
+is_deeply([map { $_->{kind} } @{ $before->{policy}{readers} }], ['proxy'],
+    'this process is alive');
+is($before->{policy}{behind}, 0, 'and runs the policy');
 is_deeply([sort keys %{ $before->{proxy} }], [qw(acknowledged journal lost marked
     redis_connects refused requests resent waiting waiting_ms)], 'the counters of the proxy');
 is($before->{queue}{replications_total}, 0, 'no replication yet');
@@ -145,9 +152,10 @@ cmp_ok(status()->{queue}{totals}{lag_ms}, '>=', 50, 'the lag grows');
 
 my $page = status('?cursor=' . $after->{queue}{cursor});
 is($page->{queue}{replications_total}, 3, 'with a cursor');
-for my $cursor ('nonsense', '-1', '1' x 30, '', '%00') {
-    is(eval { status("?cursor=$cursor")->{queue}{replications_total} }, 3,
-        "with the cursor \"$cursor\"");
+for my $cursor ('nonsense', '-1', '1' x 19, '1' x 30, '', '%00', '%zz') {
+    my $error = status("?cursor=$cursor")->{error};
+    is_deeply([@{$error}{qw(code field)}], ['bad_request', 'cursor'],
+        "the cursor \"$cursor\" is refused");
 }
 
 
@@ -209,7 +217,9 @@ is($reply->{status}, 503, 'Redis is away: 503');
 is($reply->{headers}{'content-type'}, 'application/json', 'as JSON');
 my $away = JSON::PP->new->decode($reply->{body});
 is($away->{error}{code}, 'redis_unavailable', 'and says so');
-is_deeply([sort keys %$away], ['error', 'proxy'], 'and what the proxy knows');
+is_deeply([sort keys %$away], ['error', 'proxy', 'redis', 'version'],
+    'and what the proxy knows');
+is($away->{redis}, 'away', 'in a word, too');
 is($away->{proxy}{waiting}, 0, 'that nothing waits');
 
 $nginx->exchange(request(PUT => "/bkt/$_", body => '')) for qw(w x x y);

@@ -407,14 +407,15 @@ end
 
 local function args_one_of(a, name, list)
     local value = a.argv[a.next] or list[1]
-    local known = false
+    local known, words = false, {}
 
     for _, candidate in ipairs(list) do
         known = known or candidate == value
+        words[#words + 1] = candidate ~= '' and candidate or nil
     end
 
     if not known then
-        args_reject(a, name, 'must be one of ' .. table.concat(list, ', '),
+        args_reject(a, name, 'must be one of ' .. table.concat(words, ', '),
                     value)
     end
 

@@ -88,6 +88,16 @@ local function key_fields(r, key)
 end
 
 
+-- Changes of it may be gone that no queue knows of: its own debt, or that of
+-- all replications, which it has no scan for yet.
+local function owes_scan(r, own)
+    local owed_all = debt_of(OWED)
+
+    return own or owed_all
+           and call('HGET', scan.open(r).hash, 'covered') ~= owed_all.id
+end
+
+
 local function explain_one(name, key)
     local r = replication_open(name)
     local h = call('HMGET', r.hash, 'state', 'suspended', 'owed_reason',
@@ -101,7 +111,7 @@ local function explain_one(name, key)
         'paused', (h[1] == 'paused' or h[2] or h[6] or h[8]) and 'true'
                   or 'false',
         'guarded', or_null(h[6] and json_string(h[7] or '')),
-        'owes_scan', h[3] and 'true' or 'false',
+        'owes_scan', owes_scan(r, h[3]) and 'true' or 'false',
         'held', or_null(h[4] and json_string(h[4])),
         'held_reason', or_null(h[4] and json_string(h[5] or '')),
         'dirty', digits(call('ZCARD', r.dirty)),

@@ -39,6 +39,7 @@ class Api:
 
 @pytest.fixture
 def api(stack):
+    stack.redis.pay_all()
     return Api(stack)
 
 
@@ -141,6 +142,9 @@ def test_a_key_that_fails_is_explained_and_dropped(api, stack, bucket):
 
     assert api.ctl("failed", "drop", r, "k", code=2) == ""
     assert api.ctl("failed", "drop", r, "k", "--yes") == "dropped: 1\n"
+    stack.redis.call("owe_all", 1, "chorus:owed", "test", 0)
+    assert "the scan that is owed" in api.why(bucket, "k")
+    stack.redis.pay_all()
     assert "no change of it is known" in api.why(bucket, "k")
     line = api.ctl("audit", "--kind", "failed", "-n", "1")
     assert line.split()[2:6] == ["admin", "failed", "drop", r]

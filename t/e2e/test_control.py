@@ -4,6 +4,7 @@ import copy
 import http.server
 import json
 import os
+import re
 import threading
 
 import pytest
@@ -39,11 +40,47 @@ def test_status_as_a_table(stack, filled):
     done = stack.chorusctl("-t", stack.token_file, "status")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("proxy: ") and ", 0 lost" in lines[0]
-    assert lines[2].split()[:3] == ["REPLICATION", "STATE", "LAG"]
+    assert re.fullmatch(r"Chorus \d+\.\d+\.\d+, Redis is up", lines[0])
+    assert re.match(r"alive: \d+ nginx processes, 1 worker; ", lines[1])
+    assert lines[2].startswith("proxy: ") and ", 0 lost" in lines[2]
+    assert lines[4].split()[:3] == ["REPLICATION", "STATE", "LAG"]
     row = [ln for ln in lines if f"alice:{filled}:follower" in ln]
     assert len(row) == 1
     assert row[0].split()[1:5] == ["active", "0", "ms", "0"]
+
+
+POLICY = ("chorus:policy", "chorus:policy:readers", "chorus:policy:alive",
+          "chorus:policy:owed")
+
+
+def test_status_tells_who_is_alive_and_runs_which_policy(stack):
+    ctl = ("-t", stack.token_file)
+
+    def look():
+        done = stack.chorusctl(*ctl, "-o", "json", "status")
+        return json.loads(done.stdout.splitlines()[0])
+
+    def kinds():
+        return sorted(r["kind"] for r in look()["policy"]["readers"])
+    stack.start_worker()
+    wait_until(lambda: kinds() == ["proxy"] * 2 + ["worker"] * 2, 30,
+               lambda: f"two workers: {kinds()}")
+    assert look()["redis"] == "up" and look()["version"]
+    assert stack.chorusctl(*ctl, "pause", "add", "nobodys-bucket", "--id",
+                           "some", "--wait").returncode == 0
+    assert "; all run policy " in stack.chorusctl(*ctl, "status").stdout
+
+    def told():
+        """Of a worker that says what it runs, which is an old one."""
+        stack.redis.call("policy_poll", 4, *POLICY, "old-one", "worker", 7, 7,
+                         -1, 0, "abc", "why not")
+        out = stack.chorusctl(*ctl, "status").stdout
+        return "1 does not run policy" in out and out
+    text = wait_until(told, 30, "one is behind")
+    assert "\n    old-one runs 7: why not\n" in text
+    stack.redis.call("policy_poll", 4, *POLICY, "old-one", "worker", 7, 7,
+                     -1, 1, "abc", "")
+    stack.chorusctl(*ctl, "pause", "delete", "some", "--yes")
 
 
 def test_status_shows_what_waits(stack, filled):
@@ -146,7 +183,8 @@ CTL_ERRORS = {
     "nobody-listens": (["-u", "http://127.0.0.1:9", "-t", "wrong.token",
                         "status"], 3, "is nginx running"),
     "no-command": ([], 2, "usage: chorusctl"),
-    "unknown-command": (["dance"], 2, "usage: chorusctl"),
+    "unknown-command": (["dance"], 2, "no such command: dance"),
+    "unknown-verb": (["repl", "dance"], 2, "  repl add BUCKET"),
     "unknown-option": (["-z"], 2, "usage: chorusctl"),
     "unknown-long-option": (["--zoo"], 2, "usage: chorusctl"),
 }
@@ -172,7 +210,7 @@ REQUESTS = [
     ("GET", "/api/v1/status", "right", 200),
     ("HEAD", "/api/v1/status", "right", 200),
     ("GET", "/api/v1/status?cursor=0", "right", 200),
-    ("GET", "/api/v1/status?cursor=nonsense", "right", 200),
+    ("GET", "/api/v1/status?cursor=nonsense", "right", 400),
     ("GET", "/api/v1/nothing", "right", 404),
     ("GET", "/api/", "right", 404),
     ("GET", "/api/v1/statusx", "right", 404),

@@ -284,6 +284,59 @@ def test_zsh_knows_each_command(stack):
     assert done.returncode == 2 and "fish" in done.stderr
 
 
+@pytest.fixture
+def zsh(the_stack):
+    """With completion as its users have it."""
+    terminal = Terminal(the_stack.folder, "zsh", 100, 40)
+    terminal.type(f"cd {the_stack.folder}; PATH=$PWD/bin:$PATH "
+                  "PS1='ready> ' LISTMAX=1000 exec zsh -f")
+    terminal.wait(r"(?m)^ready>", "zsh")
+    terminal.type("autoload -U compinit && compinit -u -d zcompdump; "
+                  "source <(chorusctl completion zsh) && clear && echo so''urced")
+    terminal.wait(r"(?m)^sourced$", "the script")
+    yield terminal
+    terminal.end()
+
+
+def offered(zsh, line, expected):
+    """What zsh makes of a line when TAB is pressed."""
+    zsh("send-keys", "C-u")
+    zsh.type("clear")
+    zsh.wait(r"\Aready> *\n*\Z", "a clean screen")
+    zsh("send-keys", "-l", line)
+    zsh.key("Tab")
+    return zsh.wait(expected, f"{line!r} and TAB")
+
+
+def test_zsh_completes_as_it_should(stack, zsh):
+    for line, expected in (
+            ("chorusctl stat", "chorusctl status"),
+            ("chorusctl repl pau", "chorusctl repl pause"),
+            ("chorusctl -u http://x -o js", "-o json"),
+            ("chorusctl limits u", "chorusctl limits unset"),
+            ("chorusctl failed ", r"\n *drop +list +retry"),
+            ("chorusctl repl add x --gua", "repl add x --guard"),
+            ("chorusctl check --resu", "chorusctl check --resume"),
+            ("chorusctl config check api.to", r"config check api\.token")):
+        screen = offered(zsh, line, rf"(?m){expected} *$")
+        assert "zsh:" not in screen and "_chorusctl:" not in screen, screen
+    screen = offered(zsh, "chorusctl ", r"(?s)audit.*status")
+    for group in {group for group, _ in commands()}:
+        assert re.search(rf"(?m)(^| ){group}( |$)", screen), screen
+
+
+def test_other_words_for_the_same(stack):
+    def run(*words):
+        done = stack.chorusctl("-t", stack.token_file, *words)
+        assert done.returncode == 0, done
+        return done.stdout
+    assert run("limit", "show") == run("limits", "show")
+    assert run("limit", "--help") == run("limits", "--help")
+    assert run("failed", "list") == run("failed")
+    assert run("failed", "retry", "--all") == run("retry", "--all")
+    assert re.fullmatch(r"chorusctl \d+\.\d+\.\d+\n", run("--version"))
+
+
 def test_exit_codes(stack, tmp_path):
     def code(*words, **env):
         return stack.chorusctl(*words, **env).returncode

@@ -116,11 +116,15 @@ def test_what_waits_and_what_is_parked(api, stack, bucket):
     park(stack)
     stack.wire().put(bucket, "k", b"x")
     stack.wait_equal(bucket)
+    stack.redis.call("owe_all", 1, "chorus:owed", "test", 0)
 
     def told():
         answer, _ = api("GET", "/api/v1/status", 200, "cursor=0")
         return len(answer["queue"]["replications"]) >= 2
     wait_until(told, 20, "replications are there")
+    stack.redis.pay_all()
+    answer, _ = api("GET", "/api/v1/status", 200, "cursor=0")
+    assert answer["queue"]["debt"] is None
     wait_until(lambda: any(worker["storages"] for worker in
                            api("GET", "/api/v1/workers", 200)[0]["workers"]),
                20, "a worker has said what it asked of storages")

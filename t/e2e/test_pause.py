@@ -5,12 +5,15 @@ import time
 
 import pytest
 
-from load import Load
+from load import Load, Stalls
 from process import PATIENCE, wait_until
+from stack import IS_FULL
 from test_scans import SCANS, Scans, fill
 from wire import path_of
 
 QUIET = 1.0             # seconds without a request: it is paused
+HOLDS = 1.0             # seconds until then, on a machine that does not stall
+OBJECTS = 10_000 if IS_FULL else 1000
 
 
 class Watch:
@@ -72,22 +75,27 @@ def test_events_stop_at_once_and_go_on_later(stack, bucket, ctl, figures):
 def test_a_migration_stops_in_the_middle_and_goes_on(stack, bucket_name, ctl,
                                                      figures):
     bucket = bucket_name("mig")
-    fill(stack.main, bucket, [f"k{n:04d}" for n in range(200)])
+    fill(stack.main, bucket, [f"k{n:05d}" for n in range(OBJECTS)])
     # slow enough not to be done before it hears of the pause
-    watch = Watch(stack, bucket, 0.5)
+    watch = Watch(stack, bucket, 0.1)
     stack.use_worker(follower=stack.faulty_follower.url, **SCANS)
     scan = Scans(stack, bucket)
-    wait_until(lambda: watch.asked.hits > 10, 30, "the migration has begun")
-    ctl("pause", "add", bucket, "--id", "stop")
-    took = watch.silent_after(time.monotonic())
+    wait_until(lambda: watch.asked.hits > OBJECTS // 5, 300,
+               "the migration is in its midst")
+    with Stalls() as stalls:
+        ctl("pause", "add", bucket, "--id", "stop")
+        took = watch.silent_after(time.monotonic())
     stats = scan.stats()
     assert stats["bulk"] and not stats["busy"], stats
-    figures(f"the follower's last request was {took * 1000:.0f} ms after "
-            "the answer to the pause")
+    figures(f"{OBJECTS} objects: the follower's last request was "
+            f"{took * 1000:.0f} ms after the answer to the pause")
+    assert took < HOLDS + 3 * stalls.longest
     stack.faulty_follower.clear()
+    rest = Watch(stack, bucket)
     ctl("pause", "delete", "stop", "--yes")
-    scan.wait()
-    stack.wait_equal(bucket)
+    scan.wait(seconds=600)
+    stack.wait_equal(bucket, 300)
+    assert rest.asked.hits > OBJECTS // 5, "it was not over"
 
 
 def worker_asks(client):

@@ -1,7 +1,9 @@
 """The worker as a service: what it tells systemd and a container's health
 check, and `chorus-worker --once`."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,7 +11,8 @@ import subprocess
 import pytest
 
 from process import Process, wait_until
-from stack import IS_ASAN, SANITIZED
+from stack import IS_ASAN, ROOT, SANITIZED
+from wire import Flaws
 
 
 class Manager:
@@ -112,12 +115,12 @@ def test_the_file_of_the_health_check_gets_old_without_redis(stack, tmp_path,
         worker.stop()
 
 
-def once(stack, config=None, *more):
+def once(stack, config=None, *more, **env):
     done = subprocess.run(
         [f"{stack.folder}/bin/chorus-worker", "--once", "-c",
          config or stack.config, *more], stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        timeout=120, env=dict(os.environ, **SANITIZED))
+        timeout=120, env=dict(os.environ, **SANITIZED, **env))
     assert "Sanitizer" not in done.stdout, done.stdout
     return done
 
@@ -152,3 +155,50 @@ def test_once_tells_that_something_is_left(stack, bucket):
     assert stack.waiting(bucket) == 1
     stack.start_worker()
     stack.wait_equal(bucket)
+
+
+ODD_KEY = 'q"\\\n\x01\u00fc.json'
+
+
+def test_the_worker_logs_json(stack, bucket):
+    stack.wait_equal(bucket)
+    stack.stop_workers()
+    stack.s3.put_object(Bucket=bucket, Key=ODD_KEY, Body=b"x")
+    wait_until(lambda: stack.waiting(bucket) == 1, 20, "the mark")
+    done = once(stack, None, "-v", CHORUS_LOG_FORMAT="json")
+    assert done.returncode == 0, done.stdout
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(sorted(line) == ["level", "message", "time"] for line in lines)
+    assert {"info", "debug"} <= {line["level"] for line in lines}
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[0-9:.]{12}Z", line["time"])
+               for line in lines)
+    assert any(bucket in line["message"] for line in lines)
+
+
+def test_nginx_logs_json(stack, bucket):
+    with open(f"{ROOT}/conf/nginx.conf") as f:
+        text = re.search(r"(?s)log_format chorus_json .*?;", f.read())[0]
+    path = f"{stack.folder}/log/access.json"
+    stack.more_http = f"{text} access_log {path} chorus_json;"
+    stack.write_nginx()
+    stack.nginx.reload()
+    try:
+        wire = stack.wire()
+        wire.put(bucket, ODD_KEY, b"x")
+        assert wire.call("GET", f"/{bucket}/none").status == 404
+        wire.call("PUT", f"/{bucket}/x", flaws=Flaws(secret_key="wrong"))
+
+        def lines():
+            with open(path) as f:
+                return [json.loads(line) for line in f]
+        wait_until(lambda: len(lines()) >= 3, 20, "three lines")
+    finally:
+        stack.more_http = ""
+        stack.write_nginx()
+        stack.nginx.reload()
+    put, get, refused = lines()[:3]
+    assert put == dict(put, method="PUT", operation="PutObject", user="alice",
+                       bucket=bucket, storage="main", status="200")
+    assert get["status"] == "404" and get["storage_request_id"]
+    assert refused["error"] == "SignatureDoesNotMatch" \
+        and refused["request_id"]

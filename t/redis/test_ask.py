@@ -7,7 +7,7 @@ import time
 import pytest
 import redis
 
-from conftest import R1, REPLICATIONS, SCHEDULE
+from conftest import OWED, R1, REPLICATIONS, SCHEDULE
 
 ASKS, ANSWERS, AUDIT = 'chorus:asks', 'chorus:answers', 'chorus:audit'
 BOTH = (2, ASKS, ANSWERS)
@@ -177,6 +177,24 @@ def test_a_pause_and_a_debt_are_told(q):
     q.owe('overflow')
     row = explain(q, 'k')
     assert row['paused'] and row['owes_scan']
+
+
+def test_a_debt_of_all_is_told_until_a_scan_has_covered_it(q):
+    q.mark('k')
+    assert not explain(q, 'k')['owes_scan']
+    q.fcall('owe_all', 1, OWED, 'empty', 0)
+    debt = q.client.hget(OWED, 'owed_id')
+    other = 'alice:photos:f2'
+    rows = explain(q, 'k', R1, other)
+    assert [r['owes_scan'] for r in rows] == [True, True]
+
+    # what a scan of it leaves behind, while others are still owed theirs
+    q.client.hset(f'chorus:{{{R1}}}:scan', 'covered', debt)
+    rows = explain(q, 'k', R1, other)
+    assert [r['owes_scan'] for r in rows] == [False, True]
+    q.client.delete(f'chorus:{{{R1}}}:scan')
+    q.fcall('paid_all', 1, OWED, debt)
+    assert not explain(q, 'k')['owes_scan']
 
 
 def test_the_delete_guard_is_told(q):

@@ -103,8 +103,8 @@ static const row_t  rows[] = {
 
     { "a scan is owed",
       { .takes_key = true, .main = GOOD, .there = NO_KEY, .owes_scan = true },
-      "The follower does not have the key; changes got lost, and the scan "
-      "that is owed for them will find it." },
+      "The follower does not have the key; changes may have got lost, and "
+      "the scan that is owed for them will find it." },
 
     { "filtered", { .main = GOOD, .there = NO_KEY },
       "The follower does not have the key; the filter of the replication "
@@ -117,11 +117,19 @@ static const row_t  rows[] = {
     { "nobody has looked", { .takes_key = true },
       "Main could not be asked; no change of it waits." },
 
+    { "no bucket at all",
+      { .takes_key = true, .main = NO_BUCKET, .there = NO_BUCKET },
+      "Neither side has the bucket." },
+
+    { "a bucket on the follower alone",
+      { .takes_key = true, .main = NO_BUCKET, .there = NO_KEY },
+      "Neither side has the key." },
+
     { "the bucket itself",
       { .takes_key = true, .is_bucket = true, .main = GOOD,
         .there = NO_BUCKET, .owes_scan = true },
-      "The follower does not have the bucket; changes got lost, and the scan "
-      "that is owed for them will find it." },
+      "The follower does not have the bucket; changes may have got lost, "
+      "and the scan that is owed for them will find it." },
 
     { "the bucket is on both sides",
       { .takes_key = true, .is_bucket = true, .main = GOOD, .there = OTHER },
