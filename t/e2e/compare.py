@@ -36,12 +36,13 @@ def listing(store, bucket, user="alice"):
             for entry in re.findall(rb"<Contents>(.*?)</Contents>",
                                     answer.body, re.S):
                 key, size, etag = (
-                    re.search(b"<%b>(.*?)</%b>" % (name, name), entry).group(1)
-                    for name in (b"Key", b"Size", b"ETag"))
-                key = urllib.parse.unquote_to_bytes(key.replace(b"+", b" "))
+                    html.unescape(re.search(f"<{name}>(.*?)</{name}>",
+                                            entry.decode()).group(1))
+                    for name in ("Key", "Size", "ETag"))
+                key = urllib.parse.unquote_to_bytes(key.replace("+", " "))
                 assert key > marker, (key, marker)
                 marker = key
-                keys[key] = int(size), html.unescape(etag.decode())
+                keys[key] = int(size), etag
             if b"<IsTruncated>true<" not in answer.body:
                 return keys
 
