@@ -63,13 +63,14 @@ ctl_obj    := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard chorusctl/*.c))
 fuzz_names := $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/*.c))
 fuzz_prog  := $(addprefix $(BUILD)/fuzz/,$(fuzz_names))
 unit_prog  := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
-bench_prog := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+bench_prog := $(addprefix $(BUILD)/bench/,checksum load sink)
 
 module := $(BUILD)/ngx_http_chorus_module.so
 worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
-.PHONY: all module worker ctl unit bench bench-build bench-migrate fuzz \
+.PHONY: all module worker ctl unit bench bench-build bench-migrate \
+        bench-proxy bench-instructions fuzz \
         fuzz-run chaos install uninstall deb package-check demo demo-stop \
         check nightly lint clean help
 .DELETE_ON_ERROR:
@@ -142,12 +143,20 @@ nightly:                    ## the long ones: 5 GiB, 20 million keys, 10,000 obj
 	@tools/install-packages check
 	@t/run build full full_chaos full_fuzz asan asan_e2e full_asan
 
-bench: bench-build          ## how fast the parts are; bench-migrate takes minutes
-	@for program in $(bench_prog); do \
-	    echo "== $${program##*/}"; \
-	    $$program || exit 1; \
-	done
-	@$(MAKE) --no-print-directory bench-migrate
+bench: all bench-build      ## how fast it is, each part beside a peer; takes minutes
+	@tools/install-packages bench
+	@echo "== checksum"
+	@$(BUILD)/bench/checksum
+	@$(MAKE) --no-print-directory bench-proxy bench-instructions bench-migrate
+
+bench-proxy: all bench-build ## requests beside a bare nginx; PROXY=--help
+	@echo "== proxy"
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/proxy.py \
+	    --json $(BUILD)/bench/proxy.json $(PROXY)
+
+bench-instructions: all bench-build ## of nginx, for a request
+	@echo "== instructions"
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/instructions.py
 
 bench-migrate: all          ## migration beside rclone, on two Ceph stores; MIGRATE=--help
 	@tools/install-packages bench
@@ -228,10 +237,13 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/libchorus.a
 	$(q)$(CC) $(cflags) $(ldflags) -o $@ $< $(BUILD)/libchorus.a -lcmocka \
 	    $(libs)
 
+$(BUILD)/bench/load: bench/load_requests.c bench/load_requests.h
+
 $(BUILD)/bench/%: bench/%.c $(BUILD)/libchorus.a
 	@mkdir -p $(@D)
 	$(say) "  BENCH $@"
-	$(q)$(CC) $(cflags) $(ldflags) -o $@ $< $(BUILD)/libchorus.a $(libs)
+	$(q)$(CC) $(cflags) $(ldflags) -o $@ $(filter %.c,$^) \
+	    $(BUILD)/libchorus.a $(libs)
 
 $(BUILD)/fuzz/%: t/fuzz/%.c t/fuzz/fuzz.h $(BUILD)/libchorus.a
 	@mkdir -p $(@D)

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Instructions of nginx for one request, counted by callgrind.
 
-    bench/instructions.py [--requests N] [--top N] [get|put ...]
+    bench/instructions.py [--requests N] [--top N] [--keep FOLDER]
+                          [get|put ...]
 
 nginx runs a number of requests twice, N and then 2 N: the difference is what
 the N cost.  Printed: all instructions, those in Chorus' own code, in OpenSSL
@@ -11,6 +12,7 @@ and in the rest, and the functions that cost most, each without what it calls.
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -19,6 +21,7 @@ sys.path.insert(0, f"{ROOT}/bench")
 sys.dont_write_bytecode = True
 from proxy import BUILD, Bench, Nginx           # noqa: E402
 from guard import guarded                       # noqa: E402
+from stack import answers                       # noqa: E402
 
 KINDS = {"get": [], "put": ["-m", "PUT", "-b", "1024"]}
 
@@ -34,7 +37,6 @@ class Counted(Nginx):
                         f"--callgrind-out-file={self.out}", *command]
 
     def is_ready(self):
-        from stack import answers
         return answers(self.port)
 
 
@@ -62,8 +64,8 @@ def run(bench, other, kind, requests, name):
          bench.key.secret], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     nginx.stop(seconds=120)
-    if os.environ.get("KEEP"):
-        subprocess.run(["cp", nginx.out, os.environ["KEEP"]])
+    if bench.options.keep:
+        shutil.copy(nginx.out, f"{bench.options.keep}/{name}.callgrind")
     return costs(nginx.out)
 
 
@@ -100,6 +102,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--top", type=int, default=40)
+    parser.add_argument("--keep", help="for callgrind_annotate")
     parser.add_argument("kinds", nargs="*", default=[])
     options = parser.parse_args()
     with guarded("chorus-bench-") as folder:

@@ -34,16 +34,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "chorus_crypto.h"
-#include "chorus_mem.h"
-#include "chorus_sigv4.h"
+#include "load_requests.h"
 
 #define LOAD_HEAD_MAX   8192
 #define LOAD_EVENTS     64
 #define LOAD_TIMES_MAX  (16 << 20)
-#define LOAD_CHUNK      65536
-#define LOAD_REGION     "us-east-1"
-#define LOAD_CHUNKED    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 
 
 typedef struct {
@@ -59,27 +54,11 @@ typedef struct {
 
 
 static struct {
-    const char           *method;
+    load_requests_t       requests;
     size_t                connections;
-    size_t                nkeys;
-    size_t                body_len;         /* before it is encoded */
     double                seconds;
     uint64_t              limit;
-    bool                  is_chunked;
-
     struct sockaddr_in    address;
-    const char           *host;
-    const char           *bucket;
-    chorus_str_t          access_key;
-    chorus_str_t          secret_key;
-
-    chorus_arena_t       *arena;
-    chorus_mem_t          mem;
-    chorus_crypto_t      *crypto;
-    chorus_key_cache_t   *signing;
-    chorus_str_t         *heads;            /* a key each */
-    chorus_str_t          body;
-    char                  seed[CHORUS_SIGNATURE_LEN];
 
     int                   epoll;
     bool                  is_head;          /* answers have no body */
@@ -89,16 +68,9 @@ static struct {
     size_t                ntimes;
     load_connection_t    *all;
 } load = {
-    .method = "GET", .connections = 32, .nkeys = 1000, .seconds = 5,
+    .requests = { .method = "GET", .nkeys = 1000 },
+    .connections = 32, .seconds = 5,
 };
-
-
-static void
-load_die(const char *what)
-{
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(2);
-}
 
 
 static int64_t
@@ -109,239 +81,6 @@ load_now(void)
     (void) clock_gettime(CLOCK_MONOTONIC, &t);
 
     return (int64_t) t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-
-/* ---- requests ---- */
-
-
-static void
-load_date(char date[17])
-{
-    time_t     now;
-    struct tm  tm;
-
-    now = time(NULL);
-    (void) strftime(date, 17, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
-}
-
-
-static chorus_str_t
-load_payload(void)
-{
-    char           hex[2 * CHORUS_SHA256_LEN];
-    unsigned char  sha256[CHORUS_SHA256_LEN];
-
-    if (load.is_chunked) {
-        return chorus_str(LOAD_CHUNKED);
-    }
-
-    if (load.body.len == 0) {
-        return chorus_str(CHORUS_EMPTY_SHA256);
-    }
-
-    if (!chorus_sha256(load.crypto, load.body, sha256)) {
-        load_die("SHA-256");
-    }
-
-    chorus_hex(hex, sha256, sizeof(sha256));
-
-    return chorus_str_dup(&load.mem, (chorus_str_t) { hex, sizeof(hex) });
-}
-
-
-static chorus_str_t
-load_sign(const char *path, const chorus_header_t *headers, size_t n,
-    chorus_str_t date, chorus_str_t payload)
-{
-    chorus_uri_t            uri;
-    chorus_error_t          error;
-    chorus_sigv4_signer_t   signer = {
-        .mem = &load.mem, .crypto = load.crypto, .keys = load.signing,
-        .access_key = load.access_key, .secret_key = load.secret_key,
-        .region = chorus_str(LOAD_REGION),
-    };
-    chorus_sigv4_request_t  request = {
-        .method = chorus_str_from(load.method), .uri = &uri,
-        .headers = headers, .nheaders = n, .payload = payload,
-    };
-
-    if (chorus_uri_parse(&load.mem, chorus_str_from(path), &uri, &error)
-        != CHORUS_OK)
-    {
-        load_die(error.text);
-    }
-
-    return chorus_sigv4_sign(&signer, &request, date);
-}
-
-
-static uint64_t
-load_encoded_len(void)
-{
-    char      size[32];
-    size_t    left, n;
-    uint64_t  len;
-
-    for (len = 0, left = load.body_len;; left -= n) {
-        n = left < LOAD_CHUNK ? left : LOAD_CHUNK;
-        len += (uint64_t) snprintf(size, sizeof(size), "%zx", n)
-               + strlen(";chunk-signature=") + CHORUS_SIGNATURE_LEN + n + 4;
-        if (n == 0) {
-            return len;
-        }
-    }
-}
-
-
-static void
-load_request(size_t i, chorus_str_t date, chorus_str_t payload)
-{
-    int              len;
-    char             path[256], head[LOAD_HEAD_MAX], decoded[32];
-    size_t           n;
-    chorus_str_t     authorization;
-    chorus_header_t  headers[4];
-
-    (void) snprintf(path, sizeof(path), "/%s/load/%zu", load.bucket, i);
-    (void) snprintf(decoded, sizeof(decoded), "%zu", load.body_len);
-
-    n = 0;
-    headers[n++] = (chorus_header_t) { chorus_str("host"),
-                                       chorus_str_from(load.host) };
-    headers[n++] = (chorus_header_t) { chorus_str("x-amz-content-sha256"),
-                                       payload };
-    headers[n++] = (chorus_header_t) { chorus_str("x-amz-date"), date };
-
-    if (load.is_chunked) {
-        headers[n++] = (chorus_header_t) {
-            chorus_str("x-amz-decoded-content-length"),
-            chorus_str_from(decoded)
-        };
-    }
-
-    authorization = load_sign(path, headers, n, date, payload);
-    if (authorization.data == NULL) {
-        load_die("signing");
-    }
-
-    memcpy(load.seed,
-           authorization.data + authorization.len - CHORUS_SIGNATURE_LEN,
-           CHORUS_SIGNATURE_LEN);
-
-    len = snprintf(head, sizeof(head),
-                   "%s %s HTTP/1.1\r\nHost: %s\r\n"
-                   "x-amz-content-sha256: %.*s\r\nx-amz-date: %.*s\r\n"
-                   "Authorization: %.*s\r\n%s%s%s",
-                   load.method, path, load.host, chorus_fmt(payload),
-                   chorus_fmt(date), chorus_fmt(authorization),
-                   load.is_chunked ? "Content-Encoding: aws-chunked\r\n"
-                                     "x-amz-decoded-content-length: " : "",
-                   load.is_chunked ? decoded : "",
-                   load.is_chunked ? "\r\n" : "");
-
-    if (strcmp(load.method, "PUT") == 0) {
-        len += snprintf(head + len, sizeof(head) - len,
-                        "Content-Length: %llu\r\n", (unsigned long long)
-                        (load.is_chunked ? load_encoded_len()
-                                         : load.body.len));
-    }
-
-    len += snprintf(head + len, sizeof(head) - len, "\r\n");
-    load.heads[i] = chorus_str_dup(&load.mem,
-                                   (chorus_str_t) { head, (size_t) len });
-}
-
-
-/* size;chunk-signature=...CRLF data CRLF, each signature over the one before */
-
-static void
-load_encode(chorus_str_t date)
-{
-    int            n;
-    char           text[512], before[CHORUS_SIGNATURE_LEN], *out, *p;
-    char           hash[2 * CHORUS_SHA256_LEN];
-    size_t         offset, len;
-    unsigned char  key[CHORUS_SHA256_LEN], sha256[CHORUS_SHA256_LEN];
-    chorus_str_t   data;
-
-    out = p = malloc(load_encoded_len());
-
-    if (out == NULL
-        || !chorus_sigv4_signing_key(load.crypto, load.secret_key,
-                                     (chorus_str_t) { date.data, 8 },
-                                     chorus_str(LOAD_REGION),
-                                     chorus_str("s3"), key))
-    {
-        load_die("aws-chunked");
-    }
-
-    memcpy(before, load.seed, sizeof(before));
-
-    for (offset = 0, len = 1; len != 0; offset += len) {
-        len = load.body.len - offset < LOAD_CHUNK ? load.body.len - offset
-                                                  : LOAD_CHUNK;
-        data = (chorus_str_t) { load.body.data + offset, len };
-        (void) chorus_sha256(load.crypto, data, sha256);
-        chorus_hex(hash, sha256, sizeof(sha256));
-
-        n = snprintf(text, sizeof(text),
-                     "AWS4-HMAC-SHA256-PAYLOAD\n%.*s\n%.8s/" LOAD_REGION
-                     "/s3/aws4_request\n%.*s\n" CHORUS_EMPTY_SHA256 "\n%.*s",
-                     chorus_fmt(date), date.data, (int) sizeof(before),
-                     before, (int) sizeof(hash), hash);
-        (void) chorus_sigv4_signature(load.crypto, key,
-                                      (chorus_str_t) { text, (size_t) n },
-                                      before);
-
-        p += sprintf(p, "%zx;chunk-signature=%.*s\r\n", len,
-                     (int) sizeof(before), before);
-        memcpy(p, data.data, len);
-        p += len;
-        memcpy(p, "\r\n", 2);
-        p += 2;
-    }
-
-    load.body = (chorus_str_t) { out, (size_t) (p - out) };
-}
-
-
-static void
-load_prepare(void)
-{
-    char          date[17], *body;
-    size_t        i;
-    chorus_str_t  when, payload;
-
-    load_date(date);
-    when = (chorus_str_t) { date, 16 };
-
-    body = malloc(load.body_len + 1);
-    load.heads = calloc(load.nkeys, sizeof(chorus_str_t));
-    load.times = malloc(LOAD_TIMES_MAX * sizeof(uint32_t));
-    load.all = calloc(load.connections, sizeof(load_connection_t));
-
-    if (body == NULL || load.heads == NULL || load.times == NULL
-        || load.all == NULL)
-    {
-        load_die("memory");
-    }
-
-    for (i = 0; i < load.body_len; i++) {
-        body[i] = (char) (i * 31 + i / 251);
-    }
-
-    load.body = (chorus_str_t) { body, load.body_len };
-    load.is_head = strcmp(load.method, "HEAD") == 0;
-    payload = load_payload();
-
-    for (i = 0; i < load.nkeys; i++) {
-        load_request(i, when, payload);
-    }
-
-    if (load.is_chunked) {
-        load_encode(when);
-    }
 }
 
 
@@ -413,15 +152,15 @@ load_send(load_connection_t *c)
     struct iovec   parts[2];
     struct msghdr  message = { .msg_iov = parts, .msg_iovlen = 2 };
 
-    head = load.heads[c->key];
+    head = load.requests.heads[c->key];
 
-    while (c->sent < head.len + load.body.len) {
+    while (c->sent < head.len + load.requests.body.len) {
         skip = c->sent < head.len ? c->sent : head.len;
         parts[0].iov_base = (char *) head.data + skip;
         parts[0].iov_len = head.len - skip;
         skip = c->sent - skip;
-        parts[1].iov_base = (char *) load.body.data + skip;
-        parts[1].iov_len = load.body.len - skip;
+        parts[1].iov_base = (char *) load.requests.body.data + skip;
+        parts[1].iov_len = load.requests.body.len - skip;
 
         n = sendmsg(c->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -448,7 +187,7 @@ load_begin(load_connection_t *c)
     }
 
     load.begun++;
-    c->key = (c->key + 1) % load.nkeys;
+    c->key = (c->key + 1) % load.requests.nkeys;
     c->sent = 0;
     c->head_len = 0;
     c->is_in_body = false;
@@ -464,7 +203,7 @@ load_done(load_connection_t *c)
 
     us = load_now() - c->began_us;
     load.done++;
-    load.bytes += strcmp(load.method, "PUT") == 0 ? load.body_len : 0;
+    load.bytes += strcmp(load.requests.method, "PUT") == 0 ? load.requests.body_len : 0;
 
     if (load.ntimes < LOAD_TIMES_MAX) {
         load.times[load.ntimes++] = (uint32_t) us;
@@ -593,12 +332,17 @@ load_run(void)
     load_connection_t   *c;
     struct epoll_event   events[LOAD_EVENTS];
 
+    load.all = calloc(load.connections, sizeof(load_connection_t));
+    if (load.all == NULL) {
+        load_die("memory");
+    }
+
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
     load.end_us = load_now() + (int64_t) (load.seconds * 1e6);
 
     for (i = 0; i < (int) load.connections; i++) {
         c = &load.all[i];
-        c->key = load.nkeys * (size_t) i / load.connections;
+        c->key = load.requests.nkeys * (size_t) i / load.connections;
         load_open(c);
         load_begin(c);
     }
@@ -665,26 +409,25 @@ load_options(int argc, char **argv)
 
     while ((option = getopt(argc, argv, "m:c:k:b:s:n:a")) != -1) {
         switch (option) {
-        case 'm': load.method = optarg; break;
+        case 'm': load.requests.method = optarg; break;
         case 'c': load.connections = strtoul(optarg, NULL, 10); break;
-        case 'k': load.nkeys = strtoul(optarg, NULL, 10); break;
-        case 'b': load.body_len = strtoul(optarg, NULL, 10); break;
+        case 'k': load.requests.nkeys = strtoul(optarg, NULL, 10); break;
+        case 'b': load.requests.body_len = strtoul(optarg, NULL, 10); break;
         case 's': load.seconds = strtod(optarg, NULL); break;
         case 'n': load.limit = strtoull(optarg, NULL, 10); break;
-        case 'a': load.is_chunked = true; break;
+        case 'a': load.requests.is_chunked = true; break;
         default: exit(2);
         }
     }
 
-    if (argc - optind != 4 || load.connections == 0 || load.nkeys == 0
+    if (argc - optind != 4 || load.connections == 0 || load.requests.nkeys == 0
         || (port = strchr(argv[optind], ':')) == NULL)
     {
         fprintf(stderr, "load: HOST:PORT BUCKET ACCESS_KEY SECRET_KEY\n");
         exit(2);
     }
 
-    load.nkeys = load.is_chunked ? 1 : load.nkeys;
-    load.host = strdup(argv[optind]);
+    load.requests.host = strdup(argv[optind]);
     *port = '\0';
     load.address.sin_family = AF_INET;
     load.address.sin_port = htons((uint16_t) atoi(port + 1));
@@ -693,9 +436,9 @@ load_options(int argc, char **argv)
         load_die(argv[optind]);
     }
 
-    load.bucket = argv[optind + 1];
-    load.access_key = chorus_str_from(argv[optind + 2]);
-    load.secret_key = chorus_str_from(argv[optind + 3]);
+    load.requests.bucket = argv[optind + 1];
+    load.requests.access_key = chorus_str_from(argv[optind + 2]);
+    load.requests.secret_key = chorus_str_from(argv[optind + 3]);
 }
 
 
@@ -707,12 +450,13 @@ main(int argc, char **argv)
 
     load_options(argc, argv);
 
-    load.arena = chorus_arena_create();
-    load.mem = chorus_arena_mem(load.arena);
-    load.crypto = chorus_crypto_create();
-    load.signing = chorus_key_cache_create();
+    load.is_head = strcmp(load.requests.method, "HEAD") == 0;
+    load.times = malloc(LOAD_TIMES_MAX * sizeof(uint32_t));
+    if (load.times == NULL) {
+        load_die("memory");
+    }
 
-    load_prepare();
+    load_requests_sign(&load.requests);
     began = load_now();
     load_run();
     seconds = (double) (load_now() - began) / 1e6;
@@ -725,10 +469,6 @@ main(int argc, char **argv)
            (unsigned long long) load.errors, seconds,
            (unsigned long long) load.bytes, load_quantile(0.5),
            load_quantile(0.99), load_quantile(1));
-
-    chorus_key_cache_destroy(load.signing);
-    chorus_crypto_destroy(load.crypto);
-    chorus_arena_destroy(load.arena);
 
     return load.errors != 0;
 }

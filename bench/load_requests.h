@@ -1,0 +1,38 @@
+/*
+ * The requests of a load, all signed before the first is sent.
+ */
+
+#ifndef LOAD_REQUESTS_H
+#define LOAD_REQUESTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chorus_str.h"
+
+
+typedef struct {
+    const char    *method;
+    const char    *host;            /* with its port */
+    const char    *bucket;
+    chorus_str_t   access_key;
+    chorus_str_t   secret_key;
+    size_t         nkeys;           /* "load/0" and so on */
+    size_t         body_len;        /* before it is encoded */
+    bool           is_chunked;      /* aws-chunked, each chunk signed; one key,
+                                     * since the seed is of its signature */
+
+    /* what is sent */
+    chorus_str_t  *heads;           /* a key each */
+    chorus_str_t   body;            /* of all */
+} load_requests_t;
+
+
+/* Fills heads and body, which are never freed; ends the program when it
+ * cannot. */
+void load_requests_sign(load_requests_t *requests);
+
+void load_die(const char *what) __attribute__((noreturn));
+
+
+#endif
