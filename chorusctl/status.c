@@ -136,12 +136,20 @@ status_print_policy(const json_t *policy)
     size_t         i, nproxies = 0, nworkers = 0;
     json_int_t     behind = status_number(policy, "behind");
     const char    *kind;
+    const char    *rules = json_string_value(json_object_get(policy,
+                                                             "rules"));
     const json_t  *row;
 
     json_array_foreach(json_object_get(policy, "readers"), i, row) {
         kind = json_string_value(json_object_get(row, "kind"));
         nworkers += kind != NULL && strcmp(kind, "worker") == 0;
         nproxies += kind != NULL && strcmp(kind, "proxy") == 0;
+    }
+
+    if (rules != NULL && strcmp(rules, "mixed") == 0) {
+        printf("proxies and workers do not have the same rules in their "
+               "chorus.json: reload those\nthat are behind (GET "
+               "/api/v1/readers says which); what filters leave out waits\n");
     }
 
     printf("alive: %zu nginx %s, %zu %s; ", nproxies,
@@ -335,27 +343,6 @@ status_page(const ctl_options_t *options, char *cursor, size_t size,
 }
 
 
-/* An old chorus.json leaves out what a new one takes. */
-
-static void
-status_print_mixed(const ctl_options_t *options)
-{
-    json_t      *root;
-    const char  *rules;
-
-    root = api_get(options, "/api/v1/readers");
-    rules = json_string_value(json_object_get(root, "rules"));
-
-    if (rules != NULL && strcmp(rules, "mixed") == 0) {
-        printf("proxies and workers do not have the same rules in their "
-               "chorus.json: reload those\nthat are behind (GET "
-               "/api/v1/readers says which); what filters leave out waits\n");
-    }
-
-    json_decref(root);
-}
-
-
 int
 status_run(const ctl_options_t *options, char **args)
 {
@@ -369,10 +356,6 @@ status_run(const ctl_options_t *options, char **args)
         rc = status_page(options, cursor, sizeof(cursor), is_first);
         is_first = false;
     } while (rc == EXIT_SUCCESS && strcmp(cursor, "0") != 0);
-
-    if (rc == EXIT_SUCCESS && !options->json) {
-        status_print_mixed(options);
-    }
 
     return rc;
 }
