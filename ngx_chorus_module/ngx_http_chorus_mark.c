@@ -9,7 +9,7 @@
  * that another process can take over what this one did not bring to Redis.
  */
 
-#include "ngx_http_chorus_module.h"
+#include "ngx_http_chorus_mark.h"
 #include "chorus_library.h"
 
 
@@ -20,20 +20,6 @@
 #define NGX_HTTP_CHORUS_BATCH_FIXED    7        /* words before the keys */
 
 #define NGX_HTTP_CHORUS_RETRY_MS       1000     /* after an error reply */
-#define NGX_HTTP_CHORUS_HOLD_MS        100
-#define NGX_HTTP_CHORUS_REMIND_MS      60000
-#define NGX_HTTP_CHORUS_LEAVE_MS       3000     /* to the next process */
-#define NGX_HTTP_CHORUS_FLUSH_MS       500      /* nginx kills after 1 s */
-
-
-typedef struct {
-    ngx_str_node_t            node;     /* str: "chorus:{R}" and the key */
-    ngx_queue_t               queue;
-    size_t                    name_len; /* of "chorus:{R}" */
-    ngx_msec_t                since;
-    unsigned                  facets;
-    ngx_http_chorus_segment_t  *segment;    /* held; NULL: in memory only */
-} ngx_http_chorus_mark_t;
 
 
 typedef struct {
@@ -41,29 +27,6 @@ typedef struct {
     ngx_queue_t               queue;    /* of ngx_http_chorus_mark_t */
     ngx_uint_t                n;
 } ngx_http_chorus_batch_t;
-
-
-struct ngx_http_chorus_marks_s {
-    ngx_http_chorus_main_conf_t  *cmcf;
-    ngx_log_t                    *log;
-
-    ngx_queue_t                   waiting;      /* oldest first */
-    ngx_rbtree_t                  tree;         /* the waiting, by name */
-    ngx_rbtree_node_t             sentinel;
-    ngx_uint_t                    nwaiting;
-    ngx_uint_t                    nbatches;     /* in flight */
-    ngx_uint_t                    nsent;        /* marks of these */
-    size_t                        bytes;        /* waiting and in flight */
-
-    ngx_event_t                   send;         /* posted */
-    ngx_event_t                   retry;
-    ngx_event_t                   hold;         /* keeps the process alive */
-    ngx_msec_t                    reminded;
-    ngx_msec_t                    quitting;     /* since when, or 0 */
-    ngx_uint_t                    nbare;        /* without a segment */
-
-    unsigned                      full:1;
-};
 
 
 static void ngx_http_chorus_marks_post(ngx_http_chorus_marks_t *marks);
@@ -74,21 +37,15 @@ static void ngx_http_chorus_mark_lose(ngx_http_chorus_marks_t *marks,
     chorus_str_t replication, ngx_http_chorus_mark_t *mark);
 static void ngx_http_chorus_mark_cover(ngx_http_chorus_marks_t *marks,
     ngx_http_chorus_mark_t *mark, ngx_http_chorus_segment_t *segment);
-static ngx_uint_t ngx_http_chorus_marks_may_leave(
-    ngx_http_chorus_marks_t *marks);
-static void ngx_http_chorus_mark_free(ngx_http_chorus_marks_t *marks,
-    ngx_http_chorus_mark_t *mark);
 static void ngx_http_chorus_mark_wait(ngx_http_chorus_marks_t *marks,
     ngx_http_chorus_mark_t *mark, ngx_uint_t first);
 static void ngx_http_chorus_marks_tell(ngx_http_chorus_marks_t *marks);
-static void ngx_http_chorus_marks_send_handler(ngx_event_t *ev);
 static ngx_http_chorus_batch_t *ngx_http_chorus_batch_take(
     ngx_http_chorus_marks_t *marks);
 static ngx_int_t ngx_http_chorus_batch_send(ngx_http_chorus_batch_t *batch);
 static void ngx_http_chorus_batch_done(void *data,
     ngx_http_chorus_redis_result_t result, ngx_str_t *text);
 static void ngx_http_chorus_batch_return(ngx_http_chorus_batch_t *batch);
-static void ngx_http_chorus_marks_hold_handler(ngx_event_t *ev);
 
 
 ngx_int_t
@@ -125,37 +82,6 @@ ngx_http_chorus_marks_init(ngx_http_chorus_main_conf_t *cmcf,
     cmcf->marks = marks;
 
     return NGX_OK;
-}
-
-
-void
-ngx_http_chorus_marks_exit(ngx_http_chorus_main_conf_t *cmcf)
-{
-    ngx_uint_t                n;
-    ngx_queue_t              *q;
-    ngx_http_chorus_mark_t   *mark;
-    ngx_http_chorus_marks_t  *marks;
-
-    marks = cmcf->marks;
-
-    n = marks->nbare;
-
-    while (!ngx_queue_empty(&marks->waiting)) {
-        q = ngx_queue_head(&marks->waiting);
-        mark = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
-
-        ngx_queue_remove(q);
-        ngx_http_chorus_mark_free(marks, mark);
-    }
-
-    if (n) {
-        (void) ngx_atomic_fetch_add(&cmcf->counters->lost, n);
-
-        ngx_log_error(NGX_LOG_ALERT, marks->log, 0,
-                      "chorus: this process ends with %ui changed keys that "
-                      "Redis did not take: write them again, or compare main "
-                      "and followers", n);
-    }
 }
 
 
@@ -287,36 +213,6 @@ ngx_http_chorus_marks_are_going(ngx_http_chorus_marks_t *marks)
 }
 
 
-/* With SIGTERM there is no event loop any more, and little time: what stands
- * nowhere else is brought to a Redis that is there. */
-
-void
-ngx_http_chorus_marks_flush(ngx_http_chorus_main_conf_t *cmcf)
-{
-    ngx_msec_t                deadline, left;
-    ngx_http_chorus_marks_t  *marks;
-
-    marks = cmcf->marks;
-
-    ngx_time_update();
-    deadline = ngx_current_msec + NGX_HTTP_CHORUS_FLUSH_MS;
-
-    while (marks->nbare || ngx_http_chorus_debts_are_going(cmcf->debts)) {
-
-        ngx_http_chorus_marks_send_handler(&marks->send);
-
-        ngx_time_update();
-        left = deadline - ngx_current_msec;
-
-        if ((ngx_msec_int_t) left <= 0
-            || ngx_http_chorus_redis_wait(cmcf->redis, left) != NGX_OK)
-        {
-            return;
-        }
-    }
-}
-
-
 /* One send for all marks of this turn of the event loop. */
 
 static void
@@ -369,7 +265,7 @@ ngx_http_chorus_mark_create(ngx_http_chorus_marks_t *marks,
 }
 
 
-static void
+void
 ngx_http_chorus_mark_free(ngx_http_chorus_marks_t *marks,
     ngx_http_chorus_mark_t *mark)
 {
@@ -430,7 +326,7 @@ ngx_http_chorus_marks_tell(ngx_http_chorus_marks_t *marks)
 }
 
 
-static void
+void
 ngx_http_chorus_marks_send_handler(ngx_event_t *ev)
 {
     ngx_http_chorus_marks_t  *marks = ev->data;
@@ -669,68 +565,4 @@ ngx_http_chorus_batch_return(ngx_http_chorus_batch_t *batch)
     }
 
     ngx_free(batch);
-}
-
-
-/*
- * An nginx process that is told to quit leaves when no timer is left that
- * matters: this one matters while keys wait, for hours if it must be.  After
- * a reload that harms nobody, since new processes serve the requests.  With a
- * journal it need not be: the next process finds them there.
- */
-
-static void
-ngx_http_chorus_marks_hold_handler(ngx_event_t *ev)
-{
-    ngx_http_chorus_marks_t *marks = ev->data;
-
-    if (!ngx_http_chorus_marks_are_going(marks)) {
-
-        if (ngx_exiting) {
-            ngx_http_chorus_redis_exit(marks->cmcf);
-        }
-
-        return;
-    }
-
-    if (ngx_http_chorus_marks_waiting(marks)
-        && ngx_http_chorus_marks_may_leave(marks))
-    {
-        ngx_log_error(NGX_LOG_NOTICE, marks->log, 0,
-                      "chorus: Redis is away: %ui changed keys stay in the "
-                      "journal for the next process", marks->nwaiting);
-
-        ngx_http_chorus_redis_exit(marks->cmcf);
-        return;
-    }
-
-    if (ngx_exiting
-        && ngx_current_msec - marks->reminded > NGX_HTTP_CHORUS_REMIND_MS)
-    {
-        if (marks->reminded) {
-            ngx_log_error(NGX_LOG_WARN, marks->log, 0,
-                          "chorus: this process stays because %ui changed "
-                          "keys wait for Redis; SIGTERM ends it and loses "
-                          "them", marks->nwaiting);
-        }
-
-        marks->reminded = ngx_current_msec;
-    }
-
-    ngx_add_timer(ev, NGX_HTTP_CHORUS_HOLD_MS);
-}
-
-
-static ngx_uint_t
-ngx_http_chorus_marks_may_leave(ngx_http_chorus_marks_t *marks)
-{
-    if (!ngx_exiting || marks->cmcf->journal == NULL || marks->nbare) {
-        return 0;
-    }
-
-    if (marks->quitting == 0) {
-        marks->quitting = ngx_current_msec ? ngx_current_msec : 1;
-    }
-
-    return ngx_current_msec - marks->quitting >= NGX_HTTP_CHORUS_LEAVE_MS;
 }

@@ -151,7 +151,7 @@ ngx_http_chorus_redis_read_handler(ngx_event_t *ev)
     ngx_http_chorus_redis_t  *redis = c->data;
 
     if (c->close) {
-        /* nginx quits; what still waits is sent first (mark.c holds on) */
+        /* nginx quits; what still waits is sent first (mark_leave.c) */
         c->close = 0;
 
         if (!ngx_http_chorus_marks_are_going(redis->cmcf->marks)) {
