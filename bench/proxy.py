@@ -92,11 +92,14 @@ class Sink(Process):
         return answers(self.port)
 
 
-# what conf/chorus_proxy.conf says, without Chorus
+# what conf/chorus_server.conf and conf/chorus_proxy.conf say, without Chorus
 BARE = """
 upstream sink {{ server 127.0.0.1:{sink}; keepalive 64; }}
 server {{
     listen 127.0.0.1:{port} backlog=1024;
+    client_header_buffer_size 4k;
+    large_client_header_buffers 8 16k;
+    client_body_buffer_size 64k;
     location / {{
         proxy_pass http://sink;
         proxy_http_version 1.1;
