@@ -430,7 +430,7 @@ load_options(int argc, char **argv)
     load.requests.host = strdup(argv[optind]);
     *port = '\0';
     load.address.sin_family = AF_INET;
-    load.address.sin_port = htons((uint16_t) atoi(port + 1));
+    load.address.sin_port = htons((uint16_t) strtoul(port + 1, NULL, 10));
 
     if (inet_pton(AF_INET, argv[optind], &load.address.sin_addr) != 1) {
         load_die(argv[optind]);

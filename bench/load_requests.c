@@ -178,11 +178,12 @@ load_encode(chorus_str_t date)
     int            n;
     char           text[512], before[CHORUS_SIGNATURE_LEN], *out, *p;
     char           hash[2 * CHORUS_SHA256_LEN];
-    size_t         offset, len;
+    size_t         offset, len, size;
     unsigned char  key[CHORUS_SHA256_LEN], sha256[CHORUS_SHA256_LEN];
     chorus_str_t   data;
 
-    out = p = calloc(1, load_encoded_len());
+    size = load_encoded_len();
+    out = p = calloc(1, size);
 
     if (out == NULL
         || !chorus_sigv4_signing_key(load.crypto, load.r->secret_key,
@@ -211,8 +212,9 @@ load_encode(chorus_str_t date)
                                       (chorus_str_t) { text, (size_t) n },
                                       before);
 
-        p += sprintf(p, "%zx;chunk-signature=%.*s\r\n", len,
-                     (int) sizeof(before), before);
+        p += snprintf(p, size - (size_t) (p - out),
+                      "%zx;chunk-signature=%.*s\r\n", len,
+                      (int) sizeof(before), before);
         memcpy(p, data.data, len);
         p += len;
         memcpy(p, "\r\n", 2);

@@ -218,7 +218,7 @@ sink_listen(const char *port)
     int                 fd, one = 1;
     struct sockaddr_in  address = { .sin_family = AF_INET };
 
-    address.sin_port = htons((uint16_t) atoi(port));
+    address.sin_port = htons((uint16_t) strtoul(port, NULL, 10));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -121,7 +121,7 @@ log_as_json(char *line, size_t size, log_level_t level, const char *text)
         c = (unsigned char) *text;
 
         if (c < 0x20) {
-            p += sprintf(p, "\\u%04x", c);
+            p += snprintf(p, sizeof("\\u0000"), "\\u%04x", c);
             continue;
         }
 

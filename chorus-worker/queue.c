@@ -239,6 +239,24 @@ queue_fcall(queue_t *queue, queue_command_t *command, const char *name,
 }
 
 
+redisReply *
+queue_call(queue_t *queue, queue_command_t *command, const char *name)
+{
+    redisReply  *reply;
+
+    reply = queue_command_call(command, queue->connection.redis);
+
+    if (reply != NULL && reply->type != REDIS_REPLY_ERROR) {
+        return reply;
+    }
+
+    queue_connection_error(&queue->connection, reply, name);
+    freeReplyObject(reply);
+
+    return NULL;
+}
+
+
 void
 queue_fcall_replication(queue_t *queue, queue_command_t *command,
     const char *name, chorus_str_t replication, size_t nargs)

@@ -4,24 +4,6 @@
 #include "queue_internal.h"
 
 
-static redisReply *
-queue_ask_call(queue_t *queue, queue_command_t *command, const char *name)
-{
-    redisReply  *reply;
-
-    reply = queue_command_call(command, queue->connection.redis);
-
-    if (reply != NULL && reply->type != REDIS_REPLY_ERROR) {
-        return reply;
-    }
-
-    queue_connection_error(&queue->connection, reply, name);
-    freeReplyObject(reply);
-
-    return NULL;
-}
-
-
 /* { id, ms that are left, question } or nil */
 
 bool
@@ -38,7 +20,7 @@ queue_ask_take(queue_t *queue, chorus_mem_t *mem, int64_t lease_ms,
     queue_command_text(&command, CHORUS_REDIS_ASKS);
     queue_command_i64(&command, lease_ms);
 
-    reply = queue_ask_call(queue, &command, "chorus_ask_take");
+    reply = queue_call(queue, &command, "chorus_ask_take");
 
     if (reply != NULL && reply->type == REDIS_REPLY_ARRAY
         && reply->elements == 3)
@@ -69,7 +51,7 @@ queue_ask_answer(queue_t *queue, chorus_str_t id, chorus_str_t answer)
     queue_command_add(&command, id);
     queue_command_add(&command, answer);
 
-    reply = queue_ask_call(queue, &command, "chorus_ask_answer");
+    reply = queue_call(queue, &command, "chorus_ask_answer");
     freeReplyObject(reply);
 
     return reply != NULL;

@@ -32,6 +32,9 @@ struct queue_s {
 /* "FCALL name nkeys": keys and arguments are to follow. */
 void queue_fcall(queue_t *queue, queue_command_t *command, const char *name,
     unsigned nkeys, size_t nargs);
+/* NULL: it was not taken, and that is said. */
+redisReply *queue_call(queue_t *queue, queue_command_t *command,
+    const char *name);
 /* With the three keys of a replication: the arguments are to follow. */
 void queue_fcall_replication(queue_t *queue, queue_command_t *command,
     const char *name, chorus_str_t replication, size_t nargs);

@@ -8,32 +8,12 @@
 #define QUEUE_POLICY_REASON  64         /* of a debt of a replication */
 
 
-/* NULL: it was not taken, and said so. */
-
-static redisReply *
-queue_policy_call(queue_t *queue, queue_command_t *command, const char *name)
-{
-    redisReply  *reply;
-
-    reply = queue_command_call(command, queue->connection.redis);
-
-    if (reply != NULL && reply->type != REDIS_REPLY_ERROR) {
-        return reply;
-    }
-
-    queue_connection_error(&queue->connection, reply, name);
-    freeReplyObject(reply);
-
-    return NULL;
-}
-
-
 static bool
 queue_policy_send(queue_t *queue, queue_command_t *command, const char *name)
 {
     redisReply  *reply;
 
-    reply = queue_policy_call(queue, command, name);
+    reply = queue_call(queue, command, name);
     freeReplyObject(reply);
 
     return reply != NULL;
@@ -85,7 +65,7 @@ queue_policy_poll(queue_t *queue, chorus_mem_t *mem,
     queue_command_t   command;
 
     queue_policy_reader(queue, &command, reader, false);
-    reply = queue_policy_call(queue, &command, "chorus_policy_poll");
+    reply = queue_call(queue, &command, "chorus_policy_poll");
     *document = chorus_null_str;
 
     if (reply != NULL && reply->type == REDIS_REPLY_STRING) {
@@ -116,7 +96,7 @@ queue_policy_now(queue_t *queue, queue_policy_now_t *now)
     queue_command_text(&command, CHORUS_REDIS_POLICY_ALIVE);
     queue_command_text(&command, CHORUS_REDIS_POLICY_OWED);
 
-    reply = queue_policy_call(queue, &command, "chorus_policy_now");
+    reply = queue_call(queue, &command, "chorus_policy_now");
     is_good = reply != NULL && reply->type == REDIS_REPLY_ARRAY
               && reply->elements == 2
               && chorus_str_to_u64(queue_reply_str(&queue->mem,
@@ -175,7 +155,7 @@ queue_policy_take(queue_t *queue, chorus_mem_t *mem, int64_t lease_ms,
     queue_command_text(&command, CHORUS_REDIS_POLICY_OWED);
     queue_command_i64(&command, lease_ms);
 
-    reply = queue_policy_call(queue, &command, "chorus_policy_take");
+    reply = queue_call(queue, &command, "chorus_policy_take");
 
     if (reply != NULL && reply->type == REDIS_REPLY_ARRAY
         && reply->elements == 4)
@@ -290,7 +270,7 @@ queue_policy_suspended(queue_t *queue, chorus_mem_t *mem, uint64_t cursor,
     queue_command_i64(&command, (int64_t) cursor);
     queue_command_i64(&command, QUEUE_POLICY_PAGE);
 
-    reply = queue_policy_call(queue, &command, "chorus_suspended");
+    reply = queue_call(queue, &command, "chorus_suspended");
     is_good = reply != NULL && queue_policy_read_suspended(mem, reply, page);
     freeReplyObject(reply);
 
@@ -352,7 +332,7 @@ queue_policy_news(queue_t *queue, chorus_mem_t *mem, queue_news_t *news)
     queue_command_text(&command, CHORUS_REDIS_DISCOVER);
     queue_command_text(&command, CHORUS_REDIS_FORGET);
 
-    reply = queue_policy_call(queue, &command, "chorus_news");
+    reply = queue_call(queue, &command, "chorus_news");
     is_good = reply != NULL && queue_policy_read_news(mem, reply, news);
     freeReplyObject(reply);
 
@@ -376,7 +356,7 @@ queue_policy_forget(queue_t *queue, chorus_str_t replication, bool leads,
     queue_command_i64(&command, leads ? 1 : 0);
     queue_command_i64(&command, (int64_t) version);
 
-    reply = queue_policy_call(queue, &command, "chorus_forget_word");
+    reply = queue_call(queue, &command, "chorus_forget_word");
     is_good = reply != NULL && queue_reply_i64(reply, word);
     freeReplyObject(reply);
 
