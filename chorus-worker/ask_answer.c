@@ -376,11 +376,12 @@ ask_set_state(json_t *row, const char *state)
 static void
 ask_bucket_done(void *data, ask_job_t *job, const s3_response_t *response)
 {
-    bool    is_asked_for_key;
-    ask_t  *ask = data;
+    bool         is_asked_for_key;
+    ask_t       *ask = data;
+    const char  *state;
 
-    is_asked_for_key = strcmp(json_string_value(json_object_get(job->row,
-                                                    "state")), "no_key") == 0;
+    state = json_string_value(json_object_get(job->row, "state"));
+    is_asked_for_key = state != NULL && strcmp(state, "no_key") == 0;
 
     if (response->status == 404) {
         ask_set_state(job->row, "no_bucket");

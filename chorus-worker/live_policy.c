@@ -1,6 +1,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "live_config.h"
 #include "live_policy.h"
@@ -20,6 +21,9 @@ struct live_policy_s {
 static live_policy_t    *live_policy_current;
 static pthread_mutex_t   live_policy_mutex = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool       live_policy_known;
+
+static pthread_mutex_t   live_policy_change = PTHREAD_MUTEX_INITIALIZER;
+static char             *live_policy_refused;   /* a document, or NULL */
 
 
 static void
@@ -99,6 +103,20 @@ live_policy_replace(live_policy_t *policy)
 }
 
 
+void
+live_policy_lock(void)
+{
+    (void) pthread_mutex_lock(&live_policy_change);
+}
+
+
+void
+live_policy_unlock(void)
+{
+    (void) pthread_mutex_unlock(&live_policy_change);
+}
+
+
 bool
 live_policy_take(chorus_str_t document, bool *is_older, chorus_error_t *error)
 {
@@ -106,6 +124,10 @@ live_policy_take(chorus_str_t document, bool *is_older, chorus_error_t *error)
     const chorus_live_t  *have, *got;
 
     policy = live_policy_read(document, error);
+
+    free(live_policy_refused);
+    live_policy_refused = policy != NULL ? NULL
+                          : strndup(document.data, document.len);
     if (policy == NULL) {
         return false;
     }
@@ -145,6 +167,11 @@ live_policy_reload(chorus_error_t *error)
 
     policy = live_policy_read(old == NULL ? chorus_str(LIVE_POLICY_NONE)
                                           : old->document, error);
+
+    if (policy == NULL && live_policy_refused != NULL) {
+        policy = live_policy_read(chorus_str_from(live_policy_refused),
+                                  error);
+    }
 
     if (old != NULL) {
         live_policy_put(old);
@@ -234,5 +261,7 @@ live_policy_config(const live_policy_t *policy,
 void
 live_policy_clear(void)
 {
+    free(live_policy_refused);
+    live_policy_refused = NULL;
     live_policy_replace(NULL);
 }

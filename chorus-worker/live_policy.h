@@ -19,10 +19,14 @@ typedef struct live_policy_s  live_policy_t;
 bool live_policy_take(chorus_str_t document, bool *is_older,
     chorus_error_t *error);
 
-/* The configuration has changed: reads the same document against it.  On
- * failure the one there stays, with its configuration, and `error` says
- * why. */
+/* The configuration has changed: reads the same document against it, or the
+ * one that live_policy_take() could not use with the one before.  On failure
+ * the one there stays, with its configuration, and `error` says why. */
 bool live_policy_reload(chorus_error_t *error);
+
+/* Around either of them, and what belongs to it: one change at a time. */
+void live_policy_lock(void);
+void live_policy_unlock(void);
 
 /* Whether Redis has been asked once: before, filters are not known. */
 bool live_policy_is_known(void);

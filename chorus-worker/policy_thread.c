@@ -67,10 +67,14 @@ policy_restore(void)
 static void
 policy_take(chorus_str_t document)
 {
-    bool            is_older;
+    bool            is_older, is_taken;
     chorus_error_t  error;
 
-    if (!live_policy_take(document, &is_older, &error)) {
+    live_policy_lock();
+    is_taken = live_policy_take(document, &is_older, &error);
+    live_policy_unlock();
+
+    if (!is_taken) {
 
         if (strcmp(error.text, policy.trouble.text) != 0) {
             log_write(LOG_ERROR, "the policy in Redis cannot be used: %s; "

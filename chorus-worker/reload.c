@@ -7,8 +7,8 @@
 /* nginx refuses a chorus.json that a rule of the dynamic policy does not go
  * with; who ran it without the policy would sync what is paused. */
 
-bool
-reload(const char *config_path)
+static bool
+reload_all(const char *config_path)
 {
     live_config_t   *before;
     chorus_error_t   error;
@@ -36,4 +36,20 @@ reload(const char *config_path)
               "worker.concurrency takes a restart)", config_path);
 
     return true;
+}
+
+
+/* The policy that Redis tells meanwhile is read against one file or the
+ * other. */
+
+bool
+reload(const char *config_path)
+{
+    bool  is_good;
+
+    live_policy_lock();
+    is_good = reload_all(config_path);
+    live_policy_unlock();
+
+    return is_good;
 }

@@ -6,6 +6,8 @@
 
 #include <curl/curl.h>
 
+#include "print.h"
+
 #define API_TOKEN_MAX   512
 #define API_TOKEN_LINE  640     /* with a role and a name */
 #define API_BODY_MAX    (64 * 1024 * 1024)
@@ -110,10 +112,12 @@ api_parse(const char *url, long status, const api_body_t *body)
                                json_object_get(root, "error"), "message"));
     }
 
-    api_away = status >= 500;
+    api_away = status == 503;
 
-    fprintf(stderr, "chorusctl: %s answered %ld: %s\n", url, status,
-            message ? message : "this is not the control API of Chorus");
+    fprintf(stderr, "chorusctl: %s answered %ld: ", url, status);
+    (void) print_clean(stderr, message ? message
+                               : "this is not the control API of Chorus");
+    fputc('\n', stderr);
 
     json_decref(root);
 

@@ -70,7 +70,9 @@ dash_rate(const dash_data_t *before, const dash_data_t *data, int64_t old,
 {
     int64_t  ms = data->looked_ms - before->looked_ms;
 
-    if (before->looked_ms == 0 || ms <= 0 || now < old) {
+    /* without Redis there were no counts */
+    if (before->looked_ms == 0 || !before->has_redis || ms <= 0 || now < old)
+    {
         return -1;
     }
 
@@ -194,6 +196,7 @@ dash_look_status(const ctl_options_t *options, dash_data_t *data,
 
     root = api_get(options, path);
     if (root == NULL) {
+        data->has_redis = false;
         return false;
     }
 

@@ -19,7 +19,8 @@ static const char  explain_help[] =
     "DESCRIPTION\n"
     "  Says where the key is in the queue of each replication, what both\n"
     "  sides hold at this moment, and why that is so. Without a key it is\n"
-    "  about the bucket itself. A worker asks both storages.\n\n"
+    "  about the bucket itself. A worker asks both storages. The key stands\n"
+    "  as it is, not percent-encoded as failed prints it.\n\n"
     "OPTIONS\n"
     "  --user USER  whose bucket; needed when chorus.json has several users\n"
     "  -o json      (before the command) all that is known\n\n"
@@ -58,10 +59,12 @@ explain_path(char *path, size_t size, char *address, const char *user)
 static void
 explain_print_side(const json_t *side, const char *name)
 {
+    const char    *state;
     const json_t  *size;
 
     printf("    %-10s", name);
     print_text(side, "state", 10);
+    state = json_string_value(json_object_get(side, "state"));
 
     size = json_object_get(side, "size");
 
@@ -71,9 +74,7 @@ explain_print_side(const json_t *side, const char *name)
         printf(", ");
         print_text(side, "last_modified", 0);
 
-    } else if (strcmp(json_string_value(json_object_get(side, "state")),
-                      "there") != 0)
-    {
+    } else if (state == NULL || strcmp(state, "there") != 0) {
         print_text(side, "reason", 0);
     }
 

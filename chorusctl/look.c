@@ -121,7 +121,9 @@ look_storages(const ctl_options_t *options, char **args)
     message = json_string_value(json_object_get(worker, "message"));
 
     if (message != NULL && message[0] != '\0') {
-        fprintf(stderr, "chorusctl: health is not known: %s\n", message);
+        fputs("chorusctl: health is not known: ", stderr);
+        (void) print_clean(stderr, message);
+        fputc('\n', stderr);
     }
 
     json_decref(answer);

@@ -5,13 +5,23 @@
 #include <time.h>
 
 
-static int
-print_clean(const char *text)
-{
-    int  n;
+/* C1 controls are two bytes of UTF-8, and some terminals obey them. */
 
-    for (n = 0; *text != '\0'; text++, n++) {
-        putchar(iscntrl((unsigned char) *text) ? '?' : *text);
+int
+print_clean(FILE *out, const char *text)
+{
+    int                   n;
+    const unsigned char  *p;
+
+    for (n = 0, p = (const unsigned char *) text; *p != '\0'; p++, n++) {
+
+        if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
+            p++;
+            fputc('?', out);
+
+        } else {
+            fputc(iscntrl(*p) ? '?' : *p, out);
+        }
     }
 
     return n;
@@ -32,7 +42,8 @@ print_text(const json_t *row, const char *name, int width)
     const char  *text;
 
     text = json_string_value(json_object_get(row, name));
-    print_fill(print_clean(text != NULL && text[0] != '\0' ? text : "-"),
+    print_fill(print_clean(stdout, text != NULL && text[0] != '\0' ? text
+                                                                   : "-"),
                width);
 }
 
@@ -47,11 +58,11 @@ print_list(const json_t *list, int width)
 
     json_array_foreach((json_t *) list, i, value) {
         text = json_string_value(value);
-        n += i == 0 ? 0 : print_clean(", ");
-        n += print_clean(text != NULL ? text : "?");
+        n += i == 0 ? 0 : print_clean(stdout, ", ");
+        n += print_clean(stdout, text != NULL ? text : "?");
     }
 
-    print_fill(i == 0 ? print_clean("-") : n, width);
+    print_fill(i == 0 ? print_clean(stdout, "-") : n, width);
 }
 
 

@@ -3,8 +3,12 @@
 #ifndef CTL_PRINT_H
 #define CTL_PRINT_H
 
+#include <stdio.h>
+
 #include <jansson.h>
 
+/* Text without control bytes; returns its columns, of ASCII. */
+int print_clean(FILE *out, const char *text);
 
 /* The member's text, or "-"; no control byte passes.  Filled up with spaces to
  * the width, if there is one. */

@@ -69,6 +69,9 @@ ngx_http_chorus_api_explain(ngx_http_chorus_api_t *api)
                                           "bad_request", wrong);
     }
 
+    /* its rules are looked at again when Redis and a worker have answered */
+    ngx_http_chorus_policy_hold(api->cmcf, &explain->ctx);
+
     ngx_http_chorus_api_locate(api, &explain->ctx, &explain->nothing);
     explain->route = ngx_http_chorus_api_route_of(api, &explain->ctx);
     explain->followers = ngx_http_chorus_api_followers_of(api,
@@ -83,6 +86,10 @@ ngx_http_chorus_explain_forget(void *data)
 {
     ngx_http_chorus_explain_t *explain = data;
 
+    ngx_http_chorus_policy_release(ngx_http_get_module_main_conf(
+                                       explain->ctx.request,
+                                       ngx_http_chorus_module),
+                                   &explain->ctx);
     json_decref(explain->route);
     json_decref(explain->followers);
     json_decref(explain->queues);

@@ -101,10 +101,11 @@ ngx_http_chorus_journal_tick_handler(ngx_event_t *ev)
 static void
 ngx_http_chorus_journal_tell(ngx_http_chorus_journal_t *journal)
 {
+    ngx_msec_t                  oldest;
     ngx_queue_t                *q;
     ngx_http_chorus_segment_t  *segment;
 
-    journal->cmcf->process->unsettled = 0;
+    oldest = 0;
 
     for (q = ngx_queue_head(&journal->segments);
          q != ngx_queue_sentinel(&journal->segments);
@@ -112,12 +113,16 @@ ngx_http_chorus_journal_tell(ngx_http_chorus_journal_t *journal)
     {
         segment = ngx_queue_data(q, ngx_http_chorus_segment_t, queue);
 
-        if (segment->refs) {
-            /* 0 is none */
-            journal->cmcf->process->unsettled = ngx_max(segment->created, 1);
-            return;
+        /* 0 is none; those of another process came later */
+        if (segment->refs
+            && (oldest == 0
+                || (ngx_msec_int_t) (segment->created - oldest) < 0))
+        {
+            oldest = segment->created ? segment->created : 1;
         }
     }
+
+    journal->cmcf->process->unsettled = oldest;
 }
 
 

@@ -105,10 +105,12 @@ ngx_http_chorus_replay_survey(ngx_http_chorus_adopt_t *adopt)
 {
     size_t                     n;
     uint64_t                   now;
+    ngx_uint_t                 is_dated;
     chorus_journal_read_t      rc;
     chorus_journal_record_t    record;
     ngx_http_chorus_ending_t  *endings;
 
+    is_dated = 0;
     n = adopt->reader.bytes.len / CHORUS_JOURNAL_HEAD + 1;
 
     /* without memory for them, a few keys more are compared */
@@ -128,6 +130,15 @@ ngx_http_chorus_replay_survey(ngx_http_chorus_adopt_t *adopt)
             ngx_http_chorus_replay_bad(adopt, adopt->reader.bad);
             continue;
         }
+
+        if (!is_dated && adopt->segment->adopted) {
+            now = ngx_http_chorus_journal_now();
+            adopt->segment->created = ngx_current_msec
+                - (ngx_msec_t) (now > record.time_ms ? now - record.time_ms
+                                                     : 0);
+        }
+
+        is_dated = 1;
 
         adopt->is_closed = (record.type == CHORUS_JOURNAL_CLOSED
                             && ngx_http_chorus_replay_is_ours(adopt,

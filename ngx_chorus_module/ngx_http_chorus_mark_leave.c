@@ -30,6 +30,9 @@ ngx_http_chorus_marks_hold_handler(ngx_event_t *ev)
 
     if (!ngx_http_chorus_marks_are_going(marks)) {
 
+        /* what a request that ends later marks has its own time */
+        marks->quitting = 0;
+
         if (ngx_exiting) {
             ngx_http_chorus_redis_exit(marks->cmcf);
         }

@@ -64,6 +64,7 @@ struct ngx_http_chorus_rows_s {
     ngx_uint_t                    owes_all;
     json_t                       *workers;      /* or NULL */
     json_t                       *seen;         /* names: SSCAN may repeat */
+    json_t                       *seen_scans;
 };
 
 
@@ -170,6 +171,7 @@ ngx_http_chorus_rows_create(ngx_pool_t *pool)
     }
 
     rows->seen = json_object();
+    rows->seen_scans = json_object();
 
     (void) ngx_cpystrn(rows->other.name, (u_char *) "other",
                        NGX_HTTP_CHORUS_ROWS_NAME);
@@ -188,6 +190,7 @@ ngx_http_chorus_rows_cleanup(void *data)
 
     json_decref(rows->workers);
     json_decref(rows->seen);
+    json_decref(rows->seen_scans);
 }
 
 
@@ -400,10 +403,13 @@ ngx_http_chorus_rows_scans(ngx_http_chorus_rows_t *rows, ngx_str_t *page,
         state = json_string_value(json_object_get(json, "state"));
 
         if (name == NULL || state == NULL
-            || ngx_strcmp(state, "running") != 0)
+            || ngx_strcmp(state, "running") != 0
+            || json_object_get(rows->seen_scans, name) != NULL)
         {
             continue;
         }
+
+        (void) json_object_set_new(rows->seen_scans, name, json_true());
 
         for (n = 0; n < rows->n; n++) {
             if (ngx_strcmp(rows->rows[n].name, name) == 0) {

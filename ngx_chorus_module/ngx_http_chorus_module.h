@@ -151,6 +151,9 @@ typedef struct {
     ngx_http_chorus_journal_t  *journal;        /* NULL: without */
     ngx_http_chorus_debts_t    *debts;
     ngx_http_chorus_policies_t *policies;
+    ngx_uint_t                  replicated_asked;   /* replicated.c: on their
+                                                     * way to Redis, ... */
+    ngx_uint_t                  replicated_late;    /* ... for too long */
     ngx_http_chorus_gauges_t   *gauges;
     unsigned                    redis_was_well:1;   /* when we left it */
     ngx_http_chorus_counters_t *counters;       /* never NULL once started */

@@ -12,13 +12,16 @@
 
 #define NGX_HTTP_CHORUS_REPLICATED_MS    50
 #define NGX_HTTP_CHORUS_REPLICATED_LATE  50     /* ms that a mark may take */
+#define NGX_HTTP_CHORUS_REPLICATED_ASKED 256    /* on their way at once */
 #define NGX_HTTP_CHORUS_REPLICATED_ARGS  (5 + NGX_HTTP_CHORUS_MAX_FOLLOWERS)
 
 
 /* Redis may answer when the request is gone. */
 
 typedef struct {
+    ngx_http_chorus_main_conf_t       *cmcf;
     ngx_http_request_t                *request;     /* NULL: waits no more */
+    unsigned                           is_late:1;
 } ngx_http_chorus_replicated_wait_t;
 
 struct ngx_http_chorus_replicated_s {
@@ -29,6 +32,7 @@ struct ngx_http_chorus_replicated_s {
 };
 
 
+static ngx_uint_t ngx_http_chorus_replicated_is_slow(ngx_http_request_t *r);
 static ngx_uint_t ngx_http_chorus_replicated_concerns(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static ngx_uint_t ngx_http_chorus_replicated_names(ngx_http_request_t *r,
@@ -91,13 +95,30 @@ ngx_http_chorus_replicated_ask(ngx_http_request_t *r,
     ctx->replicated->limit.log = r->connection->log;
     cln->handler = ngx_http_chorus_replicated_left;
 
-    if (ngx_http_chorus_replicated_call(r, ctx, names, n) != NGX_OK) {
+    if (ngx_http_chorus_replicated_is_slow(r)
+        || ngx_http_chorus_replicated_call(r, ctx, names, n) != NGX_OK)
+    {
         return NGX_OK;
     }
 
     ngx_add_timer(&ctx->replicated->limit, NGX_HTTP_CHORUS_REPLICATED_MS);
 
     return NGX_AGAIN;
+}
+
+
+/* A Redis that owes an answer gets no further question: the marks are behind
+ * them on the same connection. */
+
+static ngx_uint_t
+ngx_http_chorus_replicated_is_slow(ngx_http_request_t *r)
+{
+    ngx_http_chorus_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+
+    return cmcf->replicated_late != 0
+           || cmcf->replicated_asked >= NGX_HTTP_CHORUS_REPLICATED_ASKED;
 }
 
 
@@ -205,7 +226,9 @@ ngx_http_chorus_replicated_call(ngx_http_request_t *r,
         lens[5 + i] = names[i].len;
     }
 
+    wait->cmcf = cmcf;
     wait->request = r;
+    wait->is_late = 0;
 
     if (ngx_http_chorus_redis_call(cmcf->redis, 5 + (int) n, argv, lens,
                                    ngx_http_chorus_replicated_replied, wait)
@@ -216,6 +239,7 @@ ngx_http_chorus_replicated_call(ngx_http_request_t *r,
     }
 
     ctx->replicated->wait = wait;
+    cmcf->replicated_asked++;
 
     return NGX_OK;
 }
@@ -245,6 +269,11 @@ ngx_http_chorus_replicated_late(ngx_event_t *ev)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
 
+    if (ctx->replicated->wait) {
+        ctx->replicated->wait->is_late = 1;
+        ctx->replicated->wait->cmcf->replicated_late++;
+    }
+
     ngx_http_chorus_replicated_left(ctx->replicated);
     ngx_http_chorus_replicated_go(r);
 }
@@ -260,6 +289,8 @@ ngx_http_chorus_replicated_replied(void *data,
     ngx_http_chorus_ctx_t  *ctx;
 
     r = wait->request;
+    wait->cmcf->replicated_asked--;
+    wait->cmcf->replicated_late -= wait->is_late;
     ngx_free(wait);
 
     if (r == NULL) {

@@ -105,7 +105,7 @@ end
 
 -- It said that it has changed nothing.
 local function is_nothing(reply)
-    return not reply or reply == 0
+    return not reply or type(reply) == 'number' and reply <= 0
            or type(reply) == 'string' and (reply:find('"moved":0}', 1, true)
                                  or reply:find('"dropped":0,', 1, true))
 end

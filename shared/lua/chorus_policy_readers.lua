@@ -3,7 +3,8 @@
 --
 --     chorus:policy:readers  hash   reader -> "kind version oldest seen rules
 --                                   error"; "rules" -> what all say, or
---                                   "mixed"
+--                                   "mixed"; "proxy" -> what the last new
+--                                   proxy said
 --     chorus:policy:alive    zset   reader -> when it is taken for dead
 --
 -- `rules` is the digest of the rules in a reader's chorus.json.
@@ -18,6 +19,7 @@ local ERROR_MAX = 256
 local RULES_LEN_MAX = 64
 
 local RULES_FIELD = 'rules'     -- readers are called host:pid
+local PROXY_FIELD = 'proxy'
 local RULES_MIXED = 'mixed'
 
 
@@ -46,9 +48,10 @@ end
 
 
 -- Whether all have the same rules in their chorus.json is asked for with each
--- claim, and changes seldom.
+-- claim, and changes seldom.  While no proxy lives, what the last one marked
+-- was marked under its rules.
 local function readers_agree(keys)
-    local rules
+    local rules, proxies
 
     for _, name in ipairs(call('ZRANGE', keys[3], '-inf', '+inf',
                                'BYSCORE')) do
@@ -57,7 +60,14 @@ local function readers_agree(keys)
         if reader then
             rules = (not rules or rules == reader.rules) and reader.rules
                     or RULES_MIXED
+            proxies = proxies or reader.kind == 'proxy'
         end
+    end
+
+    local last = not proxies and call('HGET', keys[2], PROXY_FIELD)
+
+    if rules and last and last ~= rules then
+        rules = RULES_MIXED
     end
 
     if rules then
@@ -114,6 +124,9 @@ local function poll(keys, a)
     end
 
     if is_new then
+        if a.kind == 'proxy' then
+            call('HSET', keys[2], PROXY_FIELD, a.rules)
+        end
         readers_agree(keys)
     end
 

@@ -82,8 +82,11 @@ def test_a_storage_that_is_silent_holds_up_nothing_else(api, stack, bucket):
     stack.wait_equal(bucket)
     stack.wait_idle(bucket)
     stack.follower.pause()
-    answer = api("explain", user="alice", bucket=bucket, key="k", timeout=4)
-    stack.follower.resume()
+    try:
+        answer = api("explain", user="alice", bucket=bucket, key="k",
+                     timeout=4)
+    finally:
+        stack.follower.resume()
     assert answer["source"]["state"] == "there"
     assert answer["replications"][0]["there"]["reason"] \
         == "no answer in time"

@@ -305,6 +305,8 @@ def test_limits_and_scans_are_noted(q):
     q.mark('k')
     assert audited(q, R1, 'scan_start', keys, 'check', 'quick', '0') > 0
     assert audited(q, R1, 'scan_start', keys, 'check', 'quick', '0') == 0
+    assert audited(q, 'alice:none:f', 'scan_start',
+                   q.keys3('alice:none:f')[1:], 'check', 'quick', '0') == -1
     assert audited(q, R1, 'scan_stop', keys) == 1
     assert [(e['kind'], e['action']) for e in entries(q)] == [
         ('scan', 'stop'), ('scan', 'start'), ('limits', 'set')]

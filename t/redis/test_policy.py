@@ -268,7 +268,9 @@ def test_the_dead_and_those_that_leave_are_not_waited_for(policy):
     assert [r['reader'] for r in policy.readers()['readers']] == ['p2']
     policy.poll(0, 'p2', leaves=1)
     assert policy.readers()['readers'] == []
-    assert not policy.client.exists(READERS, ALIVE)
+    assert not policy.client.exists(ALIVE)
+    # but whose rules it was that it marked under
+    assert policy.client.hgetall(READERS) == {b'proxy': b'a1'}
 
 
 def test_it_is_known_whose_rules_differ(policy):
@@ -291,6 +293,24 @@ def test_it_is_known_whose_rules_differ(policy):
     policy.poll(0, 'w3', kind='worker', rules='b2')
     policy.dies('w3')
     policy.poll(version, 'p1')
+    assert policy.now()[1] == 'a1'
+
+
+def test_the_rules_of_a_proxy_outlive_it(policy):
+    """What it marked waits for workers that have them."""
+    policy.poll(0, 'p1', rules='a1')
+    policy.poll(0, 'w1', kind='worker', rules='b2')
+    assert policy.now()[1] == 'mixed'
+    policy.poll(0, 'p1', rules='a1', leaves=1)
+    policy.poll(0, 'w1', kind='worker', rules='b2')
+    assert policy.now()[1] == 'mixed'
+    policy.poll(0, 'w1', kind='worker', rules='a1')
+    assert policy.now()[1] == 'a1'
+    policy.poll(0, 'p2', rules='c3')
+    policy.dies('p2')
+    policy.poll(0, 'w1', kind='worker', rules='a1')
+    assert policy.now()[1] == 'mixed'
+    policy.poll(0, 'p3', rules='a1')
     assert policy.now()[1] == 'a1'
 
 
