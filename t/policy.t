@@ -391,6 +391,26 @@ is_deeply(owed(), {}, 'nothing is owed when nothing was set meanwhile');
 }
 
 
+# ---- a question that waits for a worker, and there is none ----
+
+{
+    my $socket = $nginx->connect;
+    print $socket join "\r\n", 'GET /api/v1/explain?user=alice&bucket=m'
+        . '&key=k&timeout=3 HTTP/1.1', 'Host: localhost',
+        'Connection: close', "Authorization: Bearer $ADMIN", '', '';
+    $socket->flush;
+    sleep 0.3;
+    # the rule that it has read is no more
+    for my $n (1 .. 3) {
+        set_rule('meanwhile', "m$n");
+        ok(defined followed(), 'a rule changes while somebody waits');
+    }
+    my $answer = join '', <$socket>;
+    like($answer, qr/"replications"\s*:\s*\[\s*\{[^]]*alice:m:follower/s,
+        'who is told of the rules that were');
+}
+
+
 # ---- a start without Redis ----
 
 ok($nginx->stop, 'nginx stops');
