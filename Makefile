@@ -33,6 +33,9 @@ endif
 
 crash := $(if $(CRASH_POINTS),-DCHORUS_CRASH_POINTS=1)
 
+# for a build that nobody gave a -j
+all_cores = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
 q   := $(if $(V),,@)
 say := @$(if $(V),:,echo)
 
@@ -65,14 +68,18 @@ fuzz_prog  := $(addprefix $(BUILD)/fuzz/,$(fuzz_names))
 unit_prog  := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 bench_prog := $(addprefix $(BUILD)/bench/,checksum load sink)
 
+# of the web page: served as they are
+ui := $(sort $(shell find ui -type f))
+
 module := $(BUILD)/ngx_http_chorus_module.so
 worker := $(BUILD)/chorus-worker
 ctl    := $(BUILD)/chorusctl
 
 .PHONY: all module worker ctl unit bench bench-build bench-migrate \
-        bench-proxy bench-instructions fuzz \
+        bench-proxy bench-instructions bench-record bench-events bench-memory \
+        bench-lag bench-big bench-growth bench-checksum bench-report fuzz \
         fuzz-run chaos install uninstall deb package-check demo demo-stop \
-        check nightly lint clean help
+        check nightly lint ui-shots clean help
 .DELETE_ON_ERROR:
 
 all: module worker ctl      ## build the module, the worker and chorusctl
@@ -84,7 +91,7 @@ unit: $(unit_prog)          ## the unit test programs (build/unit/)
 
 demo:                       ## install, build, start everything, replicate
 	@tools/install-packages demo
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(all_cores) all
 	@demo/start
 
 demo-stop:                  ## end everything that `make demo` started
@@ -105,6 +112,12 @@ install: all                ## into Debian's places, below DESTDIR
 	    $(DESTDIR)/etc/nginx/chorus_server.conf
 	install -D -m 644 conf/chorus_proxy.conf \
 	    $(DESTDIR)/etc/nginx/chorus_proxy.conf
+	install -D -m 644 conf/chorus_ui.conf \
+	    $(DESTDIR)/etc/nginx/chorus_ui.conf
+	for file in $(ui); do \
+	    install -D -m 644 $$file $(DESTDIR)/usr/share/chorus/$$file \
+	    || exit 1; \
+	done
 	install -D -m 644 conf/nginx.conf \
 	    $(DESTDIR)/usr/share/doc/chorus/nginx.conf
 	install -D -m 644 conf/chorus.json \
@@ -124,8 +137,9 @@ uninstall:                  ## but /etc/chorus and /var/lib/chorus stay
 	    $(DESTDIR)$(prefix)/share/man/man1/chorusctl.1 \
 	    $(DESTDIR)$(unitdir)/chorus-worker.service \
 	    $(DESTDIR)/etc/nginx/chorus_server.conf \
-	    $(DESTDIR)/etc/nginx/chorus_proxy.conf
-	rm -rf $(DESTDIR)/usr/share/doc/chorus
+	    $(DESTDIR)/etc/nginx/chorus_proxy.conf \
+	    $(DESTDIR)/etc/nginx/chorus_ui.conf
+	rm -rf $(DESTDIR)/usr/share/doc/chorus $(DESTDIR)/usr/share/chorus/ui
 
 deb:                        ## the Debian packages, build/packages/*.deb
 	@tools/install-packages deb
@@ -143,11 +157,29 @@ nightly:                    ## the long ones: 5 GiB, 20 million keys, 10,000 obj
 	@tools/install-packages check
 	@t/run build full full_chaos full_fuzz asan asan_e2e full_asan
 
-bench: all bench-build      ## how fast it is, each part beside a peer; takes minutes
+ui-shots: all               ## each web page as a picture, build/ui-shots/
+	@tools/install-packages check
+	@rm -rf $(BUILD)/ui-shots
+	@CHORUS_BUILD=$(abspath $(BUILD)) \
+	    CHORUS_UI_SHOTS=$(abspath $(BUILD))/ui-shots \
+	    PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 PYTHONDONTWRITEBYTECODE=1 \
+	    /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+	    t/e2e/test_ui_access.py
+	@echo "look at $(BUILD)/ui-shots/*.png"
+
+# PARTS="proxy events" runs these only
+bench: all bench-build      ## how fast it is, each part beside a peer; one table; PARTS=
 	@tools/install-packages bench
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/report.py --run \
+	    $(or $(PARTS),checksum proxy instructions events memory migrate \
+	                  lag big growth)
+
+bench-report:               ## the table and the plot again, of what was measured
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/report.py
+
+bench-checksum: bench-build ## checksums of uploads beside memcpy
 	@echo "== checksum"
 	@$(BUILD)/bench/checksum
-	@$(MAKE) --no-print-directory bench-proxy bench-instructions bench-migrate
 
 bench-proxy: all bench-build ## requests beside a bare nginx; PROXY=--help
 	@echo "== proxy"
@@ -156,12 +188,47 @@ bench-proxy: all bench-build ## requests beside a bare nginx; PROXY=--help
 
 bench-instructions: all bench-build ## of nginx, for a request
 	@echo "== instructions"
-	@CHORUS_BUILD=$(abspath $(BUILD)) bench/instructions.py
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/instructions.py \
+	    --json $(BUILD)/bench/instructions.json $(INSTRUCTIONS)
+
+bench-record: all bench-build ## instructions that `make check` then holds a request to
+	@tools/install-packages bench
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/instructions.py --record
+	@git --no-pager diff bench/instructions.json
+
+bench-events: all bench-build ## marks a second, bytes a key in Redis; EVENTS=--help
+	@echo "== events"
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/events.py \
+	    --json $(BUILD)/bench/events.json $(EVENTS)
+
+bench-memory: all bench-build ## of nginx and of chorus-worker; MEMORY=--help
+	@echo "== memory"
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/memory.py \
+	    --json $(BUILD)/bench/memory.json $(MEMORY)
 
 bench-migrate: all          ## migration beside rclone, on two Ceph stores; MIGRATE=--help
 	@tools/install-packages bench
 	@echo "== migrate"
-	@CHORUS_BUILD=$(abspath $(BUILD)) bench/migrate.py $(MIGRATE)
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/migrate.py \
+	    --json $(BUILD)/bench/migrate.json $(MIGRATE)
+
+bench-lag: all              ## of a small object at rest, beside the calls it takes; LAG=--help
+	@tools/install-packages bench
+	@echo "== lag"
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/lag.py \
+	    --json $(BUILD)/bench/lag.json $(LAG)
+
+bench-big: all              ## large objects beside rclone and a pipe of curl; BIG=--help
+	@tools/install-packages bench
+	@echo "== big"
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/big.py \
+	    --json $(BUILD)/bench/big.json $(BIG)
+
+bench-growth: all bench-build ## with 10 and 100 times as many keys; GROWTH=--help
+	@tools/install-packages bench
+	@echo "== growth"
+	@CHORUS_BUILD=$(abspath $(BUILD)) bench/growth.py \
+	    --json $(BUILD)/bench/growth.json $(GROWTH)
 
 bench-build: $(bench_prog)
 
@@ -276,10 +343,10 @@ $(nginx_tree)/objs/Makefile: $(module_deps)
 
 $(module): $(nginx_tree)/objs/Makefile $(module_files)
 	$(say) "  MAKE  $@"
-	@$(MAKE) --no-print-directory -C $(nginx_tree) -f objs/Makefile modules \
-	    > $(nginx_tree)/make.log 2>&1 \
+	$(q)$(MAKE) --no-print-directory -C $(nginx_tree) -f objs/Makefile \
+	    modules $(if $(V),,> $(nginx_tree)/make.log 2>&1 \
 	    || { grep -E -B2 -A6 'error|warning' $(nginx_tree)/make.log >&2 \
-	         || tail -n 20 $(nginx_tree)/make.log >&2; exit 1; }
+	         || tail -n 20 $(nginx_tree)/make.log >&2; exit 1; })
 	@# a running nginx has the old file mapped: replace it, never rewrite it
 	@cp $(nginx_tree)/objs/ngx_http_chorus_module.so $@.new && mv -f $@.new $@
 

@@ -168,6 +168,29 @@ ask_storage_state(const s3_response_t *response)
 }
 
 
+/* Behind the reason: whose credentials these were. */
+
+static void
+ask_add_place(ask_t *ask, json_t *row, const chorus_storage_t *storage)
+{
+    chorus_buf_t  reason;
+
+    reason = chorus_buf(&ask->mem, 128);
+
+    chorus_buf_text(&reason, json_string_value(json_object_get(row,
+                                                               "reason")));
+    chorus_buf_text(&reason, " (storages.");
+    chorus_buf_add(&reason, storage->name);
+    chorus_buf_text(&reason, ".users.");
+    chorus_buf_add(&reason, storage->users[0].name);
+    chorus_buf_text(&reason, " of chorus.json)");
+
+    if (!reason.failed) {
+        ask_set_text(ask, row, "reason", chorus_buf_str(&reason));
+    }
+}
+
+
 static void
 ask_storage_done(void *data, ask_job_t *job, const s3_response_t *response)
 {
@@ -178,6 +201,10 @@ ask_storage_done(void *data, ask_job_t *job, const s3_response_t *response)
     (void) json_object_set_new(job->row, "latency_ms",
                            json_integer(clock_ms() - job->began_ms));
     ask_set_status(ask, job->row, response);
+
+    if (strcmp(ask_storage_state(response), "refusing") == 0) {
+        ask_add_place(ask, job->row, job->request.storage);
+    }
 }
 
 

@@ -4,6 +4,7 @@
 #include "bucket_list.h"
 #include "chorus_s3_xml.h"
 #include "chorus_uri.h"
+#include "failure.h"
 
 
 static size_t
@@ -34,6 +35,7 @@ static bool
 bucket_list_ask(bucket_list_t *list)
 {
     chorus_buf_t          query;
+    failure_t             failure;
     s3_request_t          request;
     const s3_response_t  *response;
 
@@ -62,9 +64,9 @@ bucket_list_ask(bucket_list_t *list)
     response = s3_client_call(list->client, list->lane, &request);
 
     if (!s3_response_is(response, 200)) {
-        (void) snprintf(list->error.text, sizeof(list->error.text), "status %u",
-                        response->status);
-        return false;
+        failure_from_response(&failure, FAILURE_SIDE_MAIN, "GET buckets",
+                              response);
+        return bucket_list_fail(list, failure.reason);
     }
 
     return list->body.failed ? bucket_list_fail(list, "out of memory") : true;

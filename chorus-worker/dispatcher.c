@@ -5,67 +5,28 @@
  */
 
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "clock.h"
-#include "dispatcher.h"
-#include "health.h"
+#include "dispatcher_internal.h"
 #include "live_config.h"
 #include "live_policy.h"
 #include "log.h"
 #include "notify.h"
 #include "rate.h"
-#include "reload.h"
-#include "scan.h"
 #include "work.h"
 
 #define DISPATCHER_IDLE_POLL_MS   1000
 #define DISPATCHER_REPEAT_MS      200   /* after a call Redis refused */
 #define DISPATCHER_POLICY_MS      20    /* until the policy is known */
-#define DISPATCHER_ABORT_MS       5000  /* for slots to notice */
-#define DISPATCHER_ONCE_MS        30000 /* is_once: for Redis to answer */
-#define DISPATCHER_EXCLUDED_MAX   64
+#define DISPATCHER_ROOMS_MAX      64
+/* while there is more to claim than slots */
+#define DISPATCHER_GATHER_MS      3     /* for results to come together ... */
+#define DISPATCHER_GATHER_SHARE   4     /* ... or one of so many slots */
 
 
-typedef enum {
-    DISPATCHER_RUNS = 0,
-    DISPATCHER_DRAINS,          /* no claims any more, slots finish */
-    DISPATCHER_ABORTS,          /* slots give back what they have */
-    DISPATCHER_ENDED
-} dispatcher_state_t;
-
-typedef struct {
-    const dispatcher_options_t  *options;
-    queue_t                     *queue;
-    channel_t                   *channel;
-    dispatcher_state_t           state;
-    int64_t                      state_until_ms;
-    unsigned                     concurrency;
-    health_limits_t              limits;    /* slots per follower */
-    int64_t                      lease_ms;
-    int64_t                      grace_ms;
-
-    task_t                     **held;
-    size_t                       nheld;
-    task_t                     **finished;
-    size_t                       nfinished;
-    bool                        *is_told;
-
-    bool                         is_backlogged; /* claim as slots get free */
-    bool                         is_limited;    /* some follower has no room */
-    bool                         is_left;       /* is_once: not all is done */
-    int64_t                      redis_at_ms;   /* it last answered */
-    int64_t                      claim_at_ms;
-    int64_t                      renew_at_ms;
-    int64_t                      flush_at_ms;
-} dispatcher_t;
-
-
-static bool
+bool
 dispatcher_configure(dispatcher_t *d)
 {
     bool                           is_good;
@@ -143,6 +104,10 @@ dispatcher_hold(dispatcher_t *d, task_t *task)
 static void
 dispatcher_finish(dispatcher_t *d, task_t *task)
 {
+    if (d->nfinished == 0) {
+        d->gather_until_ms = clock_ms() + DISPATCHER_GATHER_MS;
+    }
+
     d->finished[d->nfinished++] = task;
 }
 
@@ -178,9 +143,21 @@ dispatcher_collect(dispatcher_t *d)
 }
 
 
-/* tasks no slot has begun yet */
+/* A call to Redis costs it more than one more key in the call: with a backlog,
+ * where a slot that waits for a moment keeps nobody waiting, some results go
+ * together, and as many keys are claimed.  Without one, nothing waits. */
 
-static void
+static bool
+dispatcher_gathers(const dispatcher_t *d)
+{
+    return d->state == DISPATCHER_RUNS && d->is_backlogged
+           && d->nfinished != 0
+           && d->nfinished < d->concurrency / DISPATCHER_GATHER_SHARE
+           && clock_ms() < d->gather_until_ms;
+}
+
+
+void
 dispatcher_withdraw(dispatcher_t *d)
 {
     task_t  *task, *next;
@@ -248,7 +225,9 @@ dispatcher_flush(dispatcher_t *d)
     size_t   i, n;
     task_t  *task;
 
-    if (d->nfinished == 0 || clock_ms() < d->flush_at_ms) {
+    if (d->nfinished == 0 || clock_ms() < d->flush_at_ms
+        || dispatcher_gathers(d))
+    {
         return;
     }
 
@@ -361,17 +340,32 @@ dispatcher_once_claimed(dispatcher_t *d, bool is_left)
 }
 
 
+/* There may be keys of a follower that had no room for them. */
+
+static void
+dispatcher_note_limits(dispatcher_t *d, const health_room_t *rooms,
+    size_t nrooms)
+{
+    size_t  i;
+
+    for (i = 0; i < nrooms; i++) {
+        d->is_limited = d->is_limited
+                        || health_room(rooms[i].storage, &d->limits) == 0;
+    }
+}
+
+
 static void
 dispatcher_claim(dispatcher_t *d)
 {
-    size_t        room, n, nexcluded;
-    task_t       *list;
-    int64_t       now;
-    chorus_str_t  excluded[DISPATCHER_EXCLUDED_MAX];
+    size_t         room, n, nrooms;
+    task_t        *list;
+    int64_t        now;
+    health_room_t  rooms[DISPATCHER_ROOMS_MAX];
 
     now = clock_ms();
 
-    if (d->state != DISPATCHER_RUNS
+    if (d->state != DISPATCHER_RUNS || dispatcher_gathers(d)
         || (!d->is_backlogged && now < d->claim_at_ms))
     {
         return;
@@ -395,17 +389,12 @@ dispatcher_claim(dispatcher_t *d)
         return;
     }
 
-    nexcluded = health_excluded(excluded, DISPATCHER_EXCLUDED_MAX,
-                                &d->limits);
+    nrooms = health_rooms(rooms, DISPATCHER_ROOMS_MAX, &d->limits,
+                          (uint32_t) room);
 
     d->is_backlogged = false;
-    d->is_limited = nexcluded != 0;
-    d->claim_at_ms = now + (d->is_limited ? DISPATCHER_REPEAT_MS
-                                          : DISPATCHER_IDLE_POLL_MS);
 
-    if (!queue_claim(d->queue, d->lease_ms, room, excluded, nexcluded,
-                     &list))
-    {
+    if (!queue_claim(d->queue, d->lease_ms, room, rooms, nrooms, &list)) {
         d->claim_at_ms = now + DISPATCHER_REPEAT_MS;
         return;
     }
@@ -414,135 +403,15 @@ dispatcher_claim(dispatcher_t *d)
         d->renew_at_ms = now + d->lease_ms / 3;
     }
 
+    d->is_limited = false;
     n = dispatcher_distribute(d, list);
+    dispatcher_note_limits(d, rooms, nrooms);
+    d->claim_at_ms = now + (d->is_limited ? DISPATCHER_REPEAT_MS
+                                          : DISPATCHER_IDLE_POLL_MS);
     d->is_backlogged = n >= room || n >= QUEUE_CLAIM_MAX;
 
     if (n == 0) {
         dispatcher_once_claimed(d, d->is_limited);
-    }
-}
-
-
-/* ---- signals and the end ---- */
-
-static void
-dispatcher_abort_tasks(dispatcher_t *d)
-{
-    size_t  i;
-
-    dispatcher_withdraw(d);
-
-    for (i = 0; i < d->nheld; i++) {
-        atomic_store(&d->held[i]->stop, TASK_RELEASE);
-    }
-
-    d->state = DISPATCHER_ABORTS;
-    d->state_until_ms = clock_ms() + DISPATCHER_ABORT_MS;
-}
-
-
-static void
-dispatcher_stop(dispatcher_t *d)
-{
-    notify_stopping();
-    scanners_stop();
-
-    if (d->state == DISPATCHER_RUNS) {
-        log_write(LOG_INFO, "ending: %zu keys in work, %lld s for them",
-                  d->nheld, (long long) d->grace_ms / 1000);
-        dispatcher_withdraw(d);
-        d->state = DISPATCHER_DRAINS;
-        d->state_until_ms = clock_ms() + d->grace_ms;
-        return;
-    }
-
-    if (d->state == DISPATCHER_DRAINS) {
-        log_write(LOG_INFO, "ending at once: %zu keys are given back",
-                  d->nheld);
-        dispatcher_abort_tasks(d);
-    }
-}
-
-
-static void
-dispatcher_reload(dispatcher_t *d)
-{
-    notify_reloading();
-
-    if (reload(d->options->config_path)) {
-        (void) dispatcher_configure(d);
-        d->is_backlogged = true;
-    }
-
-    notify_ready();
-}
-
-
-static void
-dispatcher_signals(dispatcher_t *d)
-{
-    struct signalfd_siginfo  info;
-
-    while (read(d->options->signal_fd, &info, sizeof(info))
-           == (ssize_t) sizeof(info))
-    {
-        if (info.ssi_signo == SIGHUP) {
-            dispatcher_reload(d);
-        } else {
-            dispatcher_stop(d);
-        }
-    }
-}
-
-
-static void
-dispatcher_advance(dispatcher_t *d)
-{
-    if (d->state == DISPATCHER_RUNS) {
-        return;
-    }
-
-    if (d->nheld == 0 && d->nfinished == 0) {
-        d->state = DISPATCHER_ENDED;
-        return;
-    }
-
-    if (clock_ms() < d->state_until_ms) {
-        return;
-    }
-
-    if (d->state == DISPATCHER_DRAINS) {
-        log_write(LOG_WARN, "%zu keys did not end in time and are given "
-                  "back", d->nheld);
-        dispatcher_abort_tasks(d);
-
-    } else {
-        /* without Redis the leases run out by themselves, and with that
-         * all of them are doubted */
-        log_write(LOG_WARN, "%zu keys could not be given back",
-                  d->nheld + d->nfinished);
-        d->state = DISPATCHER_ENDED;
-    }
-}
-
-
-/* is_once: a Redis that is away does not hold up who waits for the end. */
-
-static void
-dispatcher_once_waits(dispatcher_t *d, bool is_ready)
-{
-    if (!d->options->is_once || d->state != DISPATCHER_RUNS) {
-        return;
-    }
-
-    if (is_ready) {
-        d->redis_at_ms = clock_ms();
-
-    } else if (clock_ms() > d->redis_at_ms + DISPATCHER_ONCE_MS) {
-        log_write(LOG_ERROR, "Redis has not answered for %d s",
-                  DISPATCHER_ONCE_MS / 1000);
-        d->is_left = true;
-        dispatcher_stop(d);
     }
 }
 
@@ -552,6 +421,10 @@ dispatcher_once_waits(dispatcher_t *d, bool is_ready)
 static int64_t
 dispatcher_claim_time(dispatcher_t *d, int64_t now)
 {
+    if (dispatcher_gathers(d)) {
+        return d->gather_until_ms;
+    }
+
     if (dispatcher_room(d) != 0) {
         return d->is_backlogged ? now : d->claim_at_ms;
     }
@@ -597,7 +470,9 @@ dispatcher_timeout(dispatcher_t *d, bool is_ready)
     }
 
     if (d->nfinished != 0) {
-        until = dispatcher_earlier(until, d->flush_at_ms);
+        until = dispatcher_earlier(until, dispatcher_gathers(d)
+                                          ? d->gather_until_ms
+                                          : d->flush_at_ms);
     }
 
     return until > now ? (int) (until - now) : 0;

@@ -340,8 +340,7 @@ health_is_away(const health_t *h, int64_t now)
 
 
 size_t
-health_excluded(chorus_str_t *names, size_t max,
-    const health_limits_t *limits)
+health_excluded(chorus_str_t *names, size_t max)
 {
     size_t     i, n;
     int64_t    now;
@@ -354,10 +353,38 @@ health_excluded(chorus_str_t *names, size_t max,
 
     for (i = 0; i < health_n && n < max; i++) {
         h = &health_table[i];
-        if (limits == NULL ? health_is_away(h, now)
-                           : health_room_of(h, limits, now) == 0)
-        {
+        if (health_is_away(h, now)) {
             names[n++] = (chorus_str_t) { h->name, h->name_len };
+        }
+    }
+
+    (void) pthread_mutex_unlock(&health_mutex);
+
+    return n;
+}
+
+
+size_t
+health_rooms(health_room_t *rooms, size_t max, const health_limits_t *limits,
+    uint32_t wanted)
+{
+    size_t     i, n;
+    int64_t    now;
+    uint32_t   room;
+    health_t  *h;
+
+    n = 0;
+    now = clock_ms();
+
+    (void) pthread_mutex_lock(&health_mutex);
+
+    for (i = 0; i < health_n && n < max; i++) {
+        h = &health_table[i];
+        room = health_room_of(h, limits, now);
+
+        if (room < wanted) {
+            rooms[n].storage = (chorus_str_t) { h->name, h->name_len };
+            rooms[n++].room = room;
         }
     }
 

@@ -61,10 +61,19 @@ uint32_t health_room(chorus_str_t storage, const health_limits_t *limits);
 uint32_t health_room_main(chorus_str_t storage, uint32_t few,
     uint32_t in_flight);
 
-/* The names of followers without room; with NULL of those that are sick or
- * silent, however busy others are.  The views stay valid. */
-size_t health_excluded(chorus_str_t *names, size_t max,
-    const health_limits_t *limits);
+typedef struct {
+    chorus_str_t  storage;
+    uint32_t      room;
+} health_room_t;
+
+/* Of followers that have room for fewer than `wanted`.  The views stay
+ * valid. */
+size_t health_rooms(health_room_t *rooms, size_t max,
+    const health_limits_t *limits, uint32_t wanted);
+
+/* The names of those that are sick or silent, however busy others are.  The
+ * views stay valid. */
+size_t health_excluded(chorus_str_t *names, size_t max);
 
 
 #endif

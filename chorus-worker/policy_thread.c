@@ -335,6 +335,7 @@ policy_run(void *data)
             policy_sweep();
             policy_pay();
             (void) queue_meters(policy.queue, false);
+            (void) queue_history(policy.queue);
         }
 
     } while (policy_wait(live_policy_is_known() ? POLICY_POLL_MS

@@ -381,9 +381,25 @@ queue_note_policy(queue_t *queue, task_t *list)
 }
 
 
+/* "follower=3"; a name has no "=". */
+
+static void
+queue_add_room(queue_t *queue, queue_command_t *command,
+    const health_room_t *room)
+{
+    chorus_buf_t  buf;
+
+    buf = chorus_buf(&queue->mem, room->storage.len + 16);
+    chorus_buf_add(&buf, room->storage);
+    chorus_buf_char(&buf, '=');
+    chorus_buf_u64(&buf, room->room);
+    queue_command_add(command, chorus_buf_str(&buf));
+}
+
+
 bool
 queue_claim(queue_t *queue, int64_t lease_ms, size_t max,
-    const chorus_str_t *excluded, size_t nexcluded, task_t **list)
+    const health_room_t *rooms, size_t nrooms, task_t **list)
 {
     bool              is_taken;
     size_t            i;
@@ -394,7 +410,7 @@ queue_claim(queue_t *queue, int64_t lease_ms, size_t max,
     *list = NULL;
     chorus_arena_reset(queue->arena);
 
-    queue_fcall(queue, &command, "chorus_claim", 1, 4 + nexcluded);
+    queue_fcall(queue, &command, "chorus_claim", 1, 4 + nrooms);
     queue_command_text(&command, CHORUS_REDIS_SCHEDULE);
     queue_command_text(&command, queue->worker_id);
     queue_command_i64(&command, lease_ms);
@@ -402,8 +418,8 @@ queue_claim(queue_t *queue, int64_t lease_ms, size_t max,
                                 ? (int64_t) max : QUEUE_CLAIM_MAX);
     queue_command_text(&command, queue->rechecks);
 
-    for (i = 0; i < nexcluded; i++) {
-        queue_command_add(&command, excluded[i]);
+    for (i = 0; i < nrooms; i++) {
+        queue_add_room(queue, &command, &rooms[i]);
     }
 
     asked_ms = clock_ms();

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "chorus_config.h"
+#include "health.h"
 #include "task.h"
 
 /* What chorus_claim gives at once at most. */
@@ -46,9 +47,10 @@ bool queue_drain_wake(queue_t *queue);
  * be called again. */
 bool queue_heal(queue_t *queue);
 
-/* A list of at most `max` tasks with their lease. */
+/* A list of at most `max` tasks with their lease, of some followers no more
+ * than they have room for. */
 bool queue_claim(queue_t *queue, int64_t lease_ms, size_t max,
-    const chorus_str_t *excluded, size_t nexcluded, task_t **list);
+    const health_room_t *rooms, size_t nrooms, task_t **list);
 
 /* Asks for what rate.h wants to know and hands it the answer. */
 bool queue_rates(queue_t *queue);

@@ -15,6 +15,7 @@
 #define QUEUE_BACKOFF_MIN_MS     100
 #define QUEUE_BACKOFF_MAX_MS     2000
 #define QUEUE_LOOK_MS            2000
+#define QUEUE_WHERE_SIZE         256
 
 
 void
@@ -34,15 +35,39 @@ queue_connection_close(queue_connection_t *connection)
 }
 
 
+/* As redis.url has it, without the login. */
+
+static void
+queue_connection_where(const chorus_redis_url_t *url, char *where, size_t size)
+{
+    if (url->nsentinels != 0) {
+        (void) snprintf(where, size, "service %.*s", chorus_fmt(url->service));
+
+    } else if (url->unix_path.len != 0) {
+        (void) snprintf(where, size, "%.*s", chorus_fmt(url->unix_path));
+
+    } else {
+        (void) snprintf(where, size, "%.*s:%u", chorus_fmt(url->host),
+                        (unsigned) url->port);
+    }
+}
+
+
 void
 queue_connection_lost(queue_connection_t *connection, const char *why)
 {
-    log_level_t  level;
+    char          where[QUEUE_WHERE_SIZE];
+    const char   *hint;
+    log_level_t   level;
 
     level = log_once_a_minute(chorus_str("redis away"))
             || !connection->was_lost ? LOG_ERROR : LOG_DEBUG;
 
-    log_write(level, "redis: %s", why);
+    hint = chorus_redis_hint(why);
+    queue_connection_where(&connection->url, where, sizeof(where));
+
+    log_write(level, "redis: %s (%s%s%s)", why, where,
+              hint != NULL ? "; " : "", hint != NULL ? hint : "");
 
     queue_connection_close(connection);
 

@@ -50,3 +50,31 @@ queue_meters(queue_t *queue, bool is_leaving)
 
     return is_taken;
 }
+
+
+bool
+queue_history(queue_t *queue)
+{
+    bool              is_taken;
+    redisReply       *reply;
+    queue_command_t   command;
+
+    chorus_arena_reset(queue->arena);
+
+    queue_fcall(queue, &command, "chorus_history_take", 3, 0);
+    queue_command_text(&command, CHORUS_REDIS_HISTORY);
+    queue_command_text(&command, CHORUS_REDIS_HISTORY_ALL);
+    queue_command_text(&command, CHORUS_REDIS_REPLICATIONS);
+
+    reply = queue_command_call(&command, queue->connection.redis);
+    is_taken = reply != NULL && reply->type != REDIS_REPLY_ERROR;
+
+    if (!is_taken) {
+        queue_connection_error(&queue->connection, reply,
+                               "chorus_history_take");
+    }
+
+    freeReplyObject(reply);
+
+    return is_taken;
+}

@@ -12,5 +12,9 @@
  * did not take it, which nobody needs to mend. */
 bool queue_meters(queue_t *queue, bool is_leaving);
 
+/* Once a second: a step of the round that adds to the history of the last
+ * hour, whichever worker takes it.  As above. */
+bool queue_history(queue_t *queue);
+
 
 #endif

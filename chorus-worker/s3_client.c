@@ -52,6 +52,7 @@ struct s3_client_s {
     s3_alive_pt       may_begin;
     void             *alive_data;
     unsigned          doubts;           /* DOUBT_* */
+    bool              is_begun;         /* curl has something to begin */
 };
 
 
@@ -216,7 +217,6 @@ s3_client_on_request(void *data, char *remote, char *local, int remote_port,
 
 /* curl sends a request again on a new connection when a kept one turns out
  * to have been closed by the storage */
-
 static int
 s3_client_on_seek(void *data, curl_off_t offset, int origin)
 {
@@ -455,6 +455,8 @@ s3_client_send(s3_client_t *client, s3_lane_state_t *lane)
     curl_easy_setopt(lane->easy, CURLOPT_URL, sealed.url.data);
     curl_easy_setopt(lane->easy, CURLOPT_HTTPHEADER, sealed.headers);
 
+    client->is_begun = true;
+
     return curl_multi_add_handle(client->multi, lane->easy) == CURLM_OK;
 }
 
@@ -607,9 +609,7 @@ s3_client_go_on(s3_client_t *client)
     for (i = 0; i < S3_NLANES; i++) {
         lane = &client->lanes[i];
 
-        if (!lane->is_active
-            || s3_pace_next_us(&lane->pace) > clock_us())
-        {
+        if (!lane->is_active || s3_pace_next_us(&lane->pace) > clock_us()) {
             continue;
         }
 
@@ -624,23 +624,31 @@ s3_client_go_on(s3_client_t *client)
 }
 
 
+static bool
+s3_client_wait(s3_client_t *client)
+{
+    /* both before and after the wait, in which the machine may sleep */
+    return s3_client_is_alive(client)
+           && (client->is_begun
+               || curl_multi_poll(client->multi, NULL, 0,
+                                  s3_client_wait_ms(client), NULL)
+                  == CURLM_OK)
+           && s3_client_is_alive(client);
+}
+
+
 void
 s3_client_step(s3_client_t *client)
 {
     int  running;
 
-    /* both before and after the wait, in which the machine may sleep */
-    if (!s3_client_is_alive(client)
-        || curl_multi_poll(client->multi, NULL, 0, s3_client_wait_ms(client),
-                           NULL)
-           != CURLM_OK
-        || !s3_client_is_alive(client))
-    {
+    if (!s3_client_wait(client)) {
         s3_client_end_all(client);
         return;
     }
 
     s3_client_go_on(client);
+    client->is_begun = false;
 
     if (curl_multi_perform(client->multi, &running) != CURLM_OK) {
         s3_client_end_all(client);

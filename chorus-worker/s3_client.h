@@ -23,6 +23,8 @@ typedef enum {
     S3_LANE_SOURCE = 0,     /* an object being read */
     S3_LANE_SINK,           /* an object being written */
     S3_LANE_SIDE,           /* small requests beside them */
+    S3_LANE_LIST_OURS,      /* listings, which are read ahead */
+    S3_LANE_LIST_THEIRS,
     S3_NLANES
 } s3_lane_t;
 

@@ -108,6 +108,18 @@ s3_response_body(s3_response_t *response, chorus_str_t bytes)
 }
 
 
+/* Most bodies are no errors, and need no parser to say so.  In UTF-16 the word
+ * does not stand in a row, but each ASCII character has a zero. */
+
+static bool
+s3_response_may_be_error(chorus_str_t body)
+{
+    return body.len != 0
+           && (memmem(body.data, body.len, "Error", strlen("Error")) != NULL
+               || memchr(body.data, '\0', body.len) != NULL);
+}
+
+
 void
 s3_response_end(s3_response_t *response)
 {
@@ -121,7 +133,7 @@ s3_response_end(s3_response_t *response)
 
     body = chorus_buf_str(&response->body);
 
-    if (body.len != 0
+    if (s3_response_may_be_error(body)
         && chorus_str_eq(chorus_xml_root(response->mem, body),
                          chorus_str("Error")))
     {

@@ -9,6 +9,7 @@
 #include "s3_sign.h"
 
 #define S3_SIGN_HEADERS_MAX  (S3_HEADERS_MAX + 8)
+#define S3_SIGN_SHORT        (64 * 1024)    /* a body: some packets */
 
 
 typedef struct {
@@ -264,7 +265,8 @@ s3_sign_list(chorus_mem_t *mem, const s3_sign_headers_t *headers)
 
 
 /* curl would ask before each body whether to send it, and wait for a second
- * where a storage does not answer that (RGW 16: PUT ?retention). */
+ * where a storage does not answer that (RGW 16: PUT ?retention).  Of a short
+ * one to ask costs more than to send it. */
 
 static bool
 s3_sign_expect_nothing(s3_signed_t *out)
@@ -313,5 +315,6 @@ s3_sign(s3_signer_t *signer, chorus_mem_t *mem, const s3_request_t *request,
     out->headers = s3_sign_list(mem, headers);
 
     return out->headers != NULL
-           && (request->read != NULL || s3_sign_expect_nothing(out));
+           && ((request->read != NULL && request->body_len > S3_SIGN_SHORT)
+               || s3_sign_expect_nothing(out));
 }

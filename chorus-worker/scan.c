@@ -94,6 +94,9 @@ scan_sleep(scan_t *scan, int64_t ms)
 static bool
 scan_seek(scan_t *scan, chorus_str_t cursor)
 {
+    scan_list_drop(&scan->ours, scan->client);
+    scan_list_drop(&scan->theirs, scan->client);
+
     if (cursor.len > sizeof(scan->cursor)
         || !scan_list_seek(&scan->ours, cursor)
         || !scan_list_seek(&scan->theirs, cursor))
@@ -315,6 +318,8 @@ scan_work(scan_t *scan)
 
     if (scan->claim.what == QUEUE_SCAN_SHARD) {
         scan_shard(scan);
+        scan_list_drop(&scan->ours, scan->client);
+        scan_list_drop(&scan->theirs, scan->client);
         scan_versions_end(scan);
     } else {
         scan_split(scan);
@@ -338,7 +343,7 @@ scan_next(scan_t *scan)
     chorus_str_t  excluded[SCAN_EXCLUDED_MAX];
 
     /* a follower that is busy is listed all the same */
-    n = health_excluded(excluded, SCAN_EXCLUDED_MAX, NULL);
+    n = health_excluded(excluded, SCAN_EXCLUDED_MAX);
 
     if (!queue_scan_claim(scan->queue, scan->lease_ms,
                           live_policy(scan->policy)->version, excluded, n,
@@ -424,7 +429,8 @@ scan_idle(scan_t *scan)
     int64_t        until;
     struct pollfd  fd;
 
-    until = clock_ms() + SCAN_IDLE_MS;
+    /* at the start it is known in a moment */
+    until = clock_ms() + (live_policy_is_known() ? SCAN_IDLE_MS : 0);
 
     do {
         fd = (struct pollfd) { queue_wake_fd(scan->queue), POLLIN, 0 };
@@ -438,6 +444,19 @@ scan_idle(scan_t *scan)
         }
 
     } while (!scan_is_over() && clock_ms() < until);
+}
+
+
+static bool
+scan_open_lists(scan_t *scan)
+{
+    return scan_list_open(&scan->ours, FAILURE_SIDE_MAIN, S3_LANE_LIST_OURS)
+           && scan_list_open(&scan->theirs, FAILURE_SIDE_FOLLOWER,
+                             S3_LANE_LIST_THEIRS)
+           && scan_list_open(&scan->again_ours, FAILURE_SIDE_MAIN,
+                             S3_LANE_SOURCE)
+           && scan_list_open(&scan->again_theirs, FAILURE_SIDE_FOLLOWER,
+                             S3_LANE_SINK);
 }
 
 
@@ -457,10 +476,7 @@ scan_open(scan_t *scan, const scanner_t *scanner)
         || scan->deep_arena == NULL
         || !scan_hash_open(&scan->hashes[0])
         || !scan_hash_open(&scan->hashes[1])
-        || !scan_list_open(&scan->ours, FAILURE_SIDE_MAIN)
-        || !scan_list_open(&scan->theirs, FAILURE_SIDE_FOLLOWER)
-        || !scan_list_open(&scan->again_ours, FAILURE_SIDE_MAIN)
-        || !scan_list_open(&scan->again_theirs, FAILURE_SIDE_FOLLOWER))
+        || !scan_open_lists(scan))
     {
         return false;
     }

@@ -159,16 +159,20 @@ scan_user(scan_t *scan, chorus_str_t user,
     list.lane = S3_LANE_SOURCE;
     list.storage = live_policy_file(scan->policy)->main;
     list.credential = credential;
-    list.mem = &scan->again_ours.mem;
+    list.mem = &scan->again_ours.mems[0];
     is_whole = true;
 
     while (!list.is_over && !scan_is_over()) {
 
-        chorus_arena_reset(scan->again_ours.arena);
+        chorus_arena_reset(scan->again_ours.arenas[0]);
 
         if (!bucket_list_next(&list, &buckets)) {
-            log_write(LOG_INFO, "the buckets of \"%.*s\" could not be listed: "
-                      "%s", chorus_fmt(user), list.error.text);
+            log_write(!scan_is_over()
+                      && log_once_a_minute(user)
+                      ? LOG_WARN : LOG_DEBUG, "storage=%.*s user=%.*s its "
+                      "buckets could not be listed, so that new ones are not "
+                      "seen: %s", chorus_fmt(list.storage->name),
+                      chorus_fmt(user), list.error.text);
             return false;
         }
 

@@ -6,29 +6,33 @@
 
 
 bool
-scan_list_open(scan_list_t *list, failure_side_t side)
+scan_list_open(scan_list_t *list, failure_side_t side, s3_lane_t lane)
 {
+    size_t  i;
+
     memset(list, 0, sizeof(scan_list_t));
 
     list->side = side;
-    list->lane = side == FAILURE_SIDE_MAIN ? S3_LANE_SOURCE : S3_LANE_SINK;
-    list->arena = chorus_arena_create();
+    list->lane = lane;
     list->crypto = chorus_crypto_create();
 
-    if (list->arena == NULL || list->crypto == NULL) {
-        return false;
+    for (i = 0; i < 2; i++) {
+        list->arenas[i] = chorus_arena_create();
+        if (list->arenas[i] == NULL) {
+            return false;
+        }
+        list->mems[i] = chorus_arena_mem(list->arenas[i]);
     }
 
-    list->mem = chorus_arena_mem(list->arena);
-
-    return true;
+    return list->crypto != NULL;
 }
 
 
 void
 scan_list_close(scan_list_t *list)
 {
-    chorus_arena_destroy(list->arena);
+    chorus_arena_destroy(list->arenas[0]);
+    chorus_arena_destroy(list->arenas[1]);
     chorus_crypto_destroy(list->crypto);
 }
 
@@ -52,6 +56,8 @@ scan_list_seek(scan_list_t *list, chorus_str_t key)
     memmove(list->marker, key.data, key.len);
     list->marker_len = key.len;
     list->is_absent = false;
+    list->response = NULL;
+    list->is_ahead = false;
     memset(&list->listing, 0, sizeof(chorus_listing_t));
 
     memset(&list->fold, 0, sizeof(chorus_fold_t));
@@ -98,12 +104,12 @@ scan_list_add(chorus_buf_t *query, const char *name, const char *data,
 
 
 static chorus_buf_t
-scan_list_query(scan_list_t *list)
+scan_list_query(scan_list_t *list, chorus_mem_t *mem)
 {
     chorus_buf_t          query;
     const chorus_fold_t  *fold = &list->fold;
 
-    query = chorus_buf(&list->mem, 3 * (list->marker_len
+    query = chorus_buf(mem, 3 * (list->marker_len
                                         + fold->marker_key_len
                                         + fold->marker_id_len) + 128);
 
@@ -137,14 +143,22 @@ scan_list_query(scan_list_t *list)
 static void
 scan_list_ask(scan_list_t *list, work_t *work)
 {
+    unsigned      next;
     chorus_buf_t  query;
     s3_request_t  request;
 
-    chorus_arena_reset(list->arena);
-    memset(&list->listing, 0, sizeof(chorus_listing_t));
-    list->body = chorus_buf(&list->mem, 4096);
+    next = list->is_ahead ? !list->at : list->at;
+    list->asked = next;
 
-    query = scan_list_query(list);
+    if (!list->is_ahead) {
+        /* it takes the place of the page */
+        memset(&list->listing, 0, sizeof(chorus_listing_t));
+    }
+
+    chorus_arena_reset(list->arenas[next]);
+    list->body = chorus_buf(&list->mems[next], 4096);
+
+    query = scan_list_query(list, &list->mems[next]);
 
     /* one that ran out of memory fails as it ends */
     list->body.failed |= query.failed;
@@ -162,7 +176,28 @@ void
 scan_list_begin(scan_list_t *list, work_t *work, unsigned max)
 {
     list->max = max;
+
+    if (list->response == NULL) {
+        scan_list_ask(list, work);
+    }
+}
+
+
+void
+scan_list_ahead(scan_list_t *list, work_t *work)
+{
+    list->is_ahead = true;
     scan_list_ask(list, work);
+    s3_client_step(work->client);
+}
+
+
+void
+scan_list_drop(scan_list_t *list, s3_client_t *client)
+{
+    s3_client_end(client, list->lane);
+    list->response = NULL;
+    list->is_ahead = false;
 }
 
 
@@ -282,7 +317,7 @@ scan_list_fold(scan_list_t *list, work_t *work,
     chorus_rc_t     rc;
     chorus_error_t  error = { "" };
 
-    rc = chorus_fold_page(&list->mem, &list->fold, page,
+    rc = chorus_fold_page(&list->mems[list->at], &list->fold, page,
                           scan_list_marker(list), &list->listing, &is_gone,
                           &error);
 
@@ -310,16 +345,18 @@ scan_list_parse(scan_list_t *list, work_t *work, bool *again)
 {
     chorus_rc_t            rc;
     chorus_str_t           body;
+    chorus_mem_t          *mem;
     chorus_error_t         error;
     chorus_version_page_t  page;
 
+    mem = &list->mems[list->at];
     body = chorus_buf_str(&list->body);
 
     rc = list->body.failed ? CHORUS_NOMEM
          : list->is_versions
-         ? chorus_version_page_parse(&list->mem, body, CHORUS_LISTING_MAX,
-                                     &page, &error)
-         : chorus_listing_parse(&list->mem, body, &list->listing, &error);
+         ? chorus_version_page_parse(mem, body, CHORUS_LISTING_MAX, &page,
+                                     &error)
+         : chorus_listing_parse(mem, body, &list->listing, &error);
 
     if (rc == CHORUS_OK) {
         return list->is_versions ? scan_list_fold(list, work, &page)
@@ -343,11 +380,22 @@ scan_list_parse(scan_list_t *list, work_t *work, bool *again)
 static work_rc_t
 scan_list_take(scan_list_t *list, work_t *work, bool *again)
 {
+    bool                  was_ahead;
     const s3_response_t  *response;
 
-    *again = false;
     response = list->response;
+    was_ahead = list->is_ahead;
+
     list->response = NULL;
+    list->is_ahead = false;
+    list->at = list->asked;
+    memset(&list->listing, 0, sizeof(chorus_listing_t));
+
+    *again = was_ahead && !s3_response_is(response, 200);
+
+    if (*again) {
+        return WORK_DONE;
+    }
 
     if (s3_response_is(response, 404)
         && s3_response_has_code(response, "NoSuchBucket"))

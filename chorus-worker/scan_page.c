@@ -48,12 +48,37 @@ scan_check_bucket(scan_t *scan, const scan_list_t *ours)
 }
 
 
+/* The storages go on while we compare; not with histories, of which a page
+ * takes more memory. */
+
+static work_rc_t
+scan_take_page(scan_t *scan, scan_list_t *list, const chorus_join_t *join)
+{
+    chorus_str_t  last;
+
+    if (scan_list_end(list, &scan->work) != WORK_DONE) {
+        return WORK_FAILED;
+    }
+
+    last = (chorus_str_t) { list->marker, list->marker_len };
+
+    if ((list == &scan->ours || list == &scan->theirs)
+        && list->listing.is_truncated && !list->is_versions
+        && (!join->is_bounded || chorus_str_cmp(last, join->to) < 0))
+    {
+        scan_list_ahead(list, &scan->work);
+    }
+
+    return WORK_DONE;
+}
+
+
 work_rc_t
 scan_refill(scan_t *scan, scan_list_t *ours, scan_list_t *theirs,
     chorus_join_t *join)
 {
-    bool      needs_ours, needs_theirs;
-    work_t   *work;
+    bool     needs_ours, needs_theirs;
+    work_t  *work;
 
     work = &scan->work;
     needs_ours = scan_needs(&join->ours);
@@ -67,10 +92,11 @@ scan_refill(scan_t *scan, scan_list_t *ours, scan_list_t *theirs,
         scan_list_begin(theirs, work, CHORUS_LISTING_MAX);
     }
 
-    scan_list_wait(work, ours, theirs);
+    scan_list_wait(work, needs_ours ? ours : NULL,
+                   needs_theirs ? theirs : NULL);
 
-    if (scan_list_end(ours, work) != WORK_DONE
-        || scan_list_end(theirs, work) != WORK_DONE
+    if ((needs_ours && scan_take_page(scan, ours, join) != WORK_DONE)
+        || (needs_theirs && scan_take_page(scan, theirs, join) != WORK_DONE)
         || scan_check_bucket(scan, ours) != WORK_DONE)
     {
         return WORK_FAILED;

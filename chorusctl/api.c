@@ -7,9 +7,8 @@
 #include <curl/curl.h>
 
 #include "print.h"
+#include "token_file.h"
 
-#define API_TOKEN_MAX   512
-#define API_TOKEN_LINE  640     /* with a role and a name */
 #define API_BODY_MAX    (64 * 1024 * 1024)
 #define API_TIMEOUT_S   30L
 #define API_URL_MAX     8192
@@ -28,39 +27,6 @@ bool
 api_is_away(void)
 {
     return api_away;
-}
-
-
-/* The first line that is no comment: "[read|admin] [name] token". */
-
-static bool
-api_token(const char *path, char *token, size_t size)
-{
-    FILE  *f;
-    char  *last, line[API_TOKEN_LINE];
-
-    f = fopen(path, "r");
-    if (f == NULL) {
-        fprintf(stderr, "chorusctl: cannot read the token file ");
-        perror(path);
-        return false;
-    }
-
-    token[0] = '\0';
-
-    while (token[0] == '\0' && fgets(line, sizeof(line), f) != NULL) {
-        line[strcspn(line, "\r\n")] = '\0';
-        last = strrchr(line, ' ');
-        last = last == NULL ? line : last + 1;
-
-        if (line[0] != '#' && strlen(last) < size) {
-            memcpy(token, last, strlen(last) + 1);
-        }
-    }
-
-    fclose(f);
-
-    return true;
 }
 
 
@@ -130,7 +96,7 @@ api_parse(const char *url, long status, const api_body_t *body)
 static struct curl_slist *
 api_headers(const char *token)
 {
-    char                header[API_TOKEN_MAX + 64];
+    char                header[CHORUS_TOKEN_MAX + 64];
     struct curl_slist  *first, *all;
 
     snprintf(header, sizeof(header), "Authorization: Bearer %s", token);
@@ -193,11 +159,11 @@ api_call(const ctl_options_t *options, const char *method, const char *path,
 {
     CURL               *curl;
     char               *sent;
-    char                url[API_URL_MAX], token[API_TOKEN_MAX + 2];
+    char                url[API_URL_MAX], token[CHORUS_TOKEN_MAX + 1];
     json_t             *root;
     struct curl_slist  *headers;
 
-    if (!api_token(options->token_file, token, sizeof(token))) {
+    if (!token_file_read(options->token_file, token)) {
         return NULL;
     }
 

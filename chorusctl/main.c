@@ -25,6 +25,7 @@
 #include "rules.h"
 #include "scans.h"
 #include "status.h"
+#include "token_file.h"
 
 
 /* exit codes: 0 done, 1 it failed or something needs a person, 2 the command
@@ -310,9 +311,32 @@ config_check_all(chorus_mem_t *mem, const char *path, chorus_config_t *config,
 }
 
 
+/* A machine with a worker alone does without that file. */
+
+static bool
+config_check_token(const chorus_config_t *config)
+{
+    chorus_error_t      error;
+    token_file_state_t  state;
+
+    if (config->api_token_file.len == 0) {
+        return true;
+    }
+
+    state = token_file_check(config->api_token_file.data, &error);
+
+    if (state != TOKEN_FILE_GOOD) {
+        fprintf(stderr, "chorusctl: but api.token_file: %s\n", error.text);
+    }
+
+    return state != TOKEN_FILE_BAD;
+}
+
+
 static int
 config_check(const ctl_options_t *options, char **args)
 {
+    bool             is_good;
     chorus_mem_t     mem;
     chorus_rc_t      rc;
     chorus_arena_t  *arena;
@@ -321,6 +345,7 @@ config_check(const ctl_options_t *options, char **args)
 
     (void) options;
 
+    is_good = false;
     arena = chorus_arena_create();
     if (arena == NULL) {
         fputs("chorusctl: out of memory\n", stderr);
@@ -336,6 +361,7 @@ config_check(const ctl_options_t *options, char **args)
                chorus_fmt(config.main->name), config.nusers,
                config.nreplications);
 
+        is_good = config_check_token(&config);
         chorus_config_close(&config);
 
     } else {
@@ -345,7 +371,7 @@ config_check(const ctl_options_t *options, char **args)
 
     chorus_arena_destroy(arena);
 
-    return rc == CHORUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 

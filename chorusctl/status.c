@@ -97,6 +97,7 @@ status_print_away(const json_t *proxy, const json_t *journal)
     const char  *state = json_string_value(json_object_get(journal, "state"));
 
     printf("Redis is away. Writes go on; followers get them when it is back.\n"
+           "Why it is away is in nginx's error.log.\n"
            "%lld changed %s for it", (long long) waiting,
            waiting == 1 ? "key waits" : "keys wait");
 

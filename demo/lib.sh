@@ -121,6 +121,9 @@ start_worker()
 {
     local n
 
+    # of one that was ended: its lines are not those that are waited for
+    rm -f "$demo_dir/log/worker.log"
+
     setsid build/chorus-worker -c "$demo_dir/chorus.json" \
         > "$demo_dir/log/worker.log" 2>&1 < /dev/null &
     echo $! > "$demo_dir/worker.pid"

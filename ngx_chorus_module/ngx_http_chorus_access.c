@@ -9,15 +9,11 @@
 
 static ngx_http_chorus_ctx_t *ngx_http_chorus_create_ctx(
     ngx_http_request_t *r);
-static ngx_int_t ngx_http_chorus_collect_headers(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx);
 static ngx_int_t ngx_http_chorus_parse(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx, chorus_s3_refusal_t *refusal);
 static ngx_uint_t ngx_http_chorus_same_bucket(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static ngx_uint_t ngx_http_chorus_bucket_is_plain(chorus_str_t bucket);
-static void ngx_http_chorus_client_headers(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx);
 static ngx_int_t ngx_http_chorus_decide(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 static void ngx_http_chorus_filter_followers(ngx_http_chorus_ctx_t *ctx);
@@ -174,6 +170,11 @@ ngx_http_chorus_access_go(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
         return ngx_http_chorus_body_read(r, ctx, ngx_http_chorus_body_whole);
     }
 
+    if (ngx_http_chorus_wide_begin(r) != NGX_OK) {
+        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_INTERNAL_ERROR,
+                                           NULL);
+    }
+
     return ngx_http_chorus_access_ready(r, ctx);
 }
 
@@ -182,7 +183,8 @@ ngx_int_t
 ngx_http_chorus_access_ready(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    ngx_int_t                     rc;
+    ngx_http_chorus_main_conf_t  *cmcf;
 
     if (ngx_http_chorus_address(r, ctx) != NGX_OK) {
         return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_INTERNAL_ERROR,
@@ -215,14 +217,34 @@ ngx_http_chorus_access_ready(ngx_http_request_t *r,
                                            NULL);
     }
 
-    if (ngx_http_chorus_intent_open(r, ctx) != NGX_OK) {
-        return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_SLOW_DOWN, NULL);
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
+
+    if (ctx->take_body) {
+        /* not in the access phase: what has read the body goes on */
+
+        if (ctx->nfollowers) {
+            ngx_http_chorus_intents_open(cmcf, &ctx, 1);
+        }
+
+        if (ctx->unsafe) {
+            return ngx_http_chorus_refuse_code(r, ctx, CHORUS_S3_SLOW_DOWN,
+                                               NULL);
+        }
+
+        ngx_http_chorus_own_end(ctx);
+        ctx->ready = 1;
+
+        return NGX_OK;
     }
 
     ngx_http_chorus_own_end(ctx);
 
     rc = ngx_http_chorus_replicated_ask(r, ctx);
-    ctx->ready = rc == NGX_OK;
+
+    if (rc == NGX_OK) {
+        ngx_http_chorus_turn_wait(cmcf->turn, ctx);
+        rc = NGX_AGAIN;
+    }
 
     return rc;
 }
@@ -247,52 +269,6 @@ ngx_http_chorus_create_ctx(ngx_http_request_t *r)
     }
 
     return ctx;
-}
-
-
-static ngx_int_t
-ngx_http_chorus_collect_headers(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx)
-{
-    size_t            n;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *header;
-
-    n = 0;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        n += part->nelts;
-    }
-
-    if (n > NGX_HTTP_CHORUS_MAX_HEADERS) {
-        return NGX_DECLINED;
-    }
-
-    /* one more: body.c may add a checksum */
-    ctx->headers = ngx_palloc(r->pool, (n + 1) * sizeof(chorus_header_t));
-    if (ctx->headers == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        header = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (header[i].hash == 0) {
-                continue;
-            }
-
-            ctx->headers[ctx->nheaders].name =
-                                        ngx_http_chorus_view(&header[i].key);
-            ctx->headers[ctx->nheaders].value =
-                                        ngx_http_chorus_view(&header[i].value);
-            ctx->nheaders++;
-        }
-    }
-
-    return NGX_OK;
 }
 
 
@@ -369,26 +345,6 @@ ngx_http_chorus_parse(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
 }
 
 
-/* Those of the client that chorus_proxy.conf sets; upload.c may change
- * them. */
-
-static void
-ngx_http_chorus_client_headers(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx)
-{
-    ctx->content_type = ngx_http_chorus_ngx_str(
-            ngx_http_chorus_header(r, ctx, "content-type"));
-    ctx->content_encoding = ngx_http_chorus_ngx_str(
-            ngx_http_chorus_header(r, ctx, "content-encoding"));
-    ctx->decoded_content_length = ngx_http_chorus_ngx_str(
-            ngx_http_chorus_header(r, ctx, "x-amz-decoded-content-length"));
-    ctx->trailer = ngx_http_chorus_ngx_str(
-            ngx_http_chorus_header(r, ctx, "x-amz-trailer"));
-    ctx->sdk_checksum_algorithm = ngx_http_chorus_ngx_str(
-            ngx_http_chorus_header(r, ctx, "x-amz-sdk-checksum-algorithm"));
-}
-
-
 /*
  * The location was chosen by nginx's normalised URI, the storage sees the raw
  * one: they must name the same bucket, or "/public/../private/key" would be
@@ -435,49 +391,6 @@ ngx_http_chorus_bucket_is_plain(chorus_str_t bucket)
     }
 
     return 1;
-}
-
-
-chorus_str_t
-ngx_http_chorus_header(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
-    const char *name)
-{
-    size_t         i, n, len;
-    chorus_buf_t   joined;
-    chorus_mem_t   mem;
-    chorus_str_t   value, wanted;
-
-    wanted = chorus_str_from(name);
-    value = chorus_null_str;
-
-    for (i = 0, n = 0, len = 0; i < ctx->nheaders; i++) {
-        if (chorus_str_caseeq(ctx->headers[i].name, wanted)) {
-            value = ctx->headers[i].value;
-            len += value.len + 1;
-            n++;
-        }
-    }
-
-    if (n < 2) {
-        return chorus_str_trim(value);
-    }
-
-    /* at once: a stranger may repeat a header hundreds of times */
-
-    mem = ngx_http_chorus_mem(r->pool);
-    joined = chorus_buf(&mem, len);
-
-    for (i = 0, n = 0; i < ctx->nheaders; i++) {
-
-        if (!chorus_str_caseeq(ctx->headers[i].name, wanted)) {
-            continue;
-        }
-
-        chorus_buf_text(&joined, n++ ? "," : "");
-        chorus_buf_add(&joined, chorus_str_trim(ctx->headers[i].value));
-    }
-
-    return chorus_buf_str(&joined);
 }
 
 

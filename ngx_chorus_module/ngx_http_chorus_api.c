@@ -38,6 +38,12 @@ static const ngx_http_chorus_api_row_t  ngx_http_chorus_api_rows[] = {
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/workers"), 0,
       ngx_http_chorus_workers, "" },
 
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/history"), 0,
+      ngx_http_chorus_history, "" },
+
+    { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/history/*"), 0,
+      ngx_http_chorus_history_of, "" },
+
     { NGX_HTTP_CHORUS_API_GET, ngx_string("/api/v1/limits"), 0,
       ngx_http_chorus_limits, "" },
 
@@ -363,8 +369,11 @@ static ngx_int_t
 ngx_http_chorus_api_index(ngx_http_chorus_api_t *api)
 {
     json_t                           *paths;
+    chorus_str_t                      name;
     const ngx_http_chorus_api_row_t  *row;
 
+    name.data = (const char *) api->who->name.data;
+    name.len = api->who->name.len;
     paths = json_array();
 
     for (row = ngx_http_chorus_api_rows; row->run; row++) {
@@ -373,7 +382,10 @@ ngx_http_chorus_api_index(ngx_http_chorus_api_t *api)
     }
 
     return ngx_http_chorus_api_send_json(api, NGX_HTTP_OK,
-                                         json_pack("{s:o}", "paths", paths));
+               json_pack("{s:{s:o, s:s}, s:o}", "token",
+                         "name", ngx_http_chorus_api_text(name),
+                         "role", api->who->reads_only ? "read" : "admin",
+                         "paths", paths));
 }
 
 

@@ -202,6 +202,8 @@ ngx_int_t ngx_http_chorus_api_explain(ngx_http_chorus_api_t *api);
 /* status.c */
 ngx_int_t ngx_http_chorus_status(ngx_http_chorus_api_t *api);
 ngx_int_t ngx_http_chorus_workers(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_history(ngx_http_chorus_api_t *api);
+ngx_int_t ngx_http_chorus_history_of(ngx_http_chorus_api_t *api);
 
 /* limits.c */
 ngx_int_t ngx_http_chorus_limits(ngx_http_chorus_api_t *api);

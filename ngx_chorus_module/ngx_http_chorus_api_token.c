@@ -1,28 +1,19 @@
-/*
- * Who may use the control API: the tokens of api.token_file, one a line,
- *
- *     [read|admin] [name] token
- *
- * An admin may change things; names stand in the audit log.  Lines that begin
- * with '#' are comments.
- */
+/* Who may use the control API: the tokens of api.token_file. */
 
 #include "ngx_http_chorus_api.h"
 
+#include "chorus_token.h"
 
-#define NGX_HTTP_CHORUS_API_TOKENS      64
-#define NGX_HTTP_CHORUS_API_TOKEN_FILE  (64 * 1024)
-#define NGX_HTTP_CHORUS_API_TOKEN_MIN   16
-#define NGX_HTTP_CHORUS_API_TOKEN_MAX   512
-#define NGX_HTTP_CHORUS_API_WHO_MAX     64
+
+#define NGX_HTTP_CHORUS_API_TOKENS  64
 
 
 static ngx_int_t ngx_http_chorus_api_token_file(ngx_conf_t *cf,
     ngx_str_t *path, u_char *buf, size_t size, chorus_str_t *text);
 static char *ngx_http_chorus_api_token_lines(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, ngx_str_t *path, chorus_str_t text);
-static chorus_rc_t ngx_http_chorus_api_token_line(ngx_conf_t *cf,
-    ngx_http_chorus_main_conf_t *cmcf, chorus_str_t line,
+static chorus_rc_t ngx_http_chorus_api_token_add(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, const chorus_token_t *token,
     chorus_error_t *error);
 static ngx_int_t ngx_http_chorus_api_token_copy(ngx_conf_t *cf,
     ngx_str_t *copy, chorus_str_t text);
@@ -51,13 +42,13 @@ ngx_http_chorus_api_tokens(ngx_conf_t *cf, ngx_http_chorus_main_conf_t *cmcf)
     /* configuration strings of ours end with a NUL that is not counted */
     path = ngx_http_chorus_ngx_str(cmcf->config->api_token_file);
 
-    buf = ngx_pnalloc(cf->temp_pool, NGX_HTTP_CHORUS_API_TOKEN_FILE);
+    buf = ngx_pnalloc(cf->temp_pool, CHORUS_TOKEN_FILE_MAX);
     cmcf->api_tokens = ngx_array_create(cf->pool, 1,
                                         sizeof(ngx_http_chorus_api_token_t));
 
     if (buf == NULL || cmcf->api_tokens == NULL
         || ngx_http_chorus_api_token_file(cf, &path, buf,
-                           NGX_HTTP_CHORUS_API_TOKEN_FILE, &text) != NGX_OK)
+                           CHORUS_TOKEN_FILE_MAX, &text) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -117,30 +108,25 @@ static char *
 ngx_http_chorus_api_token_lines(ngx_conf_t *cf,
     ngx_http_chorus_main_conf_t *cmcf, ngx_str_t *path, chorus_str_t text)
 {
-    ngx_uint_t      n;
-    chorus_str_t    line;
+    size_t          n;
     chorus_error_t  error;
+    chorus_token_t  token;
 
-    for (n = 1; text.data; n++) {
-        line = chorus_str_cut(&text, '\n');
+    for (n = 0; /* void */ ; /* void */ ) {
 
-        while (line.len && line.data[line.len - 1] == '\r') {
-            line.len--;
-        }
-
-        line = chorus_str_trim(line);
-
-        if (line.len == 0 || line.data[0] == '#') {
-            continue;
-        }
-
-        if (ngx_http_chorus_api_token_line(cf, cmcf, line, &error)
-            != CHORUS_OK)
+        if (chorus_token_next(&text, &n, &token, &error) != CHORUS_OK
+            || (token.text.data
+                && ngx_http_chorus_api_token_add(cf, cmcf, &token, &error)
+                   != CHORUS_OK))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "api.token_file \"%V\", line %ui: %s", path, n,
+                               "api.token_file \"%V\", line %uz: %s", path, n,
                                error.text);
             return NGX_CONF_ERROR;
+        }
+
+        if (token.text.data == NULL) {
+            break;
         }
     }
 
@@ -156,62 +142,26 @@ ngx_http_chorus_api_token_lines(ngx_conf_t *cf,
 
 
 static chorus_rc_t
-ngx_http_chorus_api_token_line(ngx_conf_t *cf,
-    ngx_http_chorus_main_conf_t *cmcf, chorus_str_t line,
+ngx_http_chorus_api_token_add(ngx_conf_t *cf,
+    ngx_http_chorus_main_conf_t *cmcf, const chorus_token_t *token,
     chorus_error_t *error)
 {
-    size_t                        n;
-    chorus_str_t                  words[3];
-    ngx_http_chorus_api_token_t  *token;
+    ngx_http_chorus_api_token_t  *added;
 
-    for (n = 0; line.data && n < 3; n++) {
-        words[n] = chorus_str_cut(&line, ' ');
-        line = chorus_str_trim(line);
-    }
+    added = ngx_array_push(cmcf->api_tokens);
 
-    if (line.data) {
-        return chorus_error_set(error, "must be [read|admin] [name] token");
-    }
-
-    token = ngx_array_push(cmcf->api_tokens);
-
-    if (token == NULL
+    if (added == NULL
         || cmcf->api_tokens->nelts > NGX_HTTP_CHORUS_API_TOKENS)
     {
         return chorus_error_set(error, "there are too many tokens");
     }
 
-    token->reads_only = n > 1 && chorus_str_eq(words[0], chorus_str("read"));
+    added->reads_only = token->reads_only;
 
-    if (n > 1 && !token->reads_only
-        && !chorus_str_eq(words[0], chorus_str("admin")))
-    {
-        return chorus_error_set(error, "the role of a token is \"read\" or "
-                                "\"admin\"");
-    }
-
-    if (words[n - 1].len < NGX_HTTP_CHORUS_API_TOKEN_MIN
-        || words[n - 1].len > NGX_HTTP_CHORUS_API_TOKEN_MAX)
-    {
-        return chorus_error_set(error, "a token has %d to %d characters, "
-                                "this one has %zu",
-                                NGX_HTTP_CHORUS_API_TOKEN_MIN,
-                                NGX_HTTP_CHORUS_API_TOKEN_MAX,
-                                words[n - 1].len);
-    }
-
-    if (n == 3 && words[1].len > NGX_HTTP_CHORUS_API_WHO_MAX) {
-        return chorus_error_set(error, "the name of a token has at most "
-                                "64 characters");
-    }
-
-    if (ngx_http_chorus_api_token_copy(cf, &token->text, words[n - 1])
+    if (ngx_http_chorus_api_token_copy(cf, &added->text, token->text)
         != NGX_OK
-        || ngx_http_chorus_api_token_copy(cf, &token->name,
-                                          n == 3 ? words[1]
-                                          : token->reads_only
-                                          ? chorus_str("read")
-                                          : chorus_str("admin")) != NGX_OK)
+        || ngx_http_chorus_api_token_copy(cf, &added->name, token->name)
+           != NGX_OK)
     {
         return chorus_error_set(error, "out of memory");
     }

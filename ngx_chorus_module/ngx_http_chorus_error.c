@@ -140,6 +140,13 @@ ngx_http_chorus_error_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ctx = ngx_http_get_module_ctx(r, ngx_http_chorus_module);
 
     if (ctx == NULL || !ctx->paged || r != r->main) {
+
+        if (ctx && ctx->ready
+            && r->headers_out.status == NGX_HTTP_FORBIDDEN)
+        {
+            ngx_http_chorus_denied(r, ctx, in);
+        }
+
         return ngx_http_next_body_filter(r, in);
     }
 

@@ -293,4 +293,23 @@ ngx_http_chorus_crash(ngx_http_chorus_main_conf_t *cmcf, const char *name)
     }
 }
 
+
+/* The same in the middle of a write. */
+
+void
+ngx_http_chorus_crash_within(ngx_http_chorus_segment_t *segment,
+    const u_char *bytes, size_t len)
+{
+    const u_char  name[] = "crash-within-intent";
+
+    if (access((char *) ngx_http_chorus_journal_path(segment->journal, name),
+               F_OK)
+        == 0)
+    {
+        (void) !write(segment->fd, bytes, len / 2);
+    }
+
+    ngx_http_chorus_crash(segment->journal->cmcf, "within-intent");
+}
+
 #endif

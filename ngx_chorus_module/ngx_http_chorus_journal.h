@@ -211,6 +211,14 @@ void ngx_http_chorus_journal_fails(ngx_http_chorus_journal_t *journal,
     ngx_err_t err, const char *what);
 void ngx_http_chorus_journal_works(ngx_http_chorus_journal_t *journal);
 
+/* For tests: kills this process when it has written a half of this. */
+#if (CHORUS_CRASH_POINTS)
+void ngx_http_chorus_crash_within(ngx_http_chorus_segment_t *segment,
+    const u_char *bytes, size_t len);
+#else
+#define ngx_http_chorus_crash_within(segment, bytes, len)
+#endif
+
 /* journal_adopt.c */
 ngx_int_t ngx_http_chorus_adopt_init(ngx_http_chorus_journal_t *journal);
 void ngx_http_chorus_adopt_exit(ngx_http_chorus_journal_t *journal);

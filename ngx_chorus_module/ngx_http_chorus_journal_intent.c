@@ -11,57 +11,96 @@
 #include "ngx_http_chorus_journal.h"
 
 
-static ngx_int_t ngx_http_chorus_intent_write(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_journal_t *journal);
-static ngx_int_t ngx_http_chorus_intent_frame(ngx_http_chorus_ctx_t *ctx,
-    ngx_http_chorus_segment_t *segment, ngx_http_chorus_intent_t *intent);
+/* so much goes in one write, if not one of them is larger */
+#define NGX_HTTP_CHORUS_INTENTS_BYTES  16384
+
+
+static ngx_int_t ngx_http_chorus_intents_write(
+    ngx_http_chorus_journal_t *journal, ngx_http_chorus_ctx_t **ctxs,
+    ngx_uint_t n, size_t len);
+static ngx_int_t ngx_http_chorus_intents_frame(u_char *bytes, u_char **last,
+    ngx_http_chorus_segment_t *segment, ngx_http_chorus_ctx_t **ctxs,
+    ngx_uint_t n);
+static void ngx_http_chorus_intents_begin(
+    ngx_http_chorus_segment_t *segment, ngx_http_chorus_ctx_t **ctxs,
+    ngx_uint_t n);
+static size_t ngx_http_chorus_intent_len(ngx_http_chorus_ctx_t *ctx);
+static u_char *ngx_http_chorus_intent_frame(u_char *p,
+    ngx_http_chorus_intent_t *intent, ngx_http_chorus_ctx_t *ctx);
 static u_char *ngx_http_chorus_intent_put(u_char *p,
-    ngx_http_chorus_ctx_t *ctx, chorus_journal_intent_head_t *head,
-    chorus_str_t *keys);
+    ngx_http_chorus_ctx_t *ctx);
 static size_t ngx_http_chorus_intent_follower_len(
     chorus_follower_t *follower);
 static u_char *ngx_http_chorus_intent_put_follower(u_char *p,
     chorus_follower_t *follower);
+static chorus_str_t *ngx_http_chorus_intent_head(ngx_http_chorus_ctx_t *ctx,
+    chorus_journal_intent_head_t *head, chorus_str_t *one, ngx_uint_t *n);
 static chorus_str_t *ngx_http_chorus_intent_keys(ngx_http_chorus_ctx_t *ctx,
     chorus_str_t *one, ngx_uint_t *n, unsigned *facets);
-static ngx_int_t ngx_http_chorus_intent_missing(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_journal_t *journal);
+static void ngx_http_chorus_intent_missing(ngx_http_chorus_ctx_t *ctx,
+    ngx_http_chorus_journal_t *journal);
 static void ngx_http_chorus_intent_hint(ngx_http_chorus_journal_t *journal,
     ngx_http_chorus_intent_t *intent, chorus_journal_type_t type);
 
 
-ngx_int_t
-ngx_http_chorus_intent_open(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx)
+void
+ngx_http_chorus_intents_open(ngx_http_chorus_main_conf_t *cmcf,
+    ngx_http_chorus_ctx_t **ctxs, ngx_uint_t n)
 {
-    ngx_http_chorus_journal_t    *journal;
-    ngx_http_chorus_main_conf_t  *cmcf;
+    size_t      len, sum;
+    ngx_uint_t  first, next;
 
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_chorus_module);
-    journal = cmcf->journal;
-
-    if (journal == NULL || ctx->nfollowers == 0 || ctx->intent) {
-        return NGX_OK;
+    if (cmcf->journal == NULL) {
+        return;
     }
 
-    if (ngx_http_chorus_intent_write(r, ctx, journal) != NGX_OK) {
-        return ngx_http_chorus_intent_missing(r, ctx, journal);
+    for (first = 0; first < n; first = next) {
+
+        sum = 0;
+
+        for (next = first; next < n; next++) {
+            len = ngx_http_chorus_intent_len(ctxs[next]);
+
+            if (next > first && sum + len > NGX_HTTP_CHORUS_INTENTS_BYTES) {
+                break;
+            }
+
+            sum += len;
+        }
+
+        if (ngx_http_chorus_intents_write(cmcf->journal, &ctxs[first],
+                                          next - first, sum)
+            == NGX_OK)
+        {
+            continue;
+        }
+
+        for ( /* void */ ; first < next; first++) {
+            ngx_http_chorus_intent_missing(ctxs[first], cmcf->journal);
+        }
     }
-
-    ngx_http_chorus_count(cmcf, intents);
-    ngx_http_chorus_crash(cmcf, "after-intent");
-
-    return NGX_OK;
 }
 
 
+/* One write: what was to be said of others, and the records.  Nothing of them
+ * is there when it fails. */
+
 static ngx_int_t
-ngx_http_chorus_intent_write(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_journal_t *journal)
+ngx_http_chorus_intents_write(ngx_http_chorus_journal_t *journal,
+    ngx_http_chorus_ctx_t **ctxs, ngx_uint_t n, size_t len)
 {
-    ngx_http_chorus_intent_t   *intent;
+    u_char                     *bytes, *last;
+    ngx_int_t                   rc;
+    ngx_uint_t                  i;
     ngx_http_chorus_segment_t  *segment;
 
     if (!ngx_http_chorus_journal_may_write(journal)) {
+        return NGX_DECLINED;
+    }
+
+    /* one that is too large stands alone */
+
+    if (n == 1 && len > CHORUS_JOURNAL_HEAD + CHORUS_JOURNAL_PAYLOAD_MAX) {
         return NGX_DECLINED;
     }
 
@@ -70,58 +109,109 @@ ngx_http_chorus_intent_write(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    intent = ngx_calloc(sizeof(ngx_http_chorus_intent_t), journal->log);
-    if (intent == NULL) {
+    bytes = ngx_alloc(journal->hints_len + len, journal->log);
+    if (bytes == NULL) {
         return NGX_DECLINED;
     }
 
-    intent->id = ++journal->ids;
-    intent->time_ms = ngx_http_chorus_journal_now();
+    rc = ngx_http_chorus_intents_frame(bytes, &last, segment, ctxs, n);
 
-    if (ngx_http_chorus_intent_frame(ctx, segment, intent) != NGX_OK) {
-        ngx_free(intent);
-        return NGX_DECLINED;
+    if (rc == NGX_OK) {
+        ngx_http_chorus_crash_within(segment, bytes, last - bytes);
+        rc = ngx_http_chorus_segment_append(segment, bytes, last - bytes);
+        journal->hints_len = 0;
     }
 
-    intent->segment = segment;
-    intent->offset = segment->size - intent->len;
-    intent->refs = 1;
+    ngx_free(bytes);
 
-    ngx_queue_insert_tail(&segment->intents, &intent->queue);
-    ngx_http_chorus_segment_hold(segment);
+    if (rc == NGX_OK) {
+        ngx_http_chorus_intents_begin(segment, ctxs, n);
+        return NGX_OK;
+    }
 
-    ctx->intent = intent;
-    ngx_http_chorus_journal_works(journal);
+    for (i = 0; i < n; i++) {
+        ngx_free(ctxs[i]->intent);
+        ctxs[i]->intent = NULL;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_chorus_intents_frame(u_char *bytes, u_char **last,
+    ngx_http_chorus_segment_t *segment, ngx_http_chorus_ctx_t **ctxs,
+    ngx_uint_t n)
+{
+    u_char                     *p;
+    ngx_uint_t                  i;
+    ngx_http_chorus_intent_t   *intent;
+    ngx_http_chorus_journal_t  *journal;
+
+    journal = segment->journal;
+    p = ngx_cpymem(bytes, journal->hints, journal->hints_len);
+
+    for (i = 0; i < n; i++) {
+
+        intent = ngx_calloc(sizeof(ngx_http_chorus_intent_t), journal->log);
+        if (intent == NULL) {
+            return NGX_ERROR;
+        }
+
+        ctxs[i]->intent = intent;
+
+        intent->segment = segment;
+        intent->id = ++journal->ids;
+        intent->time_ms = ngx_http_chorus_journal_now();
+        intent->offset = segment->size + (p - bytes);
+        intent->len = ngx_http_chorus_intent_frame(p, intent, ctxs[i]) - p;
+        intent->refs = 1;
+
+        p += intent->len;
+    }
+
+    *last = p;
 
     return NGX_OK;
 }
 
 
-/* One write: what was to be said of others, and the record. */
+/* They are in the file. */
 
-static ngx_int_t
-ngx_http_chorus_intent_frame(ngx_http_chorus_ctx_t *ctx,
-    ngx_http_chorus_segment_t *segment, ngx_http_chorus_intent_t *intent)
+static void
+ngx_http_chorus_intents_begin(ngx_http_chorus_segment_t *segment,
+    ngx_http_chorus_ctx_t **ctxs, ngx_uint_t n)
 {
-    size_t                         len;
-    u_char                        *bytes, *p;
-    ngx_int_t                      rc;
-    ngx_uint_t                     i, n;
-    chorus_str_t                   one, *keys;
-    chorus_journal_record_t        record;
-    ngx_http_chorus_journal_t     *journal;
-    chorus_journal_intent_head_t   head;
+    ngx_uint_t                  i;
+    ngx_http_chorus_journal_t  *journal;
 
     journal = segment->journal;
 
-    keys = ngx_http_chorus_intent_keys(ctx, &one, &n, &head.facets);
+    for (i = 0; i < n; i++) {
+        ngx_queue_insert_tail(&segment->intents, &ctxs[i]->intent->queue);
+        ngx_http_chorus_segment_hold(segment);
+    }
 
-    head.user = ctx->user;
-    head.bucket = ctx->uri.bucket;
-    head.nfollowers = ctx->nfollowers;
-    head.nkeys = n;
+    ngx_http_chorus_journal_works(journal);
 
-    len = chorus_journal_intent_head_len(&head);
+    (void) ngx_atomic_fetch_add(&journal->cmcf->counters->intents, n);
+    ngx_http_chorus_crash(journal->cmcf, "after-intent");
+}
+
+
+/* Of the whole record. */
+
+static size_t
+ngx_http_chorus_intent_len(ngx_http_chorus_ctx_t *ctx)
+{
+    size_t                         len;
+    ngx_uint_t                     i, n;
+    chorus_str_t                   one, *keys;
+    chorus_journal_intent_head_t   head;
+
+    keys = ngx_http_chorus_intent_head(ctx, &head, &one, &n);
+
+    len = CHORUS_JOURNAL_HEAD + chorus_journal_intent_head_len(&head);
 
     for (i = 0; i < ctx->nfollowers; i++) {
         len += ngx_http_chorus_intent_follower_len(&ctx->followers[i]);
@@ -131,50 +221,46 @@ ngx_http_chorus_intent_frame(ngx_http_chorus_ctx_t *ctx,
         len += chorus_journal_str_len(keys[i]);
     }
 
-    if (len > CHORUS_JOURNAL_PAYLOAD_MAX) {
-        return NGX_DECLINED;
-    }
-
-    intent->len = CHORUS_JOURNAL_HEAD + len;
-
-    bytes = ngx_alloc(journal->hints_len + intent->len, journal->log);
-    if (bytes == NULL) {
-        return NGX_DECLINED;
-    }
-
-    p = ngx_cpymem(bytes, journal->hints, journal->hints_len);
-    (void) ngx_http_chorus_intent_put(p + CHORUS_JOURNAL_HEAD, ctx, &head,
-                                      keys);
-
-    record.type = CHORUS_JOURNAL_INTENT;
-    record.id = intent->id;
-    record.time_ms = intent->time_ms;
-    record.payload.len = len;
-
-    chorus_journal_frame(p, segment->salt, &record);
-
-    rc = ngx_http_chorus_segment_append(segment, bytes,
-                                        journal->hints_len + intent->len);
-    ngx_free(bytes);
-    journal->hints_len = 0;
-
-    return rc;
+    return len;
 }
 
 
 static u_char *
-ngx_http_chorus_intent_put(u_char *p, ngx_http_chorus_ctx_t *ctx,
-    chorus_journal_intent_head_t *head, chorus_str_t *keys)
+ngx_http_chorus_intent_frame(u_char *p, ngx_http_chorus_intent_t *intent,
+    ngx_http_chorus_ctx_t *ctx)
 {
-    ngx_uint_t  i;
+    u_char                   *last;
+    chorus_journal_record_t   record;
 
-    p = chorus_journal_put_intent(p, head);
+    last = ngx_http_chorus_intent_put(p + CHORUS_JOURNAL_HEAD, ctx);
+
+    record.type = CHORUS_JOURNAL_INTENT;
+    record.id = intent->id;
+    record.time_ms = intent->time_ms;
+    record.payload.len = last - p - CHORUS_JOURNAL_HEAD;
+
+    chorus_journal_frame(p, intent->segment->salt, &record);
+
+    return last;
+}
+
+
+static u_char *
+ngx_http_chorus_intent_put(u_char *p, ngx_http_chorus_ctx_t *ctx)
+{
+    ngx_uint_t                     i, n;
+    chorus_str_t                   one, *keys;
+    chorus_journal_intent_head_t   head;
+
+    keys = ngx_http_chorus_intent_head(ctx, &head, &one, &n);
+
+    p = chorus_journal_put_intent(p, &head);
 
     for (i = 0; i < ctx->nfollowers; i++) {
         p = ngx_http_chorus_intent_put_follower(p, &ctx->followers[i]);
     }
 
-    for (i = 0; i < head->nkeys; i++) {
+    for (i = 0; i < n; i++) {
         p = chorus_journal_put_str(p, keys[i]);
     }
 
@@ -214,6 +300,25 @@ ngx_http_chorus_intent_put_follower(u_char *p, chorus_follower_t *follower)
 }
 
 
+/* Fills in the head, and returns the keys that follow the followers. */
+
+static chorus_str_t *
+ngx_http_chorus_intent_head(ngx_http_chorus_ctx_t *ctx,
+    chorus_journal_intent_head_t *head, chorus_str_t *one, ngx_uint_t *n)
+{
+    chorus_str_t  *keys;
+
+    keys = ngx_http_chorus_intent_keys(ctx, one, n, &head->facets);
+
+    head->user = ctx->user;
+    head->bucket = ctx->uri.bucket;
+    head->nfollowers = ctx->nfollowers;
+    head->nkeys = *n;
+
+    return keys;
+}
+
+
 /* The same keys as settle.c will mark. */
 
 static chorus_str_t *
@@ -245,37 +350,30 @@ ngx_http_chorus_intent_keys(ngx_http_chorus_ctx_t *ctx, chorus_str_t *one,
 /* It could not be written.  Should this process die before the marks are in
  * Redis, nobody would know of the write: so its replications owe a scan. */
 
-static ngx_int_t
-ngx_http_chorus_intent_missing(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, ngx_http_chorus_journal_t *journal)
+static void
+ngx_http_chorus_intent_missing(ngx_http_chorus_ctx_t *ctx,
+    ngx_http_chorus_journal_t *journal)
 {
     ngx_uint_t             i;
     chorus_mem_t           mem;
     chorus_str_t           name;
     chorus_replication_t   replication;
 
-    if (journal->conf->rejects) {
-        return NGX_DECLINED;
-    }
+    ctx->unsafe = journal->conf->rejects;
+    mem = ngx_http_chorus_mem(ctx->request->pool);
 
-    mem = ngx_http_chorus_mem(r->pool);
-
-    for (i = 0; i < ctx->nfollowers; i++) {
+    for (i = 0; i < ctx->nfollowers && !ctx->unsafe; i++) {
         replication = ngx_http_chorus_replication(ctx, i);
 
         name = chorus_replication_name(&mem, &replication);
 
-        if (name.data == NULL
-            || ngx_http_chorus_owe(journal->cmcf->debts, name,
-                                   journal->full ? "journal full"
-                                                 : "journal not writable")
-               != NGX_OK)
-        {
-            return NGX_DECLINED;
-        }
+        ctx->unsafe = name.data == NULL
+                      || ngx_http_chorus_owe(journal->cmcf->debts, name,
+                                             journal->full
+                                             ? "journal full"
+                                             : "journal not writable")
+                         != NGX_OK;
     }
-
-    return NGX_OK;
 }
 
 

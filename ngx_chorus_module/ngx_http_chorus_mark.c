@@ -17,6 +17,7 @@
 #define NGX_HTTP_CHORUS_BATCH_KEYS     128
 #define NGX_HTTP_CHORUS_BATCH_LOOK     512      /* marks looked at for one */
 #define NGX_HTTP_CHORUS_BATCHES        8        /* in flight at once */
+#define NGX_HTTP_CHORUS_BATCH_GATHER   32       /* marks that do not wait */
 #define NGX_HTTP_CHORUS_BATCH_FIXED    7        /* words before the keys */
 
 #define NGX_HTTP_CHORUS_RETRY_MS       1000     /* after an error reply */
@@ -24,6 +25,7 @@
 
 typedef struct {
     ngx_http_chorus_marks_t  *marks;
+    ngx_queue_t               link;     /* of those in flight */
     ngx_queue_t               queue;    /* of ngx_http_chorus_mark_t */
     ngx_uint_t                n;
 } ngx_http_chorus_batch_t;
@@ -40,6 +42,10 @@ static void ngx_http_chorus_mark_cover(ngx_http_chorus_marks_t *marks,
 static void ngx_http_chorus_mark_wait(ngx_http_chorus_marks_t *marks,
     ngx_http_chorus_mark_t *mark, ngx_uint_t first);
 static void ngx_http_chorus_marks_tell(ngx_http_chorus_marks_t *marks);
+static ngx_uint_t ngx_http_chorus_marks_gather(
+    ngx_http_chorus_marks_t *marks);
+static ngx_uint_t ngx_http_chorus_mark_is_of(ngx_http_chorus_mark_t *mark,
+    ngx_http_chorus_mark_t *other);
 static ngx_http_chorus_batch_t *ngx_http_chorus_batch_take(
     ngx_http_chorus_marks_t *marks);
 static ngx_int_t ngx_http_chorus_batch_send(ngx_http_chorus_batch_t *batch);
@@ -63,6 +69,7 @@ ngx_http_chorus_marks_init(ngx_http_chorus_main_conf_t *cmcf,
     marks->log = cycle->log;
 
     ngx_queue_init(&marks->waiting);
+    ngx_queue_init(&marks->batches);
     ngx_rbtree_init(&marks->tree, &marks->sentinel,
                     ngx_str_rbtree_insert_value);
 
@@ -336,6 +343,7 @@ ngx_http_chorus_marks_send_handler(ngx_event_t *ev)
     while (!marks->retry.timer_set
            && marks->nbatches < NGX_HTTP_CHORUS_BATCHES
            && !ngx_queue_empty(&marks->waiting)
+           && !ngx_http_chorus_marks_gather(marks)
            && ngx_http_chorus_redis_is_ready(marks->cmcf->redis))
     {
         batch = ngx_http_chorus_batch_take(marks);
@@ -346,15 +354,69 @@ ngx_http_chorus_marks_send_handler(ngx_event_t *ev)
 
         marks->nbatches++;
         marks->nsent += batch->n;
+        ngx_queue_insert_tail(&marks->batches, &batch->link);
 
         if (ngx_http_chorus_batch_send(batch) != NGX_OK) {
             marks->nbatches--;
+            ngx_queue_remove(&batch->link);
             ngx_http_chorus_batch_return(batch);
             break;
         }
     }
 
     ngx_http_chorus_marks_tell(marks);
+}
+
+
+/* Few marks of a replication that has a call in flight go with the next call,
+ * after its reply: a call costs more than the marks in it, here and in Redis.
+ * What no journal has is better off in Redis' socket than here, and a process
+ * that ends has no time for that. */
+
+static ngx_uint_t
+ngx_http_chorus_marks_gather(ngx_http_chorus_marks_t *marks)
+{
+    ngx_queue_t              *q;
+    ngx_http_chorus_mark_t   *first;
+    ngx_http_chorus_batch_t  *batch;
+
+    if (marks->nbare || marks->nwaiting >= NGX_HTTP_CHORUS_BATCH_GATHER
+        || ngx_exiting || ngx_terminate)
+    {
+        return 0;
+    }
+
+    first = ngx_queue_data(ngx_queue_head(&marks->waiting),
+                           ngx_http_chorus_mark_t, queue);
+
+    for (q = ngx_queue_head(&marks->batches);
+         q != ngx_queue_sentinel(&marks->batches);
+         q = ngx_queue_next(q))
+    {
+        batch = ngx_queue_data(q, ngx_http_chorus_batch_t, link);
+
+        if (ngx_http_chorus_mark_is_of(ngx_queue_data(
+                                           ngx_queue_head(&batch->queue),
+                                           ngx_http_chorus_mark_t, queue),
+                                       first))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* Of the same replication. */
+
+static ngx_uint_t
+ngx_http_chorus_mark_is_of(ngx_http_chorus_mark_t *mark,
+    ngx_http_chorus_mark_t *other)
+{
+    return mark->name_len == other->name_len
+           && ngx_memcmp(mark->node.str.data, other->node.str.data,
+                         other->name_len) == 0;
 }
 
 
@@ -392,10 +454,7 @@ ngx_http_chorus_batch_take(ngx_http_chorus_marks_t *marks)
 
         mark = ngx_queue_data(q, ngx_http_chorus_mark_t, queue);
 
-        if (mark->name_len != first->name_len
-            || ngx_memcmp(mark->node.str.data, first->node.str.data,
-                          first->name_len) != 0)
-        {
+        if (!ngx_http_chorus_mark_is_of(mark, first)) {
             continue;
         }
 
@@ -487,6 +546,7 @@ ngx_http_chorus_batch_done(void *data, ngx_http_chorus_redis_result_t result,
 
     marks = batch->marks;
     marks->nbatches--;
+    ngx_queue_remove(&batch->link);
 
     if (result != NGX_HTTP_CHORUS_REDIS_REPLY) {
 

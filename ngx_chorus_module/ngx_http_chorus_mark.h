@@ -33,7 +33,8 @@ struct ngx_http_chorus_marks_s {
     ngx_rbtree_t                  tree;         /* the waiting, by name */
     ngx_rbtree_node_t             sentinel;
     ngx_uint_t                    nwaiting;
-    ngx_uint_t                    nbatches;     /* in flight */
+    ngx_queue_t                   batches;      /* in flight */
+    ngx_uint_t                    nbatches;
     ngx_uint_t                    nsent;        /* marks of these */
     size_t                        bytes;        /* waiting and in flight */
 

@@ -390,6 +390,14 @@ ngx_http_chorus_postconfiguration(ngx_conf_t *cf)
 
     *h = ngx_http_chorus_location_handler;
 
+    /* before limit_req and limit_conn, which log: who comes last is first */
+    h = ngx_array_push(&mcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_chorus_log_without_query;
+
     h = ngx_array_push(&mcf->phases[NGX_HTTP_ACCESS_PHASE].handlers);
     if (h == NULL) {
         return NGX_ERROR;
@@ -458,6 +466,7 @@ ngx_http_chorus_init_process(ngx_cycle_t *cycle)
         || ngx_http_chorus_recent_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_parts_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_marks_init(cmcf, cycle) != NGX_OK
+        || ngx_http_chorus_turn_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_repeats_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_journal_init(cmcf, cycle) != NGX_OK
         || ngx_http_chorus_debts_init(cmcf, cycle) != NGX_OK

@@ -7,16 +7,19 @@
  *     domain.c     chorus_domain: the bucket in the name of the host
  *     location.c   "/bucket" belongs to "location /bucket/"
  *     access.c     access phase: parse, decide, prepare
+ *     headers.c    the headers of the client
  *     auth.c       who sent it
  *     anonymous.c  requests without credentials
  *     body.c       bodies that are read first (DeleteObjects)
  *     form.c       browser uploads: POST with a form
  *     upload.c     what is done with a body: aws-chunked, checksums
  *     upload_filter.c   and the body as it streams
+ *     wide.c       large bodies in large pieces
  *     sign.c       the request signed again for the storage
  *     variables.c  $chorus_*
  *     refuse.c     a refusal as S3 XML
  *     error.c      nginx's own error pages as S3 XML
+ *     turn.c       requests that are ready go to their storages together
  *     peer.c       a change goes to a storage once
  *     settle.c     log phase: did it happen?  then mark
  *     mark.c       marks waiting for Redis
@@ -100,6 +103,7 @@ typedef struct ngx_http_chorus_parts_s  ngx_http_chorus_parts_t;
 typedef struct ngx_http_chorus_recent_s  ngx_http_chorus_recent_t;
 typedef struct ngx_http_chorus_replicated_s  ngx_http_chorus_replicated_t;
 typedef struct ngx_http_chorus_repeats_s  ngx_http_chorus_repeats_t;
+typedef struct ngx_http_chorus_turn_s  ngx_http_chorus_turn_t;
 typedef struct ngx_http_chorus_debts_s  ngx_http_chorus_debts_t;
 typedef struct ngx_http_chorus_gauges_s  ngx_http_chorus_gauges_t;
 typedef struct ngx_http_chorus_policy_s  ngx_http_chorus_policy_t;
@@ -148,9 +152,11 @@ typedef struct {
     ngx_http_chorus_parts_t    *parts;
     ngx_http_chorus_recent_t   *recent;
     ngx_http_chorus_repeats_t  *repeats;
+    ngx_http_chorus_turn_t     *turn;
     ngx_http_chorus_journal_t  *journal;        /* NULL: without */
     ngx_http_chorus_debts_t    *debts;
     ngx_http_chorus_policies_t *policies;
+    ngx_uint_t                  nwide;          /* wide.c: bodies now */
     ngx_uint_t                  replicated_asked;   /* replicated.c: on their
                                                      * way to Redis, ... */
     ngx_uint_t                  replicated_late;    /* ... for too long */
@@ -192,6 +198,8 @@ typedef struct {
     unsigned                    outside:1;  /* of a server, in no location */
     unsigned                    tests_ready:1;  /* chorus_health ready */
     ngx_msec_t                  metrics_cache;
+    void                      **wide;           /* wide.c: this location with
+                                                 * larger pieces, or NULL */
 } ngx_http_chorus_loc_conf_t;
 
 
@@ -237,6 +245,7 @@ struct ngx_http_chorus_ctx_s {
     chorus_complete_t           *complete;      /* of an upload; or NULL */
 
     ngx_http_chorus_intent_t    *intent;        /* NULL: none is open */
+    ngx_queue_t                  turn;          /* while it waits (turn.c) */
 
     /* the request as the storage gets it */
     ngx_str_t                    pass;
@@ -280,6 +289,9 @@ struct ngx_http_chorus_ctx_s {
     unsigned                     reads_body:1;  /* before it is forwarded */
     ngx_chain_t                 *page;          /* error.c: what is sent */
     unsigned                     paged:1;
+    unsigned                     waits:1;       /* for the end of a turn */
+    unsigned                     unsafe:1;      /* its intent is needed, and
+                                                 * cannot be written */
     unsigned                     ready:1;       /* may be proxied */
     unsigned                     settled:1;
     unsigned                     noted:1;       /* by the policy */
@@ -344,10 +356,6 @@ ngx_int_t ngx_http_chorus_access_go(ngx_http_request_t *r,
 ngx_int_t ngx_http_chorus_access_ready(ngx_http_request_t *r,
     ngx_http_chorus_ctx_t *ctx);
 
-/* The value of a header; repeats are joined by ','.  The null string without
- * one, or when out of memory. */
-chorus_str_t ngx_http_chorus_header(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx, const char *name);
 /* auth.c: verifies the credentials of the request, whatever they are.
  * NGX_ERROR: `refusal` is what the client gets. */
 ngx_int_t ngx_http_chorus_authenticate(ngx_http_request_t *r,
@@ -445,6 +453,18 @@ ngx_int_t ngx_http_chorus_refuse_headers(ngx_http_request_t *r,
 
 /* error.c */
 void ngx_http_chorus_error_init(void);
+
+/* log.c */
+/* Of the phase before access: from here on lines of the error log have no
+ * query of the request.  That of a presigned URL is a credential for as long
+ * as it is valid.  Always NGX_DECLINED: others go on. */
+ngx_int_t ngx_http_chorus_log_without_query(ngx_http_request_t *r);
+
+/* denied.c */
+/* Bytes of the body of a 403 of a storage: the log says when it is about the
+ * credentials of chorus.json; as an error once a minute. */
+void ngx_http_chorus_denied(ngx_http_request_t *r, ngx_http_chorus_ctx_t *ctx,
+    ngx_chain_t *in);
 
 /* replicated.c */
 void ngx_http_chorus_replicated_init(void);
@@ -587,23 +607,6 @@ ngx_uint_t ngx_http_chorus_journal_may_write(
  * their last moments; NULL is fine */
 void ngx_http_chorus_journal_again(ngx_http_chorus_journal_t *journal);
 
-/* journal_intent.c */
-/* Writes what the request is about to do and sets ctx->intent; NGX_DECLINED
- * when the journal is full and the request is to be refused. */
-ngx_int_t ngx_http_chorus_intent_open(ngx_http_request_t *r,
-    ngx_http_chorus_ctx_t *ctx);
-/* It did not happen; gives up the intent. */
-void ngx_http_chorus_intent_abort(ngx_http_chorus_intent_t *intent);
-/* It may have happened and is marked; gives up the intent.  is_known: main
- * has said how it ended. */
-void ngx_http_chorus_intent_done(ngx_http_chorus_intent_t *intent,
-    ngx_uint_t is_known);
-void ngx_http_chorus_intent_hold(ngx_http_chorus_intent_t *intent);
-void ngx_http_chorus_intent_release(ngx_http_chorus_intent_t *intent);
-/* NULL for NULL */
-ngx_http_chorus_segment_t *ngx_http_chorus_intent_segment(
-    ngx_http_chorus_intent_t *intent);
-
 /* journal_segment.c */
 void ngx_http_chorus_segment_hold(ngx_http_chorus_segment_t *segment);
 void ngx_http_chorus_segment_release(ngx_http_chorus_segment_t *segment);
@@ -689,6 +692,7 @@ char *ngx_http_chorus_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_chorus_api_guard_check(ngx_conf_t *cf);
 
 #include "ngx_http_chorus_counters.h"
+#include "ngx_http_chorus_turn.h"
 #include "ngx_http_chorus_view.h"
 
 

@@ -42,6 +42,7 @@ struct ngx_http_chorus_recent_s {
     ngx_rbtree_t                    tree;       /* of names, for good */
     ngx_rbtree_node_t               sentinel;
     ngx_uint_t                      nnames;
+    ngx_http_chorus_recent_name_t  *last;       /* asked for */
 
     ngx_msec_t                      nameless;   /* the newest without name */
     unsigned                        has_nameless:1;
@@ -101,6 +102,8 @@ ngx_http_chorus_recent_exit(ngx_http_chorus_main_conf_t *cmcf)
         ngx_http_chorus_recent_drop(recent, mark);
     }
 
+    recent->last = NULL;
+
     while (recent->tree.root != &recent->sentinel) {
         node = recent->tree.root;
         ngx_rbtree_delete(&recent->tree, node);
@@ -159,11 +162,20 @@ ngx_http_chorus_recent_name(ngx_http_chorus_recent_t *recent, ngx_str_t *text)
     ngx_str_node_t                 *node;
     ngx_http_chorus_recent_name_t  *name;
 
+    name = recent->last;
+
+    if (name && name->node.str.len == text->len
+        && ngx_memcmp(name->node.str.data, text->data, text->len) == 0)
+    {
+        return name;
+    }
+
     hash = ngx_crc32_short(text->data, text->len);
     node = ngx_str_rbtree_lookup(&recent->tree, text, hash);
 
     if (node || recent->nnames == NGX_HTTP_CHORUS_RECENT_NAMES) {
-        return (ngx_http_chorus_recent_name_t *) node;
+        recent->last = (ngx_http_chorus_recent_name_t *) node;
+        return recent->last;
     }
 
     name = ngx_calloc(sizeof(ngx_http_chorus_recent_name_t) + text->len,

@@ -68,6 +68,7 @@ struct ngx_http_chorus_redis_s {
     unsigned                        asks:1;     /* connected to a sentinel */
     unsigned                        answered:1; /* by it: connect at once */
     unsigned                        looking:1;
+    unsigned                        writing:1;  /* hiredis is */
     unsigned                        stopped:1;
 };
 

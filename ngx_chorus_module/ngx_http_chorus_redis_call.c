@@ -8,6 +8,9 @@
 
 #define NGX_HTTP_CHORUS_REDIS_REPLY_MS      10000   /* no reply at all */
 
+/* of a word, as the protocol of Redis has it */
+#define NGX_HTTP_CHORUS_REDIS_LEN  (1 + NGX_SIZE_T_LEN + sizeof(CRLF) - 1)
+
 
 typedef struct {
     ngx_http_chorus_redis_t        *redis;
@@ -16,6 +19,10 @@ typedef struct {
 } ngx_http_chorus_redis_call_t;
 
 
+static u_char *ngx_http_chorus_redis_format(ngx_http_chorus_redis_t *redis,
+    int argc, const char **argv, const size_t *lens, size_t *len);
+static u_char *ngx_http_chorus_redis_put_len(u_char *p, u_char type,
+    size_t len);
 static void ngx_http_chorus_redis_replied(redisAsyncContext *ac, void *reply,
     void *data);
 
@@ -25,14 +32,23 @@ ngx_http_chorus_redis_call(ngx_http_chorus_redis_t *redis, int argc,
     const char **argv, const size_t *lens, ngx_http_chorus_redis_pt done,
     void *data)
 {
+    int                            rc;
+    size_t                         len;
+    u_char                        *bytes;
     ngx_http_chorus_redis_call_t  *call;
 
     if (redis->state != NGX_HTTP_CHORUS_REDIS_READY) {
         return NGX_DECLINED;
     }
 
+    bytes = ngx_http_chorus_redis_format(redis, argc, argv, lens, &len);
+    if (bytes == NULL) {
+        return NGX_DECLINED;
+    }
+
     call = ngx_alloc(sizeof(ngx_http_chorus_redis_call_t), redis->log);
     if (call == NULL) {
+        ngx_free(bytes);
         return NGX_DECLINED;
     }
 
@@ -40,10 +56,12 @@ ngx_http_chorus_redis_call(ngx_http_chorus_redis_t *redis, int argc,
     call->done = done;
     call->data = data;
 
-    if (redisAsyncCommandArgv(redis->ac, ngx_http_chorus_redis_replied, call,
-                              argc, argv, lens)
-        != REDIS_OK)
-    {
+    /* it copies them */
+    rc = redisAsyncFormattedCommand(redis->ac, ngx_http_chorus_redis_replied,
+                                    call, (char *) bytes, len);
+    ngx_free(bytes);
+
+    if (rc != REDIS_OK) {
         ngx_free(call);
         return NGX_DECLINED;
     }
@@ -51,6 +69,63 @@ ngx_http_chorus_redis_call(ngx_http_chorus_redis_t *redis, int argc,
     ngx_http_chorus_redis_sent(redis);
 
     return NGX_OK;
+}
+
+
+/* As redisAsyncCommandArgv() would, which takes 400 instructions a word. */
+
+static u_char *
+ngx_http_chorus_redis_format(ngx_http_chorus_redis_t *redis, int argc,
+    const char **argv, const size_t *lens, size_t *len)
+{
+    int      i;
+    size_t   size;
+    u_char  *p, *bytes;
+
+    size = NGX_HTTP_CHORUS_REDIS_LEN;
+
+    for (i = 0; i < argc; i++) {
+        size += NGX_HTTP_CHORUS_REDIS_LEN + lens[i] + sizeof(CRLF) - 1;
+    }
+
+    bytes = ngx_alloc(size, redis->log);
+    if (bytes == NULL) {
+        return NULL;
+    }
+
+    p = ngx_http_chorus_redis_put_len(bytes, '*', argc);
+
+    for (i = 0; i < argc; i++) {
+        p = ngx_http_chorus_redis_put_len(p, '$', lens[i]);
+        p = ngx_cpymem(p, argv[i], lens[i]);
+        *p++ = CR;
+        *p++ = LF;
+    }
+
+    *len = p - bytes;
+
+    return bytes;
+}
+
+
+static u_char *
+ngx_http_chorus_redis_put_len(u_char *p, u_char type, size_t len)
+{
+    u_char  digits[NGX_SIZE_T_LEN], *last;
+
+    last = digits + sizeof(digits);
+
+    do {
+        *--last = (u_char) ('0' + len % 10);
+        len /= 10;
+    } while (len);
+
+    *p++ = type;
+    p = ngx_cpymem(p, last, digits + sizeof(digits) - last);
+    *p++ = CR;
+    *p++ = LF;
+
+    return p;
 }
 
 
@@ -147,9 +222,13 @@ ngx_http_chorus_redis_complain(ngx_http_chorus_redis_t *redis,
 {
     size_t      len;
     uint32_t    kind;
+    u_char      text[NGX_SOCKADDR_STRLEN];
+    ngx_str_t   where;
     ngx_uint_t  i, level;
+    const char *hint;
 
     why = why ? why : "unknown error";
+    hint = chorus_redis_hint(why);
     len = strcspn(why, " ");
 
     ngx_crc32_init(kind);
@@ -169,7 +248,14 @@ ngx_http_chorus_redis_complain(ngx_http_chorus_redis_t *redis,
 
     redis->said_last = ngx_current_msec;
 
+    where.data = text;
+    where.len = redis->met ? ngx_sock_ntop(redis->met->sockaddr,
+                                           redis->met->socklen, text,
+                                           NGX_SOCKADDR_STRLEN, 1)
+                           : 0;
+
     ngx_log_error(level, redis->log, 0,
-                  "chorus: Redis: %s: %s; changed keys wait, and requests "
-                  "go on", what, why);
+                  "chorus: Redis: %s: %s (%V%s%s); changed keys wait, and "
+                  "requests go on", what, why, &where, hint ? "; " : "",
+                  hint ? hint : "");
 }

@@ -121,15 +121,25 @@ ngx_http_chorus_redis_del_read(void *data)
 }
 
 
+/* The socket nearly always takes all at once: written at the end of this turn
+ * of the event loop, and only what it does not take is waited for.  While a
+ * connection is being made it is the event that tells of it. */
+
 static void
 ngx_http_chorus_redis_add_write(void *data)
 {
     ngx_http_chorus_redis_t  *redis = data;
 
-    if (redis->c && !redis->c->write->active) {
-        (void) ngx_add_event(redis->c->write, NGX_WRITE_EVENT,
-                             NGX_LEVEL_EVENT);
+    if (redis->c == NULL || redis->c->write->active) {
+        return;
     }
+
+    if (redis->state == NGX_HTTP_CHORUS_REDIS_READY && !redis->writing) {
+        ngx_post_event(redis->c->write, &ngx_posted_events);
+        return;
+    }
+
+    (void) ngx_add_event(redis->c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT);
 }
 
 
@@ -174,8 +184,15 @@ ngx_http_chorus_redis_write_handler(ngx_event_t *ev)
     ngx_connection_t         *c = ev->data;
     ngx_http_chorus_redis_t  *redis = c->data;
 
+    if (ev->posted) {
+        /* called by ngx_http_chorus_redis_wait() */
+        ngx_delete_posted_event(ev);
+    }
+
     if (redis->ac && ngx_http_chorus_redis_tls_start(redis) == NGX_OK) {
+        redis->writing = 1;
         redisAsyncHandleWrite(redis->ac);
+        redis->writing = 0;
         ngx_http_chorus_redis_tls_done(redis);
     }
 }
@@ -186,15 +203,18 @@ ngx_http_chorus_redis_write_handler(ngx_event_t *ev)
 ngx_int_t
 ngx_http_chorus_redis_wait(ngx_http_chorus_redis_t *redis, ngx_msec_t ms)
 {
-    int            n;
-    struct pollfd  p;
+    int             n;
+    ngx_event_t    *wev;
+    struct pollfd   p;
 
     if (redis->state != NGX_HTTP_CHORUS_REDIS_READY) {
         return NGX_ERROR;
     }
 
+    wev = redis->c->write;
+
     p.fd = redis->c->fd;
-    p.events = POLLIN | (redis->c->write->active ? POLLOUT : 0);
+    p.events = POLLIN | (wev->active || wev->posted ? POLLOUT : 0);
     p.revents = 0;
 
     n = poll(&p, 1, (int) ms);

@@ -66,6 +66,22 @@ ngx_http_chorus_scans_look(ngx_http_chorus_api_t *api)
 }
 
 
+/* GET /api/v1/history/R */
+
+ngx_int_t
+ngx_http_chorus_history_of(ngx_http_chorus_api_t *api)
+{
+    ngx_str_t  hash;
+
+    if (ngx_http_chorus_scans_hash(api, &hash) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_chorus_api_ask(api, "FCALL_RO", "chorus_history_of", 1,
+                                   &hash, 1, ngx_http_chorus_api_relay);
+}
+
+
 /* GET /api/v1/scans/R/differences?after= */
 
 ngx_int_t

@@ -121,6 +121,8 @@ ngx_http_chorus_watch_cleanup(void *data)
 {
     ngx_http_chorus_ctx_t *ctx = data;
 
+    ngx_http_chorus_turn_leave(ctx);
+
     if (ctx->policy) {
         ngx_http_chorus_policy_release(ngx_http_get_module_main_conf(
                                     ctx->request, ngx_http_chorus_module),

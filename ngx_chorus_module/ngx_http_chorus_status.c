@@ -89,6 +89,16 @@ ngx_http_chorus_workers(ngx_http_chorus_api_t *api)
 }
 
 
+ngx_int_t
+ngx_http_chorus_history(ngx_http_chorus_api_t *api)
+{
+    ngx_str_t  key = ngx_string(CHORUS_REDIS_HISTORY_ALL);
+
+    return ngx_http_chorus_api_ask(api, "FCALL_RO", "chorus_history_all", 1,
+                                   &key, 1, ngx_http_chorus_api_relay);
+}
+
+
 static ngx_str_t
 ngx_http_chorus_status_cursor(ngx_http_request_t *r)
 {

@@ -77,6 +77,10 @@ auth_has_arg_of(const chorus_uri_t *uri, const char *const *names, size_t n)
 {
     size_t  i;
 
+    if (uri->nargs == 0) {
+        return false;
+    }
+
     for (i = 0; i < n; i++) {
         if (chorus_uri_arg(uri, chorus_str_from(names[i])) != NULL) {
             return true;
@@ -176,11 +180,10 @@ auth_find_credentials(chorus_auth_check_t *check)
     } else if (is_v2) {
         check->auth->kind = CHORUS_AUTH_V2_QUERY;
 
-    } else if (chorus_str_starts(check->authorization, chorus_str("AWS "))) {
-        check->auth->kind = CHORUS_AUTH_V2_HEADER;
-
     } else if (check->authorization.data != NULL) {
-        check->auth->kind = CHORUS_AUTH_V4_HEADER;
+        check->auth->kind = chorus_str_starts(check->authorization,
+                                              chorus_str("AWS "))
+                            ? CHORUS_AUTH_V2_HEADER : CHORUS_AUTH_V4_HEADER;
     }
 
     return CHORUS_OK;

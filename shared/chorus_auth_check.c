@@ -166,6 +166,10 @@ chorus_auth_is_alias(chorus_str_t name)
         "x-account-"
     };
 
+    if (name.len == 0 || (name.data[0] | 0x20) != 'x') {
+        return false;                           /* as most are */
+    }
+
     for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (auth_starts_like(name, chorus_str_from(prefixes[i]))) {
             return true;
@@ -222,14 +226,16 @@ chorus_payload_kind(chorus_str_t payload)
           CHORUS_PAYLOAD_SIGV4A_CHUNKS }
     };
 
+    if (payload.len == 2 * CHORUS_SHA256_LEN
+        && chorus_str_is_of(payload, CHORUS_CHAR_LOWER_HEX))
+    {
+        return CHORUS_PAYLOAD_DIGEST;
+    }
+
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (chorus_str_eq(payload, chorus_str_from(rows[i].literal))) {
             return rows[i].kind;
         }
-    }
-
-    if (payload.len == 2 * CHORUS_SHA256_LEN && chorus_is_lower_hex(payload)) {
-        return CHORUS_PAYLOAD_DIGEST;
     }
 
     return CHORUS_PAYLOAD_UNKNOWN;

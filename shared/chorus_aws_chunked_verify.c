@@ -97,7 +97,8 @@ chorus_aws_chunked_is_signed(const chorus_aws_chunked_t *chunked)
 bool
 chorus_aws_chunked_is_signature(chorus_str_t s)
 {
-    return s.len == CHORUS_SIGNATURE_LEN && chorus_is_lower_hex(s);
+    return s.len == CHORUS_SIGNATURE_LEN
+           && chorus_str_is_of(s, CHORUS_CHAR_LOWER_HEX);
 }
 
 

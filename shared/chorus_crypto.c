@@ -1,4 +1,17 @@
-/* Digests over OpenSSL 3, fetched once for each context. */
+/*
+ * Digests over OpenSSL 3.
+ *
+ * SHA-256 is worth a way of its own: a request takes two digests and two HMACs
+ * of few bytes, and what EVP does around each (contexts that are allocated,
+ * copied, wiped and freed) costs a third of the hashing.  Where EVP would take
+ * the SHA-256 of OpenSSL's default provider, that is called directly.  These
+ * functions (SHA256_Update and its like) are in all of OpenSSL 3, but marked
+ * as deprecated, because they know no providers.  So where the configuration
+ * of OpenSSL names another provider (FIPS, an accelerator), EVP is asked for
+ * all, as it is for all other digests.
+ */
+
+#define OPENSSL_SUPPRESS_DEPRECATED
 
 #include <limits.h>
 #include <stdio.h>
@@ -9,6 +22,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <openssl/provider.h>
+#include <openssl/sha.h>
 
 #include "chorus_crypto.h"
 
@@ -17,21 +32,24 @@
                                  * and ours for main */
 
 
-/* HMAC-SHA256 of one key.  What a key is made to at first is half of the work
- * of a short message. */
+/* HMAC-SHA256 of one key (RFC 2104), with what it hashes first: half of the
+ * work of a short message. */
 typedef struct {
-    EVP_MAC_CTX    *ctx;
     bool            is_keyed;
     unsigned char   key[CHORUS_SHA256_LEN];
+    SHA256_CTX      inner;          /* of the key and 0x36 */
+    SHA256_CTX      outer;          /* of the key and 0x5c */
 } crypto_hmac_t;
 
 struct chorus_crypto_s {
-    EVP_MD         *sha256;
-    EVP_MD_CTX     *digest;
+    bool            is_direct;      /* SHA-256 without EVP */
     crypto_hmac_t   hmacs[CRYPTO_HMACS];
     size_t          next;           /* of these, to get another key */
-    EVP_MAC_CTX    *hmac_sha1;      /* of Signature Version 2, a new key each
-                                     * time */
+
+    EVP_MD         *sha256;
+    EVP_MD_CTX     *digest;
+    EVP_MAC_CTX    *hmac_sha256;
+    EVP_MAC_CTX    *hmac_sha1;      /* of Signature Version 2 */
 };
 
 struct chorus_digest_s {
@@ -84,7 +102,7 @@ chorus_crypto_t *
 chorus_crypto_create(void)
 {
     char              sha1[] = "SHA1", sha256[] = "SHA256";
-    size_t            i;
+    const char       *provider;
     chorus_crypto_t  *crypto;
 
     crypto = calloc(1, sizeof(chorus_crypto_t));
@@ -94,23 +112,18 @@ chorus_crypto_create(void)
 
     crypto->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     crypto->digest = EVP_MD_CTX_new();
+    crypto->hmac_sha256 = crypto_hmac_create(sha256);
     crypto->hmac_sha1 = crypto_hmac_create(sha1);
 
-    for (i = 0; i < CRYPTO_HMACS; i++) {
-        crypto->hmacs[i].ctx = crypto_hmac_create(sha256);
-
-        if (crypto->hmacs[i].ctx == NULL) {
-            chorus_crypto_destroy(crypto);
-            return NULL;
-        }
-    }
-
     if (crypto->sha256 == NULL || crypto->digest == NULL
-        || crypto->hmac_sha1 == NULL)
+        || crypto->hmac_sha256 == NULL || crypto->hmac_sha1 == NULL)
     {
         chorus_crypto_destroy(crypto);
         return NULL;
     }
+
+    provider = OSSL_PROVIDER_get0_name(EVP_MD_get0_provider(crypto->sha256));
+    crypto->is_direct = (strcmp(provider, "default") == 0);
 
     return crypto;
 }
@@ -119,21 +132,45 @@ chorus_crypto_create(void)
 void
 chorus_crypto_destroy(chorus_crypto_t *crypto)
 {
-    size_t  i;
-
     if (crypto == NULL) {
         return;
     }
 
-    for (i = 0; i < CRYPTO_HMACS; i++) {
-        EVP_MAC_CTX_free(crypto->hmacs[i].ctx);
-        chorus_secret_wipe(crypto->hmacs[i].key, CHORUS_SHA256_LEN);
-    }
-
+    EVP_MAC_CTX_free(crypto->hmac_sha256);
     EVP_MAC_CTX_free(crypto->hmac_sha1);
     EVP_MD_CTX_free(crypto->digest);
     EVP_MD_free(crypto->sha256);
+    chorus_secret_wipe(crypto, sizeof(chorus_crypto_t));
     free(crypto);
+}
+
+
+/* OpenSSL wipes the data but leaves the digest in `sum`, and that may be a key.
+ * So few words are gone sooner than OPENSSL_cleanse() is called. */
+static void
+crypto_forget(SHA256_CTX *sum)
+{
+    size_t              i;
+    volatile SHA_LONG  *word = sum->h;
+
+    for (i = 0; i < sizeof(sum->h) / sizeof(sum->h[0]); i++) {
+        word[i] = 0;
+    }
+}
+
+
+/* What `sum` has begun with, and `data`. */
+static bool
+crypto_sha256_end(SHA256_CTX *sum, const void *data, size_t len,
+    unsigned char out[CHORUS_SHA256_LEN])
+{
+    bool  ok;
+
+    ok = SHA256_Update(sum, data, len) == 1 && SHA256_Final(out, sum) == 1;
+
+    crypto_forget(sum);
+
+    return ok;
 }
 
 
@@ -141,10 +178,20 @@ bool
 chorus_sha256(chorus_crypto_t *crypto, chorus_str_t data,
     unsigned char out[CHORUS_SHA256_LEN])
 {
+    SHA256_CTX  sum;
+
+    if (crypto->is_direct) {
+        return SHA256_Init(&sum) == 1
+               && crypto_sha256_end(&sum, data.data, data.len, out);
+    }
+
     return EVP_DigestInit_ex2(crypto->digest, crypto->sha256, NULL) == 1
            && EVP_DigestUpdate(crypto->digest, data.data, data.len) == 1
            && EVP_DigestFinal_ex(crypto->digest, out, NULL) == 1;
 }
+
+
+/* ---- HMAC ---- */
 
 
 static bool
@@ -165,9 +212,70 @@ crypto_hmac(EVP_MAC_CTX *hmac, chorus_str_t key, chorus_str_t data,
 }
 
 
-/* That of the key, or the next one to get it. */
+static bool
+crypto_hmac_begin(SHA256_CTX *sum, const unsigned char *key,
+    unsigned char with)
+{
+    bool            ok;
+    size_t          i;
+    unsigned char   block[SHA256_CBLOCK];
 
-static crypto_hmac_t *
+    for (i = 0; i < SHA256_CBLOCK; i++) {
+        block[i] = key[i] ^ with;
+    }
+
+    ok = SHA256_Init(sum) == 1
+         && SHA256_Update(sum, block, SHA256_CBLOCK) == 1;
+
+    chorus_secret_wipe(block, sizeof(block));
+
+    return ok;
+}
+
+
+static bool
+crypto_hmac_set_key(chorus_crypto_t *crypto, crypto_hmac_t *hmac,
+    chorus_str_t key)
+{
+    bool           ok;
+    unsigned char  block[SHA256_CBLOCK] = { 0 };
+
+    ok = true;
+
+    if (key.len > SHA256_CBLOCK) {
+        ok = chorus_sha256(crypto, key, block);
+
+    } else if (key.len != 0) {
+        memcpy(block, key.data, key.len);
+    }
+
+    ok = ok && crypto_hmac_begin(&hmac->inner, block, 0x36)
+         && crypto_hmac_begin(&hmac->outer, block, 0x5c);
+
+    chorus_secret_wipe(block, sizeof(block));
+
+    return ok;
+}
+
+
+static bool
+crypto_hmac_end(const crypto_hmac_t *hmac, chorus_str_t data,
+    unsigned char out[CHORUS_SHA256_LEN])
+{
+    bool        ok;
+    SHA256_CTX  sum;
+
+    sum = hmac->inner;
+    ok = crypto_sha256_end(&sum, data.data, data.len, out);
+
+    sum = hmac->outer;
+
+    return ok && crypto_sha256_end(&sum, out, CHORUS_SHA256_LEN, out);
+}
+
+
+/* That of the key; NULL when OpenSSL fails. */
+static const crypto_hmac_t *
 crypto_hmac_of(chorus_crypto_t *crypto, chorus_str_t key)
 {
     size_t          i;
@@ -185,9 +293,11 @@ crypto_hmac_of(chorus_crypto_t *crypto, chorus_str_t key)
 
     hmac = &crypto->hmacs[crypto->next];
     crypto->next = (crypto->next + 1) % CRYPTO_HMACS;
-    hmac->is_keyed = false;
 
-    return hmac;
+    memcpy(hmac->key, key.data, CHORUS_SHA256_LEN);
+    hmac->is_keyed = crypto_hmac_set_key(crypto, hmac, key);
+
+    return hmac->is_keyed ? hmac : NULL;
 }
 
 
@@ -195,32 +305,28 @@ bool
 chorus_hmac_sha256(chorus_crypto_t *crypto, chorus_str_t key,
     chorus_str_t data, unsigned char out[CHORUS_SHA256_LEN])
 {
-    size_t          len;
-    crypto_hmac_t  *hmac;
+    bool                  ok;
+    crypto_hmac_t         once;
+    const crypto_hmac_t  *hmac;
 
-    /* of the length that signing keys have */
-
-    if (key.len != CHORUS_SHA256_LEN) {
-        crypto->hmacs[0].is_keyed = false;
-        return crypto_hmac(crypto->hmacs[0].ctx, key, data, out,
+    if (!crypto->is_direct) {
+        return crypto_hmac(crypto->hmac_sha256, key, data, out,
                            CHORUS_SHA256_LEN);
     }
 
-    hmac = crypto_hmac_of(crypto, key);
+    /* signing keys, and those on the way to one, have that length */
 
-    if (!hmac->is_keyed) {
-        memcpy(hmac->key, key.data, CHORUS_SHA256_LEN);
-        hmac->is_keyed = crypto_hmac(hmac->ctx, key, data, out,
-                                     CHORUS_SHA256_LEN);
-        return hmac->is_keyed;
+    if (key.len == CHORUS_SHA256_LEN) {
+        hmac = crypto_hmac_of(crypto, key);
+        return hmac != NULL && crypto_hmac_end(hmac, data, out);
     }
 
-    /* without a key: the one it has */
+    ok = crypto_hmac_set_key(crypto, &once, key)
+         && crypto_hmac_end(&once, data, out);
 
-    return EVP_MAC_init(hmac->ctx, NULL, 0, NULL) == 1
-           && EVP_MAC_update(hmac->ctx, (const unsigned char *) data.data,
-                             data.len) == 1
-           && EVP_MAC_final(hmac->ctx, out, &len, CHORUS_SHA256_LEN) == 1;
+    chorus_secret_wipe(&once, sizeof(once));
+
+    return ok;
 }
 
 
@@ -230,6 +336,9 @@ chorus_hmac_sha1(chorus_crypto_t *crypto, chorus_str_t key,
 {
     return crypto_hmac(crypto->hmac_sha1, key, data, out, CHORUS_SHA1_LEN);
 }
+
+
+/* ---- running digests ---- */
 
 
 chorus_digest_t *

@@ -8,7 +8,8 @@
 
 #include "chorus_sigv4.h"
 
-#define CACHE_SETS         64           /* a power of two */
+#define CACHE_SET_BITS     6
+#define CACHE_SETS         (1 << CACHE_SET_BITS)
 #define CACHE_WAYS         4
 #define CACHE_NAME_BYTES   128          /* longer ones are not cached */
 
@@ -47,32 +48,44 @@ chorus_key_cache_destroy(chorus_key_cache_t *cache)
 }
 
 
-/* FNV-1a */
+/* Eight bytes at a time; the upper bits are the good ones.  [Knuth, The Art of
+ * Computer Programming, 6.4: Fibonacci hashing] */
 static uint64_t
 cache_hash_add(uint64_t hash, chorus_str_t s)
 {
-    size_t  i;
+    uint64_t  word;
 
-    for (i = 0; i < s.len; i++) {
-        hash = (hash ^ (unsigned char) s.data[i]) * UINT64_C(0x100000001b3);
+    for ( /* void */ ; s.len >= sizeof(word); s = chorus_str_sub(s, 8)) {
+        memcpy(&word, s.data, sizeof(word));
+        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
     }
 
-    return (hash ^ 0xff) * UINT64_C(0x100000001b3);     /* end of a part */
+    for ( /* void */ ; s.len != 0; s = chorus_str_sub(s, 1)) {
+        hash = (hash ^ (unsigned char) s.data[0])
+               * UINT64_C(0x9e3779b97f4a7c15);
+    }
+
+    return hash;
 }
 
 
+/* Of what tells most keys apart; all is compared in the end. */
 static uint64_t
 cache_hash(const chorus_signing_scope_t *scope)
 {
     uint64_t  hash;
 
-    hash = UINT64_C(0xcbf29ce484222325);
-    hash = cache_hash_add(hash, scope->access_key);
-    hash = cache_hash_add(hash, scope->secret);
+    hash = cache_hash_add(scope->access_key.len, scope->access_key);
     hash = cache_hash_add(hash, scope->day);
-    hash = cache_hash_add(hash, scope->region);
 
     return hash == 0 ? 1 : hash;
+}
+
+
+static size_t
+cache_set(uint64_t hash)
+{
+    return hash >> (64 - CACHE_SET_BITS);
 }
 
 
@@ -109,7 +122,7 @@ chorus_key_cache_find(const chorus_key_cache_t *cache,
     const cache_entry_t  *entry;
 
     hash = cache_hash(scope);
-    entry = cache->sets[hash % CACHE_SETS];
+    entry = cache->sets[cache_set(hash)];
 
     for (i = 0; i < CACHE_WAYS; i++, entry++) {
 
@@ -147,7 +160,7 @@ chorus_key_cache_store(chorus_key_cache_t *cache,
     }
 
     hash = cache_hash(scope);
-    set = cache->sets[hash % CACHE_SETS];
+    set = cache->sets[cache_set(hash)];
 
     memmove(set + 1, set, (CACHE_WAYS - 1) * sizeof(cache_entry_t));
     chorus_secret_wipe(set, sizeof(cache_entry_t));

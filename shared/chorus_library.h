@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#define CHORUS_LIBRARY_VERSION  6   /* equals chorus_version of chorus.lua */
+#define CHORUS_LIBRARY_VERSION  7   /* equals chorus_version of chorus.lua */
 
 #define CHORUS_REDIS_SCHEDULE      "chorus:schedule"
 #define CHORUS_REDIS_REPLICATIONS  "chorus:replications"
@@ -35,6 +35,9 @@
 
 #define CHORUS_REDIS_WORKERS         "chorus:workers"
 #define CHORUS_REDIS_WORKERS_ALIVE   "chorus:workers:alive"
+
+#define CHORUS_REDIS_HISTORY         "chorus:history"
+#define CHORUS_REDIS_HISTORY_ALL     "chorus:history:all"
 
 extern const char    chorus_library_text[];
 extern const size_t  chorus_library_len;

@@ -181,8 +181,12 @@ policy_condition_holds(policy_t *policy,
 
     default:
         value = policy_field(policy, condition->name);
-        return (value.data != NULL || !condition->is_simple)
-               && chorus_str_eq(value, condition->value);
+
+        if (value.data == NULL) {
+            return !condition->is_simple && condition->value.len == 0;
+        }
+
+        return chorus_str_eq(value, condition->value);
     }
 }
 

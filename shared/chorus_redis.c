@@ -138,3 +138,34 @@ chorus_redis_needs_greeting(chorus_str_t error)
 
     return false;
 }
+
+
+const char *
+chorus_redis_hint(const char *error)
+{
+    size_t  i;
+
+    static const struct {
+        const char  *error;
+        const char  *hint;
+    } hints[] = {
+        { "Connection refused",
+          "does it run, and is redis.url of chorus.json right?" },
+        { "ERR unknown command",
+          "Chorus needs Redis 7 or later, and its functions" },
+        { "NOAUTH ", "chorus.json has no password for it: redis.url or "
+          "redis.password_file" },
+        { "WRONGPASS ", "it has another password than redis.url or "
+          "redis.password_file of chorus.json" },
+        { "READONLY", "redis.url of chorus.json leads to a replica, or a "
+          "failover is under way" },
+    };
+
+    for (i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+        if (strstr(error, hints[i].error) != NULL) {
+            return hints[i].hint;
+        }
+    }
+
+    return NULL;
+}

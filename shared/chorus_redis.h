@@ -62,5 +62,9 @@ void chorus_redis_generation(const unsigned char *bytes,
  * library); all others are worth waiting for. */
 bool chorus_redis_needs_greeting(chorus_str_t error);
 
+/* What a person may do about the text of an error, to be told
+ * behind it; NULL where nothing is known. */
+const char *chorus_redis_hint(const char *error);
+
 
 #endif

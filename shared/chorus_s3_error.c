@@ -80,9 +80,6 @@ static const chorus_s3_error_row_t  s3_errors[CHORUS_S3_NERRORS] = {
       "The Content-MD5 or checksum value you specified did not match what "
       "we received." },
 
-    { CHORUS_S3_INVALID_DIGEST, 400, "InvalidDigest",
-      "The Content-MD5 or checksum value you specified is not valid." },
-
     { CHORUS_S3_ENTITY_TOO_LARGE, 400, "EntityTooLarge",
       "Your proposed upload exceeds the maximum allowed object size." },
 

@@ -33,7 +33,6 @@ typedef enum {
     CHORUS_S3_INCOMPLETE_BODY,                  /* 400 */
     CHORUS_S3_INVALID_CHUNK_SIZE,               /* 403 */
     CHORUS_S3_BAD_DIGEST,                       /* 400 */
-    CHORUS_S3_INVALID_DIGEST,                   /* 400 */
     CHORUS_S3_ENTITY_TOO_LARGE,                 /* 400 */
     CHORUS_S3_ENTITY_TOO_SMALL,                 /* 400 */
     CHORUS_S3_KEY_TOO_LONG,                     /* 400 KeyTooLongError */

@@ -9,6 +9,10 @@
 
 #include "chorus_sigv4.h"
 
+/* what most requests need; longer ones take memory */
+#define CANONICAL_BYTES  1024
+#define TO_SIGN_BYTES    192
+
 
 /* ---- canonical request ---- */
 
@@ -146,39 +150,66 @@ chorus_sigv4_canonical_headers(chorus_buf_t *buf,
 }
 
 
+/* The null string when out of memory. */
+static chorus_str_t
+sigv4_canonical_request(chorus_buf_t *buf,
+    const chorus_sigv4_request_t *request, chorus_str_t signed_headers)
+{
+    chorus_buf_add(buf, request->method);
+    chorus_buf_char(buf, '\n');
+
+    chorus_sigv4_canonical_path(buf, request->uri->path);
+    chorus_buf_char(buf, '\n');
+
+    if (chorus_sigv4_canonical_query(buf->mem, buf, request->uri)
+        != CHORUS_OK)
+    {
+        return chorus_null_str;
+    }
+
+    chorus_buf_char(buf, '\n');
+
+    chorus_sigv4_canonical_headers(buf, request->headers, request->nheaders,
+                                   signed_headers);
+    chorus_buf_char(buf, '\n');
+
+    chorus_buf_add(buf, signed_headers);
+    chorus_buf_char(buf, '\n');
+    chorus_buf_add(buf, request->payload);
+
+    return chorus_buf_str(buf);
+}
+
+
 chorus_str_t
 chorus_sigv4_canonical_request(chorus_mem_t *mem,
     const chorus_sigv4_request_t *request, chorus_str_t signed_headers)
 {
     chorus_buf_t  buf;
 
-    buf = chorus_buf(mem, 1024);
+    buf = chorus_buf(mem, CANONICAL_BYTES);
 
-    chorus_buf_add(&buf, request->method);
-    chorus_buf_char(&buf, '\n');
-
-    chorus_sigv4_canonical_path(&buf, request->uri->path);
-    chorus_buf_char(&buf, '\n');
-
-    if (chorus_sigv4_canonical_query(mem, &buf, request->uri) != CHORUS_OK) {
-        return chorus_null_str;
-    }
-
-    chorus_buf_char(&buf, '\n');
-
-    chorus_sigv4_canonical_headers(&buf, request->headers, request->nheaders,
-                                   signed_headers);
-    chorus_buf_char(&buf, '\n');
-
-    chorus_buf_add(&buf, signed_headers);
-    chorus_buf_char(&buf, '\n');
-    chorus_buf_add(&buf, request->payload);
-
-    return chorus_buf_str(&buf);
+    return sigv4_canonical_request(&buf, request, signed_headers);
 }
 
 
 /* ---- string to sign, key, signature ---- */
+
+
+/* `digest` is that of the canonical request. */
+static chorus_str_t
+sigv4_string_to_sign(chorus_buf_t *buf, chorus_str_t amz_date,
+    chorus_str_t scope, const unsigned char digest[CHORUS_SHA256_LEN])
+{
+    chorus_buf_text(buf, CHORUS_SIGV4_ALGORITHM "\n");
+    chorus_buf_add(buf, amz_date);
+    chorus_buf_char(buf, '\n');
+    chorus_buf_add(buf, scope);
+    chorus_buf_char(buf, '\n');
+    chorus_buf_hex(buf, digest, CHORUS_SHA256_LEN);
+
+    return chorus_buf_str(buf);
+}
 
 
 chorus_str_t
@@ -192,16 +223,9 @@ chorus_sigv4_string_to_sign(chorus_mem_t *mem, chorus_crypto_t *crypto,
         return chorus_null_str;
     }
 
-    buf = chorus_buf(mem, 192);
+    buf = chorus_buf(mem, TO_SIGN_BYTES);
 
-    chorus_buf_text(&buf, CHORUS_SIGV4_ALGORITHM "\n");
-    chorus_buf_add(&buf, amz_date);
-    chorus_buf_char(&buf, '\n');
-    chorus_buf_add(&buf, scope);
-    chorus_buf_char(&buf, '\n');
-    chorus_buf_hex(&buf, digest, sizeof(digest));
-
-    return chorus_buf_str(&buf);
+    return sigv4_string_to_sign(&buf, amz_date, scope, digest);
 }
 
 
@@ -275,15 +299,36 @@ chorus_sigv4_signature(chorus_crypto_t *crypto,
 }
 
 
-/* ---- signing ---- */
-
-
-static int
-sigv4_name_cmp(const void *one, const void *two)
+bool
+chorus_sigv4_request_signature(chorus_mem_t *mem, chorus_crypto_t *crypto,
+    const chorus_sigv4_request_t *request, chorus_str_t signed_headers,
+    chorus_str_t amz_date, chorus_str_t scope,
+    const unsigned char key[CHORUS_SHA256_LEN],
+    char signature[CHORUS_SIGNATURE_LEN])
 {
-    return chorus_str_cmp(*(const chorus_str_t *) one,
-                          *(const chorus_str_t *) two);
+    char           space[CANONICAL_BYTES];
+    chorus_buf_t   buf;
+    chorus_str_t   canonical, to_sign;
+    unsigned char  digest[CHORUS_SHA256_LEN];
+
+    buf = chorus_buf_in(mem, space, sizeof(space));
+
+    canonical = sigv4_canonical_request(&buf, request, signed_headers);
+
+    if (canonical.data == NULL || !chorus_sha256(crypto, canonical, digest)) {
+        return false;
+    }
+
+    buf = chorus_buf_in(mem, space, sizeof(space));
+
+    to_sign = sigv4_string_to_sign(&buf, amz_date, scope, digest);
+
+    return to_sign.data != NULL
+           && chorus_sigv4_signature(crypto, key, to_sign, signature);
 }
+
+
+/* ---- signing ---- */
 
 
 /* In lower case; the null string when out of memory. */
@@ -292,6 +337,10 @@ sigv4_lower(chorus_mem_t *mem, chorus_str_t s)
 {
     char    *data;
     size_t   i;
+
+    if (chorus_str_is_of(s, CHORUS_CHAR_TOKEN)) {
+        return s;                               /* it is */
+    }
 
     data = chorus_alloc(mem, s.len);
     if (data == NULL) {
@@ -310,13 +359,39 @@ sigv4_lower(chorus_mem_t *mem, chorus_str_t s)
 }
 
 
+/* Where it belongs, unless it is there. */
+static void
+sigv4_add_name(chorus_str_t *names, size_t *n, chorus_str_t name)
+{
+    int     rc;
+    size_t  at;
+
+    for (at = *n; at != 0; at--) {
+
+        rc = chorus_str_cmp(names[at - 1], name);
+
+        if (rc == 0) {
+            return;
+        }
+
+        if (rc < 0) {
+            break;
+        }
+    }
+
+    memmove(names + at + 1, names + at, (*n - at) * sizeof(chorus_str_t));
+    names[at] = name;
+    (*n)++;
+}
+
+
 /* "host;x-amz-...": sorted, each name once. */
 static chorus_str_t
 sigv4_signed_headers(chorus_mem_t *mem, const chorus_sigv4_request_t *request)
 {
     size_t         i, n;
     chorus_buf_t   buf;
-    chorus_str_t  *names;
+    chorus_str_t   name, *names;
 
     names = chorus_alloc(mem, (request->nheaders + 1) * sizeof(chorus_str_t));
     if (names == NULL) {
@@ -334,22 +409,17 @@ sigv4_signed_headers(chorus_mem_t *mem, const chorus_sigv4_request_t *request)
             continue;
         }
 
-        names[n] = sigv4_lower(mem, request->headers[i].name);
-
-        if (names[n++].data == NULL) {
+        name = sigv4_lower(mem, request->headers[i].name);
+        if (name.data == NULL) {
             return chorus_null_str;
         }
-    }
 
-    qsort(names, n, sizeof(chorus_str_t), sigv4_name_cmp);
+        sigv4_add_name(names, &n, name);
+    }
 
     buf = chorus_buf(mem, 256);
 
     for (i = 0; i < n; i++) {
-
-        if (i != 0 && chorus_str_eq(names[i], names[i - 1])) {
-            continue;
-        }
 
         if (i != 0) {
             chorus_buf_char(&buf, ';');
@@ -436,7 +506,7 @@ chorus_sigv4_sign(const chorus_sigv4_signer_t *signer,
 {
     bool           ok;
     char           hex[CHORUS_SIGNATURE_LEN];
-    chorus_str_t   day, scope, signed_headers, canonical, to_sign;
+    chorus_str_t   day, scope, signed_headers;
     unsigned char  key[CHORUS_SHA256_LEN];
 
     if (amz_date.len != CHORUS_AMZ_DATE_LEN) {
@@ -451,20 +521,10 @@ chorus_sigv4_sign(const chorus_sigv4_signer_t *signer,
         return chorus_null_str;
     }
 
-    canonical = chorus_sigv4_canonical_request(signer->mem, request,
-                                               signed_headers);
-    if (canonical.data == NULL) {
-        return chorus_null_str;
-    }
-
-    to_sign = chorus_sigv4_string_to_sign(signer->mem, signer->crypto,
-                                          amz_date, scope, canonical);
-    if (to_sign.data == NULL) {
-        return chorus_null_str;
-    }
-
     ok = chorus_sigv4_signer_key(signer, day, key)
-         && chorus_sigv4_signature(signer->crypto, key, to_sign, hex);
+         && chorus_sigv4_request_signature(signer->mem, signer->crypto,
+                                           request, signed_headers, amz_date,
+                                           scope, key, hex);
 
     chorus_secret_wipe(key, sizeof(key));
 

@@ -112,6 +112,14 @@ bool chorus_sigv4_signature(chorus_crypto_t *crypto,
     const unsigned char key[CHORUS_SHA256_LEN], chorus_str_t string_to_sign,
     char signature[CHORUS_SIGNATURE_LEN]);
 
+/* From the request to its signature in one go; what lies between is not kept.
+ * false: out of memory, or OpenSSL failed. */
+bool chorus_sigv4_request_signature(chorus_mem_t *mem,
+    chorus_crypto_t *crypto, const chorus_sigv4_request_t *request,
+    chorus_str_t signed_headers, chorus_str_t amz_date, chorus_str_t scope,
+    const unsigned char key[CHORUS_SHA256_LEN],
+    char signature[CHORUS_SIGNATURE_LEN]);
+
 
 /* ---- signing ---- */
 

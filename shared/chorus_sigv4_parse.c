@@ -34,19 +34,12 @@ sigv4_malformed(chorus_s3_refusal_t *refusal, const char *message)
 }
 
 
-/* a token of RFC 9110, 5.6.2, in lower case */
+/* Whether the list that begins with `names` has it in front of the place `end`
+ * in it. */
 static bool
-sigv4_is_header_char(char c)
+sigv4_is_before(chorus_str_t names, const char *end, chorus_str_t name)
 {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')
-           || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-
-static bool
-sigv4_is_among(chorus_str_t name, chorus_str_t names)
-{
-    while (names.data != NULL) {
+    while (names.data < end) {
         if (chorus_str_eq(chorus_str_cut(&names, ';'), name)) {
             return true;
         }
@@ -60,24 +53,29 @@ sigv4_is_among(chorus_str_t name, chorus_str_t names)
 bool
 chorus_sigv4_signed_headers_are_valid(chorus_str_t s)
 {
-    size_t        i, n;
-    chorus_str_t  name;
+    size_t        n;
+    chorus_str_t  all, name, last;
 
+    all = s;
+    last = chorus_null_str;
     n = 0;
 
     do {
         name = chorus_str_cut(&s, ';');
 
         if (name.len == 0 || ++n > MAX_SIGNED_HEADERS
-            || sigv4_is_among(name, s))
+            || !chorus_str_is_of(name, CHORUS_CHAR_TOKEN))
         {
             return false;
         }
 
-        for (i = 0; i < name.len; i++) {
-            if (!sigv4_is_header_char(name.data[i])) {
-                return false;
-            }
+        /* they mostly ascend: then it has not been there */
+
+        if (chorus_str_cmp(name, last) > 0) {
+            last = name;
+
+        } else if (sigv4_is_before(all, name.data, name)) {
+            return false;
         }
 
     } while (s.data != NULL);
@@ -286,7 +284,7 @@ chorus_sigv4_parse(chorus_str_t authorization, chorus_sigv4_auth_t *auth,
     }
 
     if (auth->signature.len != CHORUS_SIGNATURE_LEN
-        || !chorus_is_lower_hex(auth->signature))
+        || !chorus_str_is_of(auth->signature, CHORUS_CHAR_LOWER_HEX))
     {
         return sigv4_malformed(refusal, MALFORMED "the Signature must be 64 "
                                "hexadecimal digits in lower case.");

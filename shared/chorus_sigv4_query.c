@@ -163,7 +163,7 @@ sigv4_take_signature(chorus_auth_check_t *check)
     }
 
     if (v4->signature.len != CHORUS_SIGNATURE_LEN
-        || !chorus_is_lower_hex(v4->signature))
+        || !chorus_str_is_of(v4->signature, CHORUS_CHAR_LOWER_HEX))
     {
         return sigv4_bad_query(check, "X-Amz-Signature must be 64 hexadecimal "
                                "digits in lower case.");

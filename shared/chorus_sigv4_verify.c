@@ -36,7 +36,14 @@ sigv4_take_date(chorus_auth_check_t *check)
         return rc;
     }
 
-    chorus_time_amz(seconds, check->auth->date);
+    /* the form in which it is kept has a length of its own */
+
+    if (value.len == CHORUS_AMZ_DATE_LEN) {
+        memcpy(check->auth->date, value.data, CHORUS_AMZ_DATE_LEN);
+
+    } else {
+        chorus_time_amz(seconds, check->auth->date);
+    }
 
     return chorus_auth_check_skew(check, seconds);
 }
@@ -152,15 +159,27 @@ chorus_sigv4_check_scope(chorus_auth_check_t *check)
 /* ---- the signed headers ---- */
 
 
+/* A header called "a;b" is not signed because a and b are. */
+static bool
+sigv4_is_first(chorus_str_t names, chorus_str_t name)
+{
+    return chorus_str_casestarts(names, name)
+           && (names.len == name.len || names.data[name.len] == ';')
+           && memchr(name.data, ';', name.len) == NULL;
+}
+
+
 bool
 chorus_sigv4_is_signed(const chorus_sigv4_auth_t *auth, chorus_str_t name)
 {
     chorus_str_t  rest;
 
     for (rest = auth->signed_headers; rest.len != 0; /* void */) {
-        if (chorus_str_caseeq(chorus_str_cut(&rest, ';'), name)) {
+        if (sigv4_is_first(rest, name)) {
             return true;
         }
+
+        (void) chorus_str_cut(&rest, ';');
     }
 
     return false;
@@ -273,17 +292,17 @@ chorus_sigv4_key_of(const chorus_auth_verifier_t *verifier,
 }
 
 
-/* What was signed, if `plus` is what a raw '+' in the query stands for. */
+/* The right signature, if `plus` is what a raw '+' in the query stands for. */
 static chorus_rc_t
-sigv4_string_to_sign(chorus_auth_check_t *check, const char *plus,
-    chorus_str_t *to_sign)
+sigv4_expected(chorus_auth_check_t *check, const unsigned char *key,
+    const char *plus, char signature[CHORUS_SIGNATURE_LEN])
 {
     chorus_uri_t                   uri;
-    chorus_str_t                   canonical;
     chorus_sigv4_request_t         request;
+    const chorus_sigv4_auth_t     *v4 = &check->auth->v4;
     const chorus_auth_verifier_t  *verifier = check->verifier;
 
-    static const char  *const signature[] = { "X-Amz-Signature", NULL };
+    static const char  *const itself[] = { "X-Amz-Signature", NULL };
     static const char  *const nothing[] = { NULL };
 
     request = *check->request;
@@ -291,24 +310,18 @@ sigv4_string_to_sign(chorus_auth_check_t *check, const char *plus,
 
     if (chorus_uri_filter(verifier->mem, check->request->uri,
                           check->auth->kind == CHORUS_AUTH_V4_QUERY
-                              ? signature : nothing,
+                              ? itself : nothing,
                           plus, &uri)
         != CHORUS_OK)
     {
         return CHORUS_NOMEM;
     }
 
-    canonical = chorus_sigv4_canonical_request(verifier->mem, &request,
-                                          check->auth->v4.signed_headers);
-    if (canonical.data == NULL) {
-        return CHORUS_NOMEM;
-    }
-
-    *to_sign = chorus_sigv4_string_to_sign(verifier->mem, verifier->crypto,
-                   (chorus_str_t) { check->auth->date, CHORUS_AMZ_DATE_LEN },
-                   check->auth->v4.scope, canonical);
-
-    return to_sign->data == NULL ? CHORUS_NOMEM : CHORUS_OK;
+    return chorus_sigv4_request_signature(verifier->mem, verifier->crypto,
+               &request, v4->signed_headers,
+               (chorus_str_t) { check->auth->date, CHORUS_AMZ_DATE_LEN },
+               v4->scope, key, signature)
+           ? CHORUS_OK : CHORUS_NOMEM;
 }
 
 
@@ -316,25 +329,18 @@ static chorus_rc_t
 sigv4_compare(chorus_auth_check_t *check, const unsigned char *key,
     bool plus_is_space, bool *is_equal)
 {
-    bool          ok;
-    char          hex[CHORUS_SIGNATURE_LEN];
-    chorus_rc_t   rc;
-    chorus_str_t  to_sign;
+    char         hex[CHORUS_SIGNATURE_LEN];
+    chorus_rc_t  rc;
 
-    rc = sigv4_string_to_sign(check, plus_is_space ? "%20" : "%2B", &to_sign);
-    if (rc != CHORUS_OK) {
-        return rc;
-    }
+    rc = sigv4_expected(check, key, plus_is_space ? "%20" : "%2B", hex);
 
-    ok = chorus_sigv4_signature(check->verifier->crypto, key, to_sign, hex);
-
-    *is_equal = ok
+    *is_equal = rc == CHORUS_OK
                 && chorus_secret_eq(check->auth->v4.signature,
                                     (chorus_str_t) { hex, sizeof(hex) });
 
     chorus_secret_wipe(hex, sizeof(hex));
 
-    return ok ? CHORUS_OK : CHORUS_NOMEM;
+    return rc;
 }
 
 

@@ -6,8 +6,36 @@
 
 #define BUF_MIN_BYTES  64
 
+#define ALNUM   CHORUS_CHAR_ALNUM
+#define HEX     CHORUS_CHAR_LOWER_HEX
+#define URI     CHORUS_CHAR_UNRESERVED
+#define TOKEN   CHORUS_CHAR_TOKEN
 
-static const char  hex_digits[] = "0123456789abcdef";
+/* "00" to "0f", and so on */
+#define HEX_16(high)                                                          \
+    high "0" high "1" high "2" high "3" high "4" high "5" high "6" high "7"   \
+    high "8" high "9" high "a" high "b" high "c" high "d" high "e" high "f"
+
+
+const unsigned char  chorus_char_kinds[256] = {
+    ['0' ... '9'] = ALNUM | HEX | URI | TOKEN,
+    ['a' ... 'f'] = ALNUM | HEX | URI | TOKEN,
+    ['g' ... 'z'] = ALNUM | URI | TOKEN,
+    ['A' ... 'Z'] = ALNUM | URI,
+    ['-'] = URI | TOKEN,
+    ['.'] = URI | TOKEN,
+    ['_'] = URI | TOKEN,
+    ['~'] = URI | TOKEN,
+    ['!'] = TOKEN, ['#'] = TOKEN, ['$'] = TOKEN, ['%'] = TOKEN,
+    ['&'] = TOKEN, ['\''] = TOKEN, ['*'] = TOKEN, ['+'] = TOKEN,
+    ['^'] = TOKEN, ['`'] = TOKEN, ['|'] = TOKEN
+};
+
+static const char  hex_pairs[] =
+    HEX_16("0") HEX_16("1") HEX_16("2") HEX_16("3")
+    HEX_16("4") HEX_16("5") HEX_16("6") HEX_16("7")
+    HEX_16("8") HEX_16("9") HEX_16("a") HEX_16("b")
+    HEX_16("c") HEX_16("d") HEX_16("e") HEX_16("f");
 
 
 static unsigned char
@@ -17,38 +45,20 @@ str_lower(char c)
 }
 
 
-chorus_str_t
-chorus_str_from(const char *text)
-{
-    if (text == NULL) {
-        return chorus_null_str;
-    }
-
-    return (chorus_str_t) { text, strlen(text) };
-}
-
-
 bool
-chorus_str_eq(chorus_str_t a, chorus_str_t b)
-{
-    return a.len == b.len
-           && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
-
-bool
-chorus_str_caseeq(chorus_str_t a, chorus_str_t b)
+chorus_bytes_caseeq(const char *a, const char *b, size_t len)
 {
     size_t  i;
 
-    if (a.len != b.len) {
-        return false;
+    /* most are written alike: eight bytes are one comparison */
+
+    for ( /* void */ ; len >= 8 && memcmp(a, b, 8) == 0; len -= 8) {
+        a += 8;
+        b += 8;
     }
 
-    for (i = 0; i < a.len; i++) {
-        if (a.data[i] != b.data[i]
-            && str_lower(a.data[i]) != str_lower(b.data[i]))
-        {
+    for (i = 0; i < len; i++) {
+        if (a[i] != b[i] && str_lower(a[i]) != str_lower(b[i])) {
             return false;
         }
     }
@@ -74,32 +84,6 @@ chorus_str_cmp(chorus_str_t a, chorus_str_t b)
 }
 
 
-bool
-chorus_str_starts(chorus_str_t s, chorus_str_t prefix)
-{
-    if (s.len < prefix.len) {
-        return false;
-    }
-
-    s.len = prefix.len;
-
-    return chorus_str_eq(s, prefix);
-}
-
-
-bool
-chorus_str_casestarts(chorus_str_t s, chorus_str_t prefix)
-{
-    if (s.len < prefix.len) {
-        return false;
-    }
-
-    s.len = prefix.len;
-
-    return chorus_str_caseeq(s, prefix);
-}
-
-
 chorus_str_t
 chorus_str_trim(chorus_str_t s)
 {
@@ -115,21 +99,6 @@ chorus_str_trim(chorus_str_t s)
     }
 
     return s;
-}
-
-
-chorus_str_t
-chorus_str_sub(chorus_str_t s, size_t from)
-{
-    if (from >= s.len) {
-        from = s.len;
-    }
-
-    if (from == 0) {
-        return s;
-    }
-
-    return (chorus_str_t) { s.data + from, s.len - from };
 }
 
 
@@ -262,28 +231,52 @@ chorus_buf(chorus_mem_t *mem, size_t size_hint)
     buf.data = chorus_alloc(mem, buf.size);
     buf.failed = (buf.data == NULL);
 
+    if (buf.failed) {
+        buf.size = 0;
+    }
+
     return buf;
 }
 
 
+chorus_buf_t
+chorus_buf_in(chorus_mem_t *mem, char *space, size_t size)
+{
+    return (chorus_buf_t) { .data = space, .size = size, .mem = mem };
+}
+
+
+/* What has failed has no room from then on, so that every append asks here. */
 static bool
-buf_grow(chorus_buf_t *buf, size_t more)
+buf_fail(chorus_buf_t *buf)
+{
+    buf->failed = true;
+    buf->size = buf->len;
+
+    return false;
+}
+
+
+bool
+chorus_buf_grow(chorus_buf_t *buf, size_t more)
 {
     char    *data;
     size_t   size;
 
+    if (buf->failed) {
+        return false;
+    }
+
     for (size = buf->size; size - buf->len < more; size *= 2) {
         if (size > SIZE_MAX / 2) {
-            buf->failed = true;
-            return false;
+            return buf_fail(buf);
         }
     }
 
     data = chorus_alloc(buf->mem, size);
 
     if (data == NULL) {
-        buf->failed = true;
-        return false;
+        return buf_fail(buf);
     }
 
     memcpy(data, buf->data, buf->len);
@@ -292,43 +285,6 @@ buf_grow(chorus_buf_t *buf, size_t more)
     buf->size = size;
 
     return true;
-}
-
-
-static bool
-buf_reserve(chorus_buf_t *buf, size_t more)
-{
-    if (buf->failed) {
-        return false;
-    }
-
-    return more <= buf->size - buf->len || buf_grow(buf, more);
-}
-
-
-void
-chorus_buf_char(chorus_buf_t *buf, char c)
-{
-    if (buf_reserve(buf, 1)) {
-        buf->data[buf->len++] = c;
-    }
-}
-
-
-void
-chorus_buf_add(chorus_buf_t *buf, chorus_str_t s)
-{
-    if (s.len != 0 && buf_reserve(buf, s.len)) {
-        memcpy(buf->data + buf->len, s.data, s.len);
-        buf->len += s.len;
-    }
-}
-
-
-void
-chorus_buf_text(chorus_buf_t *buf, const char *text)
-{
-    chorus_buf_add(buf, chorus_str_from(text));
 }
 
 
@@ -352,42 +308,22 @@ chorus_buf_u64(chorus_buf_t *buf, uint64_t value)
 void
 chorus_buf_hex(chorus_buf_t *buf, const void *bytes, size_t len)
 {
-    if (len <= SIZE_MAX / 2 && buf_reserve(buf, len * 2)) {
+    if (len <= SIZE_MAX / 2 && chorus_buf_reserve(buf, len * 2)) {
         chorus_hex(buf->data + buf->len, bytes, len);
         buf->len += len * 2;
     }
 }
 
 
-chorus_str_t
-chorus_buf_str(const chorus_buf_t *buf)
-{
-    if (buf->failed) {
-        return chorus_null_str;
-    }
-
-    return (chorus_str_t) { buf->data, buf->len };
-}
-
-
 void
 chorus_hex(char *out, const void *bytes, size_t len)
 {
-    size_t                i;
     const unsigned char  *p = bytes;
+    const unsigned char  *end = p + len;
 
-    for (i = 0; i < len; i++) {
-        *out++ = hex_digits[p[i] >> 4];
-        *out++ = hex_digits[p[i] & 0x0f];
+    for ( /* void */ ; p != end; p++, out += 2) {
+        memcpy(out, hex_pairs + 2 * (size_t) *p, 2);
     }
-}
-
-
-bool
-chorus_is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-           || (c >= '0' && c <= '9');
 }
 
 
@@ -411,18 +347,16 @@ chorus_hex_digit(char c)
 
 
 bool
-chorus_is_lower_hex(chorus_str_t s)
+chorus_str_is_of(chorus_str_t s, unsigned kind)
 {
-    char    c;
-    size_t  i;
+    size_t    i;
+    unsigned  common;
+
+    common = kind;
 
     for (i = 0; i < s.len; i++) {
-        c = s.data[i];
-
-        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f')) {
-            return false;
-        }
+        common &= chorus_char_kinds[(unsigned char) s.data[i]];
     }
 
-    return true;
+    return common != 0;
 }

@@ -170,13 +170,20 @@ chorus_time_iso(int64_t seconds, char out[CHORUS_ISO_DATE_LEN + 1])
 static bool
 time_get(const char *text, size_t digits, unsigned *value)
 {
-    uint64_t  n;
+    size_t    i;
+    unsigned  digit;
 
-    if (!chorus_str_to_u64((chorus_str_t) { text, digits }, &n)) {
-        return false;
+    *value = 0;
+
+    for (i = 0; i < digits; i++) {
+
+        digit = (unsigned) (text[i] - '0');
+        if (digit > 9) {
+            return false;
+        }
+
+        *value = *value * 10 + digit;
     }
-
-    *value = (unsigned) n;
 
     return true;
 }

@@ -8,7 +8,7 @@
 static bool
 uri_is_unreserved(char c)
 {
-    return chorus_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
+    return chorus_char_is(c, CHORUS_CHAR_UNRESERVED);
 }
 
 
@@ -263,28 +263,42 @@ uri_parse_query(chorus_mem_t *mem, chorus_uri_t *uri)
 }
 
 
+/* Bucket and key have escapes, which are known to be good. */
 static chorus_rc_t
-uri_parse_path(chorus_mem_t *mem, chorus_uri_t *uri, chorus_error_t *error)
+uri_decode_path(chorus_mem_t *mem, chorus_uri_t *uri, chorus_error_t *error)
 {
-    chorus_str_t  bucket, key;
-
-    key = chorus_str_sub(uri->path, 1);
-    bucket = chorus_str_cut(&key, '/');
-
-    if (bucket.len == 0 && uri->path.len > 1) {
-        return chorus_error_set(error, "the bucket name is empty");
-    }
-
-    /* the escapes are known to be good: only memory can fail here */
-
-    if (!chorus_uri_decode(mem, bucket, &uri->bucket)
-        || !chorus_uri_decode(mem, key, &uri->key))
+    if (!chorus_uri_decode(mem, uri->bucket, &uri->bucket)
+        || !chorus_uri_decode(mem, uri->key, &uri->key))
     {
         return CHORUS_NOMEM;
     }
 
     if (uri_has(uri->bucket, '\0') || uri_has(uri->key, '\0')) {
         return chorus_error_set(error, "a NUL byte in the path");
+    }
+
+    return CHORUS_OK;
+}
+
+
+static chorus_rc_t
+uri_parse_path(chorus_mem_t *mem, chorus_uri_t *uri, bool has_escapes,
+    chorus_error_t *error)
+{
+    chorus_rc_t  rc;
+
+    uri->key = chorus_str_sub(uri->path, 1);
+    uri->bucket = chorus_str_cut(&uri->key, '/');
+
+    if (uri->bucket.len == 0 && uri->path.len > 1) {
+        return chorus_error_set(error, "the bucket name is empty");
+    }
+
+    if (has_escapes) {
+        rc = uri_decode_path(mem, uri, error);
+        if (rc != CHORUS_OK) {
+            return rc;
+        }
     }
 
     if (uri_has(uri->bucket, '/')
@@ -302,6 +316,7 @@ chorus_rc_t
 chorus_uri_parse(chorus_mem_t *mem, chorus_str_t target, chorus_uri_t *uri,
     chorus_error_t *error)
 {
+    bool          has_escapes;
     chorus_rc_t   rc;
     chorus_str_t  rest;
 
@@ -315,7 +330,9 @@ chorus_uri_parse(chorus_mem_t *mem, chorus_str_t target, chorus_uri_t *uri,
         return chorus_error_set(error, "a '#' or a NUL byte in the URI");
     }
 
-    if (!chorus_uri_is_valid(target)) {
+    has_escapes = uri_has(target, '%');
+
+    if (has_escapes && !chorus_uri_is_valid(target)) {
         return chorus_error_set(error, "a broken percent escape in the URI");
     }
 
@@ -327,7 +344,7 @@ chorus_uri_parse(chorus_mem_t *mem, chorus_str_t target, chorus_uri_t *uri,
         return chorus_error_set(error, "too many arguments");
     }
 
-    rc = uri_parse_path(mem, uri, error);
+    rc = uri_parse_path(mem, uri, has_escapes, error);
     if (rc != CHORUS_OK) {
         return rc;
     }

@@ -157,6 +157,18 @@ xml_on_doctype(void *data, const XML_Char *name, const XML_Char *system_id,
 }
 
 
+/* Expat 2.9 deprecates the one that those before it have. */
+static uint64_t
+xml_line(XML_Parser parser)
+{
+#if XML_MAJOR_VERSION * 1000 + XML_MINOR_VERSION >= 2009
+    return XML_GetCurrentLineNumber64(parser);
+#else
+    return XML_GetCurrentLineNumber(parser);
+#endif
+}
+
+
 static chorus_rc_t
 xml_result(const chorus_xml_reader_t *reader, XML_Parser parser,
     enum XML_Status status)
@@ -178,7 +190,7 @@ xml_result(const chorus_xml_reader_t *reader, XML_Parser parser,
     }
 
     return chorus_error_set(reader->error, "line %lu: %s",
-                            (unsigned long) XML_GetCurrentLineNumber(parser),
+                            (unsigned long) xml_line(parser),
                             XML_ErrorString(code));
 }
 

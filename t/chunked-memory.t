@@ -20,7 +20,7 @@ my $CLIENTS = 50;
 my $SIZE = 2 << 20;
 my $MANY_KB = 10 * 1024;        # that they may take together
 my $LARGE = 48 << 20;
-my $ONE_KB = 1024;              # that a large one may add
+my $ONE_KB = 4 * 1024;          # that a large one may add: reads of 1 MiB
 
 # instrumented builds keep what is freed for a while
 my $is_sanitized = ($ENV{TEST_NGINX_BINARY} // '') =~ /asan/;

@@ -13,7 +13,7 @@ BEGIN { push @INC, 't/lib' }
 use Chorus::Fixture;
 use Chorus::Nginx;
 use Chorus::Redis;
-use Chorus::Sign qw(request);
+use Chorus::Sign qw(presign request);
 use Chorus::Storage;
 
 # nobody plays the archive: it cannot be reached
@@ -298,6 +298,12 @@ for (['deny', '/denied/k', 'AccessDenied'],
     unlike($reply->{text}, qr{HTTP/1\.1.*HTTP/1\.1}s,
         "$name: nothing else is answered");
 }
+
+# a presigned URL is a credential, and nginx would have it whole in the log
+$nginx->exchange(presign(GET => '/limited/presigned'));
+like($nginx->log, qr{limiting requests.* request: "GET /limited/presigned",},
+    'a request that is held off is in the log');
+unlike($nginx->log, qr/X-Amz-Signature/, 'without its query');
 
 for (
     ['half a body', request(PUT => '/bkt/half', body => 'x' x 2000, @unsigned),

@@ -12,7 +12,7 @@ BEGIN { push @INC, 't/lib' }
 use Chorus::Fixture;
 use Chorus::Nginx;
 use Chorus::Redis;
-use Chorus::Sign qw(request);
+use Chorus::Sign qw(presign request);
 use Chorus::Storage;
 
 my $redis = Chorus::Redis->start;
@@ -357,6 +357,39 @@ for my $method (qw(GET HEAD PUT POST DELETE OPTIONS PATCH PROPFIND)) {
     is_deeply([Chorus::Storage->requests],
         ["main $method /bkt/key?uploads&future=1"], "the method $method");
 }
+
+# ---- main refuses what Chorus has signed ----
+
+my $refuses = 'storage "main" refuses what is signed for it, with ';
+
+for (
+    ['a refusal that is about the request', 'AccessDenied', 0],
+    ['a refusal of our signature', 'SignatureDoesNotMatch', 1],
+    ['another one within a minute', 'InvalidAccessKeyId', 1],
+) {
+    my ($name, $code, $n) = @$_;
+
+    my $body = $xml =~ s/NoSuchKey/$code/r;
+    is(through(GET => answer('403 Forbidden', $body))->{body}, $body,
+        "$name: the client gets it");
+    is(scalar(() = $nginx->log =~ /\[error\].*\Q$refuses\E/g), $n,
+        "$name: $n in the log as an error");
+}
+
+like($nginx->log, qr/\Q$refuses\ESignatureDoesNotMatch: look at (?#
+    )storages\.main\.users\.\w+ in chorus\.json/,
+    'the log says where the credentials stand');
+
+# ---- the error log has no query: a presigned URL is a credential ----
+
+$nginx->exchange(presign(GET => '/bkt/refused', secret => 'of-nobody'));
+Chorus::Storage->stop;
+is($nginx->exchange(presign(GET => '/bkt/away'))->{status}, 502,
+    'main is away');
+like($nginx->log, qr/request: "GET \/bkt\/$_"/, "a line has the path of $_")
+    for qw(refused away);
+like($nginx->log, qr/upstream: "http:[^"?]*\/bkt\/away"/, 'and of upstream');
+unlike($nginx->log, qr/X-Amz-/, 'and none has a query');
 
 ok($nginx->stop, 'nginx stops');
 unlike($nginx->log, qr/\[(?:alert|crit|emerg)\]|open socket|exited on signal/,

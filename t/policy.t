@@ -60,12 +60,17 @@ sub api {
 }
 
 
-# Seconds until all processes run what is set, or undef.
+# Seconds until all processes run what is set, or undef.  Readers of an nginx
+# that has just ended may still be named, and prove nothing of ours.
 sub followed {
     my $begin = time;
     my $all = wait_for {
         my $seen = api(GET => 'readers')->{json} or return;
-        @{ $seen->{readers} // [] } >= $PROCESSES && $seen->{behind} == 0;
+        my %knows = map { /:(\d+)-/ ? ($1 => 1) : () }
+            map { $_->{reader} } @{ $seen->{readers} // [] };
+        my @pids = $nginx->workers;
+        @pids >= $PROCESSES && $seen->{behind} == 0
+            && !grep { !$knows{$_} } @pids;
     } 10;
     return $all ? time - $begin : undef;
 }

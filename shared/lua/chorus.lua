@@ -39,7 +39,7 @@
 -- from the last one, and heal() makes something whole of what it finds.
 
 
-local VERSION = 6
+local VERSION = 7
 
 -- channel: "R has something to claim"; "paused", somebody is; "policy"
 local WAKE = 'chorus:wake'
@@ -49,6 +49,7 @@ local EVERYTHING = 7            -- facets: 1 content, 2 tags, 4 acl
 local BULK_SHARE = 8            -- one claim of so many is left to bulk
 local WALK_MAX = 1000           -- replications a claim looks at
 local WALK_PAGE = 100
+local AGAINS_MAX = 8            -- how often it looks at some again
 local REAP_PER_VISIT = 64       -- due retries, leases and rechecks a claim
                                 -- moves per R, of each
 local BATCH_MAX = 1000          -- keys a claim, a reap or a retry of all moves
@@ -178,6 +179,7 @@ local function replication_open(name, schedule)
         granted = hash .. ':granted',
         uploads = hash .. ':uploads',
         twins = hash .. ':twins',
+        history = hash .. ':history',
     }
 end
 
@@ -1331,11 +1333,18 @@ local function claim_read(a)
     a.lease_ms = args_integer(a, 'lease_ms', 1, LEASE_MAX)
     a.max = args_integer(a, 'max', 1, BATCH_MAX)
     a.stages = args_stages(a)
-    a.excluded = {}
+    a.rooms = {}                -- of followers that do not get all
 
     while args_more(a) do
-        a.excluded[args_string(a, 'excluded follower', 1, MS_MAX)] = true
+        local text = args_string(a, 'excluded follower', 1, MS_MAX)
+        local name, room = text:match('^(.+)=(%d+)$')
+        a.rooms[name or text] = tonumber(room or 0)
     end
+end
+
+
+local function claim_room_of(c, r)
+    return c.rooms[replication_follower(r.name)] or math.huge
 end
 
 
@@ -1370,10 +1379,19 @@ end
 local function claim_share(r, n, c)
     local dirty = call('ZCARD', r.dirty)
     local bulk = call('ZCARD', r.bulk)
-    n = math.min(n, dirty + bulk, blocked.share(r))
+    n = math.min(n, dirty + bulk, claim_room_of(c, r))
+
+    if n > 0 then
+        n = math.min(n, blocked.share(r))
+    end
 
     if n == 0 then
         return false
+    end
+
+    local follower = replication_follower(r.name)
+    if c.rooms[follower] then
+        c.rooms[follower] = c.rooms[follower] - n
     end
 
     local from_bulk = math.max(claim_bulk_share(r, n), n - dirty)
@@ -1394,10 +1412,47 @@ local function claim_room(c)
 end
 
 
--- The next due replications that are not excluded, as many as there is room
--- for.  The schedule is left alone until the end of the call, so ranks hold.
+-- Those found first may have had nothing after all: then the ones that were
+-- passed over have their room.  A few times, so that a call stays short.
+local function claim_walks_again(c)
+    for follower in pairs(c.passed) do
+        if c.rooms[follower] > 0 then
+            c.agains = c.agains + 1
+            return c.agains <= AGAINS_MAX
+        end
+    end
+
+    return false
+end
+
+
+-- The next due replications, as many as there is room for, in all and for
+-- their follower.  The schedule is left alone until the end of the call, so
+-- ranks hold.
 local function claim_walk(c)
-    local found = {}
+    local found, of = {}, {}
+
+    local function look(name)
+        local follower = replication_follower(name)
+        of[follower] = (of[follower] or 0) + 1
+
+        if of[follower] > (c.rooms[follower] or math.huge)
+           or #found == claim_room(c)
+        then
+            c.skipped[#c.skipped + 1] = name
+            c.passed[follower] = c.rooms[follower] and true
+        else
+            found[#found + 1] = replication_open(name, c.schedule)
+        end
+    end
+
+    if claim_walks_again(c) then
+        local names = c.skipped
+        c.skipped, c.passed = {}, {}
+        for _, name in ipairs(names) do
+            look(name)
+        end
+    end
 
     while #found < claim_room(c) and c.walked < WALK_MAX do
         local page = call('ZRANGE', c.schedule, '-inf',
@@ -1406,14 +1461,9 @@ local function claim_walk(c)
 
         for _, name in ipairs(page) do
             c.walked = c.walked + 1
-
-            if c.excluded[replication_follower(name)] then
-                c.skipped[#c.skipped + 1] = name
-            else
-                found[#found + 1] = replication_open(name, c.schedule)
-                if #found == claim_room(c) then
-                    return found
-                end
+            look(name)
+            if #found == claim_room(c) then
+                return found
             end
         end
 
@@ -1429,10 +1479,18 @@ end
 -- Equal shares of the room that is left; returns those that have more.
 local function claim_round(list, c)
     local share = math.ceil(claim_room(c) / #list)
-    local rest = {}
+    local rest, of = {}, {}
 
     for _, r in ipairs(list) do
-        local n = math.min(share, claim_room(c))
+        local follower = replication_follower(r.name)
+        of[follower] = (of[follower] or 0) + 1
+    end
+
+    for _, r in ipairs(list) do
+        local follower = replication_follower(r.name)
+        local n = math.min(share, claim_room(c), math.ceil(
+                           claim_room_of(c, r) / of[follower]))
+        of[follower] = of[follower] - 1
         if n > 0 and claim_share(r, n, c) then
             rest[#rest + 1] = r
         end
@@ -1470,7 +1528,7 @@ local function claim_close(c)
         end
     end
 
-    -- the walk ended among excluded ones: next time it starts behind them
+    -- the walk ended among those without room: next time it starts behind
     if c.walked >= WALK_MAX and claim_room(c) > 0 then
         for _, name in ipairs(c.skipped) do
             schedule_set(replication_open(name, c.schedule), schedule_now())
@@ -1484,6 +1542,7 @@ local function claim(keys, c)
 
     c.schedule, c.items = keys[1], {}
     c.walked, c.visited, c.skipped = 0, {}, {}
+    c.agains, c.passed = 0, {}
 
     repeat
         local due = claim_walk(c)

@@ -113,6 +113,38 @@ for (
         "$point (@$words): and the journal gets empty");
 }
 
+# several writes of one turn of the event loop have one write to the journal
+for (
+    # point, and whether all of their intents are whole by then
+    ['within-intent', 0],
+    ['after-intent', 1],
+) {
+    my ($point, $is_whole) = @$_;
+
+    my @keys = map { "many-$_" } 1 .. 8;
+    my ($worker) = $nginx->workers;
+    $redis->call('FLUSHALL');
+    settle();
+    arm($point);
+    Chorus::Storage::requests();
+    my @replies = $nginx->at_once(map { request(PUT => "/bkt/$_",
+        body => 'hello') } @keys);
+    is(join('', map { $_->{status} } @replies), '0' x @keys,
+        "$point: nobody is told that it is written");
+    dies($point, $worker);
+    put('after');
+    is_deeply([grep { /many/ } Chorus::Storage::requests()], [],
+        "$point: main has seen none of them");
+    # those that are whole are marked, a part of one is not
+    is_deeply([missing('after', $is_whole ? @keys : @keys[0 .. 2])], [],
+        "$point: those with an intent are marked");
+    is(!!grep({ / many-8 / } $redis->marks_now), !!$is_whole,
+        "$point: and others are not");
+    ok(wait_for(sub { !$journal->segments }, 10),
+        "$point: and the journal gets empty");
+    unlike($nginx->log, qr/corrupt/, "$point: and nothing is corrupt");
+}
+
 # while what one process has left is taken over by the next
 {
     my ($worker) = $nginx->workers;

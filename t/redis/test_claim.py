@@ -129,6 +129,38 @@ def test_a_follower_is_excluded_by_its_plain_name(q):
     q.claim_one()
 
 
+def test_a_follower_gets_no_more_keys_than_it_has_room_for(q):
+    for n in range(4):
+        q.mark('k%d' % n, r=R1)
+        q.mark('k%d' % n, r=R2)
+    claimed = q.claim(7, exclude=['f1=2', 'f3=0'])
+    assert sorted(c.r for c in claimed) == [R1] * 2 + [R2] * 4
+
+
+def test_the_room_of_a_follower_is_shared_by_its_replications(q):
+    names = ['u:b%d:f1' % n for n in range(4)]
+    for r in names:
+        for n in range(4):
+            q.mark('k%d' % n, r=r)
+    claimed = [c.r for c in q.claim(10, exclude=['f1=4'])]
+    assert sorted(claimed) == names
+
+    # one key a claim: each has its turn
+    claimed = [c.r for _ in range(4) for c in q.claim(10, exclude=['f1=1'])]
+    assert sorted(claimed) == names
+
+
+def test_what_is_due_and_has_nothing_takes_no_room(q, client):
+    names = ['u:b%d:f1' % n for n in range(4)]
+    for r in names:
+        q.mark('k', r=r)
+    busy = q.claim(3)
+    # as leases leave it that were made longer
+    client.zadd(SCHEDULE, {c.r: 1 for c in busy})
+    claimed = [c.r for c in q.claim(10, exclude=['f1=1'])]
+    assert claimed == [names[3]]
+
+
 def test_excluded_ones_at_the_head_do_not_starve_those_behind(q):
     for n in range(1500):
         q.mark('k', r='u:b%d:sick' % n)

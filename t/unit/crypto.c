@@ -1,5 +1,8 @@
 /* Digests against published values, and the cache of signing keys. */
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include "chorus_crypto.h"
 #include "chorus_sigv4.h"
 #include "test.h"
@@ -59,6 +62,43 @@ authenticate(void **state)
         assert_true(chorus_hmac_sha256(crypto, chorus_str_from(rows[i].key),
                                        chorus_str_from(rows[i].data), out));
         check_hex(rows[i].name, out, sizeof(out), rows[i].expected);
+    }
+}
+
+
+/* Keys that are padded, just fit, and are hashed first; each twice in a row,
+ * and behind more keys than are remembered.  OpenSSL's HMAC says what is right. */
+static void
+authenticate_with_keys_of_any_length(void **state)
+{
+    size_t          len, n, i;
+    char            key[300], data[300];
+    unsigned        size;
+    chorus_str_t    k, d;
+    unsigned char   out[CHORUS_SHA256_LEN], expected[EVP_MAX_MD_SIZE];
+
+    (void) state;
+
+    for (i = 0; i < sizeof(key); i++) {
+        key[i] = (char) (i * 7 + 1);
+        data[i] = (char) (i * 13 + 5);
+    }
+
+    for (n = 0; n < 2 * sizeof(key); n++) {
+
+        /* every other one of 32 bytes, six of them in turn */
+        k = n % 2 == 0 ? (chorus_str_t) { key, n / 2 }
+                       : (chorus_str_t) { key + n % 12, CHORUS_SHA256_LEN };
+
+        for (i = 0, len = n % 200; i < 2; i++, len += 33) {
+            d = (chorus_str_t) { data, len };
+
+            assert_non_null(HMAC(EVP_sha256(), k.data, (int) k.len,
+                                 (const unsigned char *) d.data, d.len,
+                                 expected, &size));
+            assert_true(chorus_hmac_sha256(crypto, k, d, out));
+            assert_memory_equal(out, expected, CHORUS_SHA256_LEN);
+        }
     }
 }
 
@@ -314,6 +354,7 @@ cache_keys(void **state)
 test_main(crypto_setup, crypto_teardown,
     test_row(digest),
     test_row(authenticate),
+    test_row(authenticate_with_keys_of_any_length),
     test_row(authenticate_with_sha1),
     test_row(sign_a_key),
     test_row(run_md5),

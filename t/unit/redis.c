@@ -192,10 +192,43 @@ errors(void **state)
 }
 
 
+static void
+hints(void **state)
+{
+    size_t       i;
+    const char  *hint;
+
+    static const struct {
+        const char  *error;
+        const char  *hint;
+    } rows[] = {
+        { "cannot connect: Connection refused", "does it run" },
+        { "ERR unknown command 'FCALL', with args", "Redis 7" },
+        { "NOAUTH Authentication required.", "no password" },
+        { "WRONGPASS invalid username-password pair", "another password" },
+        { "READONLY You can't write against a replica", "a replica" },
+        { "OOM command not allowed", NULL },
+        { "", NULL }
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        hint = chorus_redis_hint(rows[i].error);
+        check_int(rows[i].error, hint != NULL, rows[i].hint != NULL);
+
+        if (hint != NULL && rows[i].hint != NULL) {
+            assert_non_null(strstr(hint, rows[i].hint));
+        }
+    }
+}
+
+
 test_main(NULL, NULL,
     test_row(info_fields),
     test_row(only_masters),
     test_row(what_may_be_lost),
     test_row(generations),
-    test_row(errors)
+    test_row(errors),
+    test_row(hints)
 )

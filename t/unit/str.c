@@ -2,6 +2,10 @@
 
 #include "test.h"
 
+#define DIGITS  "0123456789"
+#define LOWER   "abcdefghijklmnopqrstuvwxyz"
+#define UPPER   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 
 static void
 compare_strings(void **state)
@@ -23,6 +27,18 @@ compare_strings(void **state)
         { "longer last", "keys", "key", 1, false, true, true },
         { "high bytes are unsigned", "\xff", "a", 1, false, false, false },
         { "not only letters differ", "a[", "a{", -1, false, false, false },
+        { "long and equal", "x-amz-content-sha256", "x-amz-content-sha256", 0,
+          true, true, true },
+        { "long, in another case", "X-Amz-Content-Sha256",
+          "x-amz-content-sha256", -1, true, false, true },
+        { "long, in another case at the end", "x-amz-content-SHA256",
+          "x-amz-content-sha256", -1, true, false, true },
+        { "long, another beginning", "y-amz-content-sha256",
+          "x-amz-content-sha256", 1, false, false, false },
+        { "long, another end", "x-amz-content-sha257",
+          "x-amz-content-sha256", 1, false, false, false },
+        { "eight bytes of another", "x-amz-ac", "x-amz-acl", -1, false, false,
+          false },
         { "empty", "", "", 0, true, true, true },
         { "null", NULL, "", 0, true, true, true },
         { "empty prefix", "a", NULL, 1, false, true, true },
@@ -189,10 +205,65 @@ read_hex(void **state)
 
         assert_int_equal(chorus_hex_digit((char) c), expected);
     }
+}
 
-    assert_true(chorus_is_lower_hex(chorus_str("0123456789abcdef")));
-    assert_false(chorus_is_lower_hex(chorus_str("0A")));
-    assert_false(chorus_is_lower_hex(chorus_str("0g")));
+
+static void
+write_hex(void **state)
+{
+    int             c;
+    char            hex[2];
+    unsigned char   byte;
+
+    (void) state;
+
+    for (c = 0; c < 256; c++) {
+        byte = (unsigned char) c;
+        chorus_hex(hex, &byte, 1);
+
+        assert_true(chorus_str_is_of((chorus_str_t) { hex, 2 },
+                                     CHORUS_CHAR_LOWER_HEX));
+        assert_int_equal(chorus_hex_digit(hex[0]) * 16
+                         + chorus_hex_digit(hex[1]), c);
+    }
+}
+
+
+/* the characters of each kind, against the lists of the RFCs */
+static void
+tell_kinds_of_characters(void **state)
+{
+    int       c;
+    size_t    i;
+    bool      expected;
+
+    static const struct {
+        unsigned     kind;
+        const char  *characters;
+    } rows[] = {
+        { CHORUS_CHAR_ALNUM, DIGITS LOWER UPPER },
+        { CHORUS_CHAR_LOWER_HEX, DIGITS "abcdef" },
+        { CHORUS_CHAR_UNRESERVED, DIGITS LOWER UPPER "-._~" },
+        { CHORUS_CHAR_TOKEN, DIGITS LOWER "!#$%&'*+-.^_`|~" }
+    };
+
+    (void) state;
+
+    for (i = 0; i < NROWS(rows); i++) {
+        for (c = 0; c < 256; c++) {
+            expected = c != 0 && strchr(rows[i].characters, c) != NULL;
+
+            if (chorus_char_is((char) c, rows[i].kind) != expected) {
+                fail_msg("kind %u, character %d", rows[i].kind, c);
+            }
+        }
+
+        assert_true(chorus_str_is_of(chorus_null_str, rows[i].kind));
+        assert_true(chorus_str_is_of(chorus_str_from(rows[i].characters),
+                                     rows[i].kind));
+        assert_false(chorus_str_is_of(chorus_str("00/"), rows[i].kind));
+        assert_false(chorus_str_is_of(chorus_str(" 00"), rows[i].kind));
+    }
 }
 
 
@@ -273,5 +344,7 @@ test_main(NULL, NULL,
     test_row(read_numbers),
     test_row(grow_a_buffer),
     test_row(read_hex),
+    test_row(write_hex),
+    test_row(tell_kinds_of_characters),
     test_row(take_from_an_arena)
 )

@@ -116,6 +116,9 @@ sub leave_segment {
     wait_for { !$nginx->pid };
     undef $nginx;
     my @files = $journal->segments;
+    # its owner may be on its way out: the lock goes with the process
+    open my $file, '+<', $files[0] or die "$files[0]: $!\n";
+    wait_for { flock $file, 6 } or die "$files[0]: $!\n";
     return $files[0];
 }
 

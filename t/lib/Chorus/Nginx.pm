@@ -7,6 +7,7 @@ package Chorus::Nginx;
 #     my $nginx = Chorus::Nginx->start(http => ..., config => ...);
 #     my $reply = $nginx->exchange($bytes);      { status, headers, body }
 #     my $reply = $nginx->exchange_http2($bytes);
+#     my @replies = $nginx->at_once($bytes, $bytes);
 #     my $text = Chorus::Nginx->check(http => ..., config => ...);
 
 use strict;
@@ -203,6 +204,48 @@ sub exchange {
     }
 
     return { parse($text), seconds => time - $begin };
+}
+
+
+# All of them in one turn of the event loop of the only process, each on a
+# connection of its own: it sleeps while they are sent.  A client whose request
+# is a reference does not wait for an answer, but goes at once.
+sub at_once {
+    my ($self, @requests) = @_;
+
+    my ($worker) = $self->workers;
+    my @clients = map { $self->connect } @requests;
+    for my $client (@clients) {
+        # its connection has been accepted, and then is kept
+        syswrite $client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+        my $text = '';
+        sysread $client, $text, 65536, length $text or last
+            until $text =~ m{</Error>\s*$};
+    }
+
+    kill 'STOP', $worker;
+    wait_for { read_file("/proc/$worker/stat") =~ /\) T / };
+    for (0 .. $#requests) {
+        syswrite $clients[$_], ref $requests[$_] ? ${ $requests[$_] }
+            : $requests[$_];
+        close $clients[$_] if ref $requests[$_];
+    }
+    kill 'CONT', $worker;
+
+    return map { { parse(read_rest($_)) } } grep { $_->opened } @clients;
+}
+
+
+# Until it is closed.
+sub read_rest {
+    my ($socket) = @_;
+
+    my ($text, $select) = ('', IO::Select->new($socket));
+    while ($select->can_read(40)) {
+        last unless sysread $socket, $text, 65536, length $text;
+    }
+
+    return $text;
 }
 
 

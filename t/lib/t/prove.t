@@ -14,6 +14,9 @@ my $folder = tempdir(CLEANUP => 1);
 # Server folders of the runs below, which keep those of failed files.
 local $ENV{TMPDIR} = $folder;
 
+# What stays is waited for.
+local $ENV{CHORUS_GUARD_SECONDS} = 1;
+
 # name, files, last line expected
 my @rows = (
     ['one passes', ['use Test::More tests => 2; pass; pass;'], '2, 0'],
