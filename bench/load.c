@@ -5,13 +5,15 @@
  *   load [OPTION...] HOST:PORT BUCKET ACCESS_KEY SECRET_KEY
  *
  *     -m METHOD   GET (default), PUT, HEAD
+ *     -q QUERY    of each request, "acl"
  *     -c N        connections (32)
- *     -k N        keys, "load/0" and so on (1000); each connection goes
- *                 through them from another place
+ *     -k N        keys, "load/0" and so on (1000), one after the other
  *     -b BYTES    of a body that is sent (0)
  *     -s SECONDS  how long (5), or
  *     -n N        how many requests
  *     -a          sent as aws-chunked, each chunk of 64 KiB signed; one key
+ *     -d N        DeleteObjects of N keys with names of 40 bytes; -k then
+ *                 says how many different ones of these requests there are
  *
  * Says in one line of JSON: requests, errors, seconds, bytes (of bodies, both
  * ways), p50_us, p99_us, max_us.  Ends with 1 when a request failed, having
@@ -148,19 +150,20 @@ load_send(load_connection_t *c)
 {
     ssize_t        n;
     size_t         skip;
-    chorus_str_t   head;
+    chorus_str_t   head, body;
     struct iovec   parts[2];
     struct msghdr  message = { .msg_iov = parts, .msg_iovlen = 2 };
 
     head = load.requests.heads[c->key];
+    body = load.requests.bodies[c->key];
 
-    while (c->sent < head.len + load.requests.body.len) {
+    while (c->sent < head.len + body.len) {
         skip = c->sent < head.len ? c->sent : head.len;
         parts[0].iov_base = (char *) head.data + skip;
         parts[0].iov_len = head.len - skip;
         skip = c->sent - skip;
-        parts[1].iov_base = (char *) load.requests.body.data + skip;
-        parts[1].iov_len = load.requests.body.len - skip;
+        parts[1].iov_base = (char *) body.data + skip;
+        parts[1].iov_len = body.len - skip;
 
         n = sendmsg(c->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -186,8 +189,7 @@ load_begin(load_connection_t *c)
         return;
     }
 
-    load.begun++;
-    c->key = (c->key + 1) % load.requests.nkeys;
+    c->key = load.begun++ % load.requests.nkeys;
     c->sent = 0;
     c->head_len = 0;
     c->is_in_body = false;
@@ -203,7 +205,7 @@ load_done(load_connection_t *c)
 
     us = load_now() - c->began_us;
     load.done++;
-    load.bytes += strcmp(load.requests.method, "PUT") == 0 ? load.requests.body_len : 0;
+    load.bytes += load.requests.body_len;
 
     if (load.ntimes < LOAD_TIMES_MAX) {
         load.times[load.ntimes++] = (uint32_t) us;
@@ -342,7 +344,6 @@ load_run(void)
 
     for (i = 0; i < (int) load.connections; i++) {
         c = &load.all[i];
-        c->key = load.requests.nkeys * (size_t) i / load.connections;
         load_open(c);
         load_begin(c);
     }
@@ -407,15 +408,17 @@ load_options(int argc, char **argv)
     int   option;
     char *port;
 
-    while ((option = getopt(argc, argv, "m:c:k:b:s:n:a")) != -1) {
+    while ((option = getopt(argc, argv, "m:q:c:k:b:s:n:ad:")) != -1) {
         switch (option) {
         case 'm': load.requests.method = optarg; break;
+        case 'q': load.requests.query = optarg; break;
         case 'c': load.connections = strtoul(optarg, NULL, 10); break;
         case 'k': load.requests.nkeys = strtoul(optarg, NULL, 10); break;
         case 'b': load.requests.body_len = strtoul(optarg, NULL, 10); break;
         case 's': load.seconds = strtod(optarg, NULL); break;
         case 'n': load.limit = strtoull(optarg, NULL, 10); break;
         case 'a': load.requests.is_chunked = true; break;
+        case 'd': load.requests.ndeletes = strtoul(optarg, NULL, 10); break;
         default: exit(2);
         }
     }
@@ -434,6 +437,10 @@ load_options(int argc, char **argv)
 
     if (inet_pton(AF_INET, argv[optind], &load.address.sin_addr) != 1) {
         load_die(argv[optind]);
+    }
+
+    if (load.requests.ndeletes != 0) {
+        load.requests.method = "POST";
     }
 
     load.requests.bucket = argv[optind + 1];

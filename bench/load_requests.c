@@ -44,7 +44,7 @@ load_date(char date[17])
 
 
 static chorus_str_t
-load_payload(void)
+load_payload(chorus_str_t body)
 {
     char           hex[2 * CHORUS_SHA256_LEN];
     unsigned char  sha256[CHORUS_SHA256_LEN];
@@ -53,11 +53,11 @@ load_payload(void)
         return chorus_str(LOAD_CHUNKED);
     }
 
-    if (load.r->body.len == 0) {
+    if (body.len == 0) {
         return chorus_str(CHORUS_EMPTY_SHA256);
     }
 
-    if (!chorus_sha256(load.crypto, load.r->body, sha256)) {
+    if (!chorus_sha256(load.crypto, body, sha256)) {
         load_die("SHA-256");
     }
 
@@ -120,7 +120,15 @@ load_request(size_t i, chorus_str_t date, chorus_str_t payload)
     chorus_str_t     authorization;
     chorus_header_t  headers[4];
 
-    (void) snprintf(path, sizeof(path), "/%s/load/%zu", load.r->bucket, i);
+    if (load.r->ndeletes != 0) {
+        (void) snprintf(path, sizeof(path), "/%s?delete", load.r->bucket);
+
+    } else {
+        (void) snprintf(path, sizeof(path), "/%s/load/%zu%s%s", load.r->bucket,
+                        i, load.r->query != NULL ? "?" : "",
+                        load.r->query != NULL ? load.r->query : "");
+    }
+
     (void) snprintf(decoded, sizeof(decoded), "%zu", load.r->body_len);
 
     n = 0;
@@ -157,11 +165,11 @@ load_request(size_t i, chorus_str_t date, chorus_str_t payload)
                    load.r->is_chunked ? decoded : "",
                    load.r->is_chunked ? "\r\n" : "");
 
-    if (strcmp(load.r->method, "PUT") == 0) {
+    if (load.r->method[0] == 'P') {
         len += snprintf(head + len, sizeof(head) - len,
                         "Content-Length: %llu\r\n", (unsigned long long)
                         (load.r->is_chunked ? load_encoded_len()
-                                         : load.r->body.len));
+                                            : load.r->bodies[i].len));
     }
 
     len += snprintf(head + len, sizeof(head) - len, "\r\n");
@@ -170,10 +178,58 @@ load_request(size_t i, chorus_str_t date, chorus_str_t payload)
 }
 
 
+/* What the others name, this one does not. */
+
+static chorus_str_t
+load_delete(size_t i)
+{
+    int     n;
+    char   *body;
+    size_t  k, len, size;
+
+    size = 64 + load.r->ndeletes * 128;
+    body = calloc(1, size);
+    if (body == NULL) {
+        load_die("memory");
+    }
+
+    len = (size_t) snprintf(body, size, "<Delete><Quiet>true</Quiet>");
+
+    for (k = 0; k < load.r->ndeletes; k++) {
+        n = snprintf(body + len, size - len, "<Object><Key>photos/2024-01-01/"
+                     "%022zu</Key></Object>", i * load.r->ndeletes + k);
+        len += (size_t) n;
+    }
+
+    len += (size_t) snprintf(body + len, size - len, "</Delete>");
+
+    return (chorus_str_t) { body, len };
+}
+
+
+static chorus_str_t
+load_body(void)
+{
+    char    *body;
+    size_t   i;
+
+    body = malloc(load.r->body_len + 1);
+    if (body == NULL) {
+        load_die("memory");
+    }
+
+    for (i = 0; i < load.r->body_len; i++) {
+        body[i] = (char) (i * 31 + i / 251);
+    }
+
+    return (chorus_str_t) { body, load.r->body_len };
+}
+
+
 /* size;chunk-signature=...CRLF data CRLF, each signature over the one before */
 
 static void
-load_encode(chorus_str_t date)
+load_encode(chorus_str_t date, chorus_str_t *body)
 {
     int            n;
     char           text[512], before[CHORUS_SIGNATURE_LEN], *out, *p;
@@ -197,9 +253,9 @@ load_encode(chorus_str_t date)
     memcpy(before, load.seed, sizeof(before));
 
     for (offset = 0, len = 1; len != 0; offset += len) {
-        len = load.r->body.len - offset < LOAD_CHUNK ? load.r->body.len - offset
-                                                  : LOAD_CHUNK;
-        data = (chorus_str_t) { load.r->body.data + offset, len };
+        len = body->len - offset < LOAD_CHUNK ? body->len - offset
+                                              : LOAD_CHUNK;
+        data = (chorus_str_t) { body->data + offset, len };
         (void) chorus_sha256(load.crypto, data, sha256);
         chorus_hex(hash, sha256, sizeof(sha256));
 
@@ -221,16 +277,16 @@ load_encode(chorus_str_t date)
         p += 2;
     }
 
-    load.r->body = (chorus_str_t) { out, (size_t) (p - out) };
+    *body = (chorus_str_t) { out, (size_t) (p - out) };
 }
 
 
 void
 load_requests_sign(load_requests_t *requests)
 {
-    char             date[17], *body;
+    char             date[17];
     size_t           i;
-    chorus_str_t     when, payload;
+    chorus_str_t     when, body, payload;
     chorus_arena_t  *arena;
 
     arena = chorus_arena_create();
@@ -238,12 +294,12 @@ load_requests_sign(load_requests_t *requests)
     load.crypto = chorus_crypto_create();
     load.signing = chorus_key_cache_create();
 
-    body = malloc(requests->body_len + 1);
     requests->nkeys = requests->is_chunked ? 1 : requests->nkeys;
     requests->heads = calloc(requests->nkeys, sizeof(chorus_str_t));
+    requests->bodies = calloc(requests->nkeys, sizeof(chorus_str_t));
 
     if (arena == NULL || load.crypto == NULL || load.signing == NULL
-        || body == NULL || requests->heads == NULL)
+        || requests->heads == NULL || requests->bodies == NULL)
     {
         load_die("memory");
     }
@@ -251,20 +307,22 @@ load_requests_sign(load_requests_t *requests)
     load.mem = chorus_arena_mem(arena);
     load_date(date);
     when = (chorus_str_t) { date, 16 };
-
-    for (i = 0; i < requests->body_len; i++) {
-        body[i] = (char) (i * 31 + i / 251);
-    }
-
-    requests->body = (chorus_str_t) { body, requests->body_len };
-    payload = load_payload();
+    body = load_body();
+    payload = load_payload(body);
 
     for (i = 0; i < requests->nkeys; i++) {
+        requests->bodies[i] = body;
+
+        if (requests->ndeletes != 0) {
+            requests->bodies[i] = load_delete(i);
+            payload = load_payload(requests->bodies[i]);
+        }
+
         load_request(i, when, payload);
     }
 
     if (requests->is_chunked) {
-        load_encode(when);
+        load_encode(when, &requests->bodies[0]);
     }
 
     chorus_key_cache_destroy(load.signing);

@@ -17,7 +17,6 @@ import re
 import statistics
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -27,6 +26,7 @@ from guard import guarded                               # noqa: E402
 from process import Process, wait_until                 # noqa: E402
 from stack import (BUILD, Redis, Worker, answers,       # noqa: E402
                    children_of, free_ports, private, random_key)
+from table import Table                                 # noqa: E402
 
 CORE, OTHER = "1", "0"          # of what is measured, and of all else
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -240,19 +240,6 @@ def median(turns, what):
     return statistics.median(getattr(t, what) for t in turns)
 
 
-class Table:
-    def __init__(self):
-        self.rows = []
-
-    def add(self, name, target, ratio, **figures):
-        row = {"name": name, "target": target, "ratio": round(ratio, 3),
-               **{k: round(v, 3) for k, v in figures.items()}}
-        self.rows.append(row)
-        print(f"{name:44} {target:>9} {ratio:8.3f}   "
-              + "  ".join(f"{k.replace('_', ' ')} {v:.4g}"
-                          for k, v in figures.items()), flush=True)
-
-
 def side_by_side(bench, bucket, words):
     ours, theirs = [], []
     words += ["-s", str(bench.options.seconds)]
@@ -271,7 +258,7 @@ def small_get(bench, table):
               median(ours, "rate") / median(theirs, "rate"),
               chorus=median(ours, "rate"), bare=median(theirs, "rate"),
               us_chorus=median(ours, "cpu"), us_bare=median(theirs, "cpu"))
-    table.add("GET 1 KiB: p99", "<= 1.25",
+    table.add("GET 1 KiB: p99 beside bare nginx", "<= 1.25",
               median(ours, "p99") / median(theirs, "p99"),
               ms_chorus=median(ours, "p99"), ms_bare=median(theirs, "p99"))
 
@@ -280,7 +267,7 @@ def large(bench, table):
     for method, words in (("GET", []), ("PUT", ["-b", str(64 * MIB)])):
         ours, theirs = side_by_side(
             bench, "big", ["-m", method, "-c", "4", *words])
-        table.add(f"{method} 64 MiB: throughput", ">= 0.97",
+        table.add(f"{method} 64 MiB: MiB/s beside bare nginx", ">= 0.97",
                   median(ours, "mib") / median(theirs, "mib"),
                   mib_chorus=median(ours, "mib"),
                   mib_bare=median(theirs, "mib"))
@@ -289,7 +276,8 @@ def large(bench, table):
 def small_put(bench, table):
     ours, theirs = side_by_side(
         bench, "bucket", ["-m", "PUT", "-b", "1024", "-c", "32"])
-    table.add("PUT 1 KiB, journal and mark: requests/s", ">= 0.70",
+    table.add("PUT 1 KiB, journal and mark: requests/s beside bare nginx",
+              ">= 0.70",
               median(ours, "rate") / median(theirs, "rate"),
               chorus=median(ours, "rate"), bare=median(theirs, "rate"),
               us_chorus=median(ours, "cpu"), us_bare=median(theirs, "cpu"))
@@ -306,7 +294,7 @@ def redis_away(bench, table):
         away.append(turn(bench, bench.chorus, "bucket", *words))
         bench.redis.start()
         bench.wait_marked()
-    table.add("PUT 1 KiB, Redis away: requests/s", ">= 0.95",
+    table.add("PUT 1 KiB, Redis away: requests/s beside Redis up", ">= 0.95",
               median(away, "rate") / median(up, "rate"),
               away=median(away, "rate"), up=median(up, "rate"))
 
@@ -328,7 +316,8 @@ def chunked(bench, table):
                          "-b", str(16 * MIB), "-c", "4", "-s",
                          str(bench.options.seconds)))
         bench.wait_marked()
-    table.add("PUT 16 MiB, signed chunks: beside SHA-256", ">= 0.70",
+    table.add("PUT 16 MiB, signed chunks: MiB/s beside openssl SHA-256",
+              ">= 0.70",
               median(ours, "mib") / statistics.median(hashed),
               mib_chorus=median(ours, "mib"),
               mib_openssl=statistics.median(hashed))
@@ -355,9 +344,7 @@ def main():
                 PARTS[name](bench, table)
         finally:
             bench.end()
-    if options.json:
-        with open(options.json, "w") as f:
-            json.dump({"at": time.time(), "rows": table.rows}, f, indent=1)
+    table.save(options.json)
 
 
 if __name__ == "__main__":

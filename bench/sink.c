@@ -1,7 +1,9 @@
 /*
  * A storage that costs next to nothing: answers every request with 200 once
  * its body was read, and keeps nothing.  A GET in the bucket "big" has 64 MiB,
- * any other 1 KiB:
+ * any other 1 KiB, of which all ETags are; ACLs and versioning are as in a
+ * bucket where nobody has set any; a POST is taken for a DeleteObjects that
+ * wants to hear of failures only, and there are none:
  *
  *   sink PORT
  *
@@ -29,15 +31,28 @@
 
 
 typedef struct {
-    int       fd;
-    size_t    len;              /* of the head, so far */
-    uint64_t  left;             /* of the request's body */
-    uint64_t  owed;             /* of the answer's */
-    bool      is_in_body;
-    bool      is_get;
-    bool      is_big;
-    char      head[SINK_HEAD_MAX + 1];
+    int         fd;
+    size_t      len;            /* of the head, so far */
+    uint64_t    left;           /* of the request's body */
+    uint64_t    owed;           /* of the answer's */
+    bool        is_in_body;
+    bool        is_get;
+    bool        is_big;
+    const char  *text;          /* the answer, if it is one of sink_texts */
+    char        head[SINK_HEAD_MAX + 1];
 } sink_t;
+
+
+static const struct {
+    const char  *method;
+    const char  *query;         /* in the first line */
+    const char  *text;
+} sink_texts[] = {
+    { "POST ", "", "<DeleteResult></DeleteResult>" },
+    { "GET ", "?acl ", "<AccessControlPolicy><Owner><ID>sink</ID></Owner>"
+      "<AccessControlList></AccessControlList></AccessControlPolicy>" },
+    { "GET ", "?versioning ", "<VersioningConfiguration/>" },
+};
 
 
 static char  sink_block[SINK_BLOCK];
@@ -87,38 +102,61 @@ sink_send(sink_t *sink)
 }
 
 
+static const char *
+sink_text(const char *head)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(sink_texts) / sizeof(sink_texts[0]); i++) {
+        if (strncmp(head, sink_texts[i].method,
+                    strlen(sink_texts[i].method)) == 0
+            && strstr(head, sink_texts[i].query) != NULL)
+        {
+            return sink_texts[i].text;
+        }
+    }
+
+    return NULL;
+}
+
+
 static bool
 sink_answer(sink_t *sink)
 {
     int       n;
     char      head[512 + SINK_SMALL];
-    uint64_t  len;
+    size_t    small, big;       /* the first goes with the head */
 
-    len = !sink->is_get ? 0 : sink->is_big ? SINK_BIG : SINK_SMALL;
+    small = sink->text != NULL ? strlen(sink->text)
+            : sink->is_get && !sink->is_big ? SINK_SMALL : 0;
+    big = sink->text == NULL && sink->is_get && sink->is_big ? SINK_BIG : 0;
 
     n = snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\n"
                  "Content-Type: application/octet-stream\r\n"
                  "Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
-                 "ETag: \"d41d8cd98f00b204e9800998ecf8427e\"\r\n"
+                 "ETag: \"7265f4d211b56873a381d321f586e4a9\"\r\n"
                  "x-amz-request-id: tx00000bench\r\n"
-                 "Accept-Ranges: bytes\r\nContent-Length: %llu\r\n\r\n",
-                 (unsigned long long) len);
+                 "Accept-Ranges: bytes\r\nContent-Length: %zu\r\n\r\n",
+                 small + big);
 
-    if (len == SINK_SMALL) {
-        memset(head + n, 'x', SINK_SMALL);
-        n += SINK_SMALL;
-        len = 0;
+    if (sink->text != NULL) {
+        memcpy(head + n, sink->text, small);
+
+    } else {
+        memset(head + n, 'x', small);
     }
+
+    n += (int) small;
 
     sink->len = 0;
     sink->is_in_body = false;
-    sink->owed = len;
+    sink->owed = big;
 
     if (send(sink->fd, head, (size_t) n, MSG_NOSIGNAL) != n) {
         return false;
     }
 
-    return len == 0 || sink_send(sink);
+    return big == 0 || sink_send(sink);
 }
 
 
@@ -177,6 +215,7 @@ sink_read_head(sink_t *sink)
     sink->left = length != NULL && length < end
                  ? strtoull(length + 17, NULL, 10) : 0;
     sink->is_get = strncmp(sink->head, "GET ", 4) == 0;
+    sink->text = sink_text(sink->head);
     sink->is_big = strstr(sink->head, " /big/") != NULL;
     sink->is_in_body = true;
 
