@@ -13,6 +13,7 @@ from load import Load
 from logs import Logs
 from operations import LISTED, LISTED_KEYS
 from stack import BUILD, PROGRAMS, Stack
+from ui import Browser
 
 
 def pytest_configure(config):
@@ -50,6 +51,42 @@ def stack(the_stack):
     assert not died, died
     assert not logs.alarms(), "\n".join(logs.alarms())
     assert not the_stack.redis.check()
+
+
+@pytest.fixture(scope="session")
+def the_browser(the_stack):
+    browser = Browser(the_stack.folder, the_stack.nginx.admin_url)
+    yield browser
+    browser.end()
+
+
+@pytest.fixture(scope="module")
+def ui_worker(the_stack):
+    """It scans, gives up at once, and what it does to the follower can be
+    made to fail."""
+    usual = the_stack.config
+    the_stack.config = the_stack.write_config(
+        "chorus-ui.json", follower_url=the_stack.faulty_follower.url,
+        worker={"scans": 2, "discover_seconds": 1, "max_attempts": 1})
+    the_stack.restore()
+    yield
+    the_stack.config = usual
+    the_stack.restore()
+
+
+@pytest.fixture
+def page(stack, the_browser):
+    """Logged in, on the overview; and the browser has neither complained nor
+    asked anybody else."""
+    the_browser.errors()
+    the_browser.enter(stack.token)
+    the_browser.see("Log out")
+    yield the_browser
+    assert not [url for url in the_browser.asked() if url.startswith("http")
+                and not url.startswith(stack.nginx.admin_url + "/")]
+    assert not [e for e in the_browser.errors() if "SEVERE" in e
+                and "the server responded with a status of" not in e
+                and "net::ERR_" not in e]
 
 
 @pytest.fixture(scope="session")

@@ -248,6 +248,7 @@ class Stack:
                   for name, port in zip(("main", "follower"), ports)]
         self.main, self.follower = stores
         self.token = secrets.token_hex(16)
+        self.read_token = secrets.token_hex(16)
         self.token_file = f"{folder}/api.token"
 
         self.redis = Redis(folder, ports[2])
@@ -266,7 +267,7 @@ class Stack:
         """Everything that must not be in a log."""
         return [k.secret for keys in (self.keys, self.main.keys,
                                       self.follower.keys)
-                for k in keys.values()] + [self.token]
+                for k in keys.values()] + [self.token, self.read_token]
 
     # ---- configuration
 
@@ -307,7 +308,7 @@ class Stack:
 
     def write_config(self, name, **kwargs):
         with open(self.token_file, "w", opener=private) as f:
-            f.write(self.token + "\n")
+            f.write(f"{self.token}\nread watcher {self.read_token}\n")
         path = f"{self.folder}/{name}"
         with open(path, "w", opener=private) as f:
             json.dump(self.config_of(**kwargs), f, indent=4)
@@ -356,9 +357,19 @@ server {{
     location /api/ {{ chorus_api; }}
     location = /metrics {{ chorus_metrics; }}
     location = /readyz {{ chorus_health ready; }}
+    include {self.write_ui()};
 }}
 }}
 """)
+
+    def write_ui(self):
+        """conf/chorus_ui.conf, with the pages of this repository."""
+        with open(f"{ROOT}/conf/chorus_ui.conf") as f:
+            text = f.read()
+        path = f"{self.folder}/chorus_ui.conf"
+        with open(path, "w") as f:
+            f.write(text.replace("/usr/share/chorus/ui/", f"{ROOT}/ui/"))
+        return path
 
     # ---- the whole
 
@@ -494,10 +505,11 @@ server {{
                    lambda: f"the queue of {bucket} is empty: "
                            f"{self.stats(bucket, follower=follower)}")
 
-    def api(self, path, token=None, method="GET"):
+    def api(self, path, token=None, method="GET", data=None):
         """(status, headers, body) of the control plane."""
-        request = urllib.request.Request(self.nginx.admin_url + path,
-                                         method=method)
+        request = urllib.request.Request(
+            self.nginx.admin_url + path, method=method,
+            data=None if data is None else json.dumps(data).encode())
         if token:
             request.add_header("Authorization", f"Bearer {token}")
         try:

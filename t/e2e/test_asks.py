@@ -2,6 +2,7 @@
 key in each of its states."""
 
 import json
+import re
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 
@@ -151,6 +152,24 @@ def test_a_key_that_fails_is_explained_and_dropped(api, stack, bucket):
     assert "no change of it is known" in api.why(bucket, "k")
     line = api.ctl("audit", "--kind", "failed", "-n", "1")
     assert line.split()[2:6] == ["admin", "failed", "drop", r]
+
+
+def test_a_wrong_secret_is_told_with_its_place(api, stack):
+    """By the log of the worker, and by the health of the storage."""
+    wrong = {name: {"access_key": key.access, "secret_key": "wrong"}
+             for name, key in stack.main.keys.items()}
+    worker = stack.use_worker(main_more={"users": wrong}, scans=1,
+                              discover_seconds=1)
+
+    def is_told():
+        with open(worker.log) as f:
+            return re.search(r"warn +storage=main user=alice its buckets "
+                             r".*HTTP 403 SignatureDoesNotMatch", f.read())
+    wait_until(is_told, 30, worker.log_end)
+    main = api("storages", timeout=20)["storages"][0]["health"]
+    assert main["state"] == "refusing"
+    assert main["reason"] == ("HTTP 403 SignatureDoesNotMatch "
+                              "(storages.main.users.alice of chorus.json)")
 
 
 def test_tables(api, stack, bucket):

@@ -179,6 +179,8 @@ def test_what_chorusctl_says_of_the_journal(stack, name):
 CTL_ERRORS = {
     "no-token-file": (["-t", "/nonexistent/token", "status"], 1,
                       "cannot read the token file"),
+    "empty-token-file": (["-t", "/dev/null", "status"], 1,
+                         "no token is in /dev/null"),
     "wrong-token": (["-t", "wrong.token", "status"], 1, "401"),
     "nobody-listens": (["-u", "http://127.0.0.1:9", "-t", "wrong.token",
                         "status"], 3, "is nginx running"),
@@ -308,6 +310,40 @@ def test_config_check_of_what_is_no_json(stack):
 def test_config_check_of_a_file_that_everyone_may_read(stack):
     done = check(stack, json.dumps(stack.config_of()), 0o644)
     assert done.returncode == 1 and "chmod" in done.stderr
+
+
+# token file: its content and mode, the exit code, words on stderr
+BAD_TOKENS = {
+    # a machine with a worker alone has none
+    "missing": (None, None, 0, "No such file or directory"),
+    "empty": ("", 0o600, 1, "openssl rand -hex 16"),
+    "only-a-comment": (" # mine\n", 0o600, 1, "openssl rand -hex 16"),
+    "short": ("0123456789abcde\n", 0o600, 1,
+              "line 1: a token has 16 to 512 characters"),
+    "second-short": ("0123456789abcdef\nshort\n", 0o600, 1, "line 2: "),
+    "role": ("writer x 0123456789abcdef\n", 0o600, 1, 'is "read" or "admin"'),
+    "readable": ("0123456789abcdef\n", 0o644, 1, "chmod o-rwx"),
+    "good": (" # a comment\n\nadmin ops  0123456789abcdef \r\n", 0o600, 0,
+             None),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TOKENS)
+def test_config_check_says_of_tokens_what_nginx_does(stack, name):
+    content, mode, code, words = BAD_TOKENS[name]
+    path = f"{stack.folder}/{name}.checked-token"
+    if content is not None:
+        with open(path, "w") as f:
+            f.write(content)
+        os.chmod(path, mode)
+    config = dict(stack.config_of(), api={"token_file": path})
+    done = check(stack, json.dumps(config))
+    assert done.returncode == code and "good: 3 storages" in done.stdout
+    if words is None:
+        assert done.stderr == ""
+    else:
+        assert "api.token_file: " in done.stderr
+        assert path in done.stderr and words in done.stderr
 
 
 def test_config_check_of_no_file(stack):

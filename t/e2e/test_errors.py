@@ -195,8 +195,10 @@ def test_200_with_an_error_after_a_multipart_upload(stack, bucket):
         Bucket=bucket).get("Uploads")
 
 
-def test_200_with_an_error_after_a_copy(stack, bucket):
+@pytest.mark.parametrize("encoding", ("utf-8", "utf-16"))
+def test_200_with_an_error_after_a_copy(stack, bucket, encoding):
     """So does CopyObject."""
+    status, body, *more = error("InternalError", 200)
     stack.wire().put(bucket, "large", os.urandom(9 << 20))
     stack.wait_equal(bucket)
     stack.stop_workers()
@@ -205,7 +207,7 @@ def test_200_with_an_error_after_a_copy(stack, bucket):
                          MetadataDirective="REPLACE", Metadata={"n": "2"})
     f = stack.faulty_follower.inject(
         when=lambda method, target: method == "PUT", times=2,
-        answer=error("InternalError", 200))
+        answer=(status, body.decode().encode(encoding), *more))
     stack.use_worker(follower=stack.faulty_follower.url)
     stack.wait_equal(bucket)
     stack.wait_idle(bucket)

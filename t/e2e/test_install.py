@@ -12,6 +12,7 @@ BUILD = os.environ.get("CHORUS_BUILD", f"{ROOT}/build")
 INSTALLED = {
     "etc/nginx/chorus_proxy.conf": 0o644,
     "etc/nginx/chorus_server.conf": 0o644,
+    "etc/nginx/chorus_ui.conf": 0o644,
     "usr/lib/nginx/modules/ngx_http_chorus_module.so": 0o644,
     "usr/local/bin/chorus-worker": 0o755,
     "usr/local/bin/chorusctl": 0o755,
@@ -22,6 +23,8 @@ INSTALLED = {
     "usr/share/doc/chorus/grafana.json": 0o644,
     "usr/share/doc/chorus/nginx.conf": 0o644,
 }
+UI = {f"usr/share/chorus/{os.path.relpath(os.path.join(path, name), ROOT)}":
+      0o644 for path, _, names in os.walk(f"{ROOT}/ui") for name in names}
 
 
 def make(target, folder):
@@ -49,7 +52,8 @@ def installed(tmp_path):
 
 
 def test_all_files_are_below_destdir(installed):
-    assert {f: mode(installed / f) for f in files(installed)} == INSTALLED
+    assert {f: mode(installed / f) for f in files(installed)} == {
+        **INSTALLED, **UI}
 
 
 def test_the_journal_has_a_folder_of_its_own(installed):

@@ -128,6 +128,8 @@ def test_what_waits_and_what_is_parked(api, stack, bucket):
     wait_until(lambda: any(worker["storages"] for worker in
                            api("GET", "/api/v1/workers", 200)[0]["workers"]),
                20, "a worker has said what it asked of storages")
+    wait_until(lambda: api("GET", "/api/v1/history", 200)[0]["samples"], 30,
+               "a worker has begun the history")
     api("GET", "/api/v1/failed", 200, f"replication={PARKED}&cursor=0")
     api("GET", "/api/v1/failed", 200, "reason=TooLarge")
     answer, _ = api("POST", "/api/v1/retry", 200,
@@ -180,6 +182,8 @@ def test_scans(api, stack):
                                 {"k": key, "w": what, "e": evidence},
                                 f"{n + 1}-0")
     api("GET", "/api/v1/scans", 200, "cursor=0")
+    answer, _ = api("GET", "/api/v1/history/{replication}", 200, replication=r)
+    assert answer["every_ms"] == 10000
     api("GET", path, 200, replication=r)
     report = path + "/differences"
     answer, _ = api("GET", report, 200, "after=0", replication=r)

@@ -16,11 +16,17 @@ from stack import Redis, free_ports
 SERVICE = "chorus"
 
 
-def follows(client):
+def replication_of(client):
+    """Its INFO; empty when a sentinel that has just made it a master or a
+    replica cut us off."""
     try:
-        return client.info("replication").get("master_link_status") == "up"
+        return client.info("replication")
     except redis.ConnectionError:
-        return False        # a sentinel that makes it a replica cuts us off
+        return {}
+
+
+def follows(client):
+    return replication_of(client).get("master_link_status") == "up"
 
 
 class Replica(Redis):
@@ -33,7 +39,7 @@ class Replica(Redis):
         return follows(self.client)
 
     def is_master(self):
-        return self.client.info("replication")["role"] == "master"
+        return replication_of(self.client).get("role") == "master"
 
 
 class Sentinel(Process):
@@ -100,16 +106,20 @@ class Pair:
         self.stack.redis.client = self.replica.client
 
     def end(self):
+        """However far the test came: other tests need the stack."""
         stack, (url, config, client) = self.stack, self.alone
-        if stack.redis.client is not client:
+        try:
             if not stack.redis.is_running():
                 stack.redis.start()
-            wait_until(lambda: follows(client), 30, "the old master follows")
-        self.sentinel.stop()
-        client.execute_command("REPLICAOF", "NO", "ONE")
-        stack.redis.client = client
-        self.use(url, config)
-        self.replica.stop()
+            if stack.redis.client is not client:
+                wait_until(lambda: follows(client), 30,
+                           "the old master follows")
+        finally:
+            self.sentinel.stop()
+            client.execute_command("REPLICAOF", "NO", "ONE")
+            stack.redis.client = client
+            self.use(url, config)
+            self.replica.stop()
 
 
 @pytest.fixture
