@@ -1,39 +1,66 @@
 #!/bin/bash
 #
-# Walks the tour of README.md unattended: builds the images, starts everything,
-# and fails loudly when something is not as it should be.  All of it, with the
-# data, is gone afterwards; KEEP=1 leaves it running.
+# Walks the tour of README.md unattended: runs the commands that stand there,
+# looks after each step whether it is as README.md says, and fails loudly when
+# it is not.  All of it, with the data, is gone afterwards; KEEP=1 leaves it
+# running.  It is a project of its own, chorus-smoke, so that what is gone is
+# nobody else's; with your own storages in conf/ it refuses.
 #
 #   CHORUS_COMPOSE, CHORUS_DOCKER   other commands than "docker compose" (or
 #                                   docker-compose) and docker
+#   CHORUS_SMOKE_SECONDS            a command that takes longer hangs, and fails
+#                                   (the build 1800, others 600)
 
 set -u
 set -o pipefail
 
 cd "$(dirname "$0")" || exit 1
 
+# wins over .env
+export COMPOSE_PROJECT_NAME=chorus-smoke
+
+if grep -s '^COMPOSE_PROFILES=' .env | grep -qvw demo; then
+    echo "smoke.sh: docker/.env is one for your own storages (docker/setup" \
+         "own), and the tour would write to them: take another checkout" >&2
+    exit 1
+fi
+
+read -r -a engine <<< "${CHORUS_DOCKER:-docker}"
+
 if [[ -n ${CHORUS_COMPOSE:-} ]]; then
     read -r -a compose <<< "$CHORUS_COMPOSE"
-elif docker compose version > /dev/null 2>&1; then
-    compose=(docker compose)
+elif "${engine[@]}" compose version > /dev/null 2>&1; then
+    compose=("${engine[@]}" compose)
 else
     compose=(docker-compose)
 fi
 
-read -r -a docker <<< "${CHORUS_DOCKER:-docker}"
+# what the current step has printed, and the answer to a request
+said=$(mktemp)
+answer=$(mktemp)
+
+limit=${CHORUS_SMOKE_SECONDS:-1800}
 
 
-step()
+# as README.md has it
+docker()
 {
-    printf '[%3d s] %s\n' "$SECONDS" "$*"
+    local words=("${engine[@]}" "$@")
+
+    [[ $1 != compose ]] || words=("${compose[@]}" "${@:2}")
+    timeout --foreground -k 10 "$limit" "${words[@]}"
 }
 
 
 fail()
 {
-    printf '\nsmoke.sh: %s\n\n' "$*" >&2
-    "${compose[@]}" ps >&2
-    "${compose[@]}" logs --tail=20 >&2
+    {
+        printf '\n---- state ----\n'
+        docker compose ps
+        printf '\n---- logs ----\n'
+        docker compose logs --tail=20
+        printf '\nsmoke.sh: FAILED after %d s: %s\n\n' "$SECONDS" "$*"
+    } >&2 2>&1
     exit 1
 }
 
@@ -42,10 +69,53 @@ finish()
 {
     local rc=$?
 
-    [[ ${KEEP:-} ]] || "${compose[@]}" down -v > /dev/null 2>&1
+    rm -f "$said" "$answer"
+    [[ ${KEEP:-} ]] \
+        || docker compose --profile demo --profile client down -v \
+            --remove-orphans > /dev/null 2>&1 \
+        || echo "smoke.sh: docker compose down failed" >&2
     exit $rc
 }
 
+
+# ---- README.md
+
+# commands_of TITLE: the commands of the paragraph that begins with **TITLE
+commands_of()
+{
+    awk -v title="**$1" '
+        !is_code && /^(\*\*|#)/ { is_here = index($0, title) == 1 }
+        /^```$/                { is_code = 0 }
+        is_here && is_code     { print }
+        /^```sh$/              { is_code = 1 }
+    ' README.md
+}
+
+
+# walk TITLE: runs them; the first that fails is a failure
+walk()
+{
+    local commands rc
+
+    commands=$(commands_of "$1")
+    [[ $commands ]] || fail "README.md has no commands for \"$1\""
+    printf '\n[%3d s] %s\n' "$SECONDS" "$1"
+
+    (set -e; eval "$commands") < /dev/null 2>&1 | tee "$said"
+    rc=$?
+    ((rc == 0)) || fail "\"$1\": a command ended with $rc"
+}
+
+
+# expect TEXT WHAT: the step has printed that line, or the beginning of one
+expect()
+{
+    tr -d '\r' < "$said" | grep -c -e "^ *$1" > /dev/null \
+        || fail "$2 (no \"$1\")"
+}
+
+
+# ---- what is looked at besides
 
 # within SECONDS WHAT COMMAND...: until it succeeds
 within()
@@ -54,16 +124,10 @@ within()
 
     shift 2
 
-    until "$@" > /dev/null 2>&1; do
+    until "$@" > /dev/null 2>&1 < /dev/null; do
         ((SECONDS < end)) || fail "not in time: $what"
         sleep 1
     done
-}
-
-
-client()
-{
-    "${compose[@]}" run --rm -T client "$@"
 }
 
 
@@ -71,100 +135,158 @@ healthy()
 {
     local n
 
-    n=$("${compose[@]}" ps | grep -c '(healthy)')
+    n=$(docker compose ps | grep -c '(healthy)')
     ((n == $1))
 }
 
 
-# text SIDE KEY TEXT: that object has that content
-text()
+# content SIDE KEY TEXT: that object of the bucket tour
+content()
 {
-    [[ $(client "$1" s3 cp "s3://tour/$2" - < /dev/null) == "$3" ]]
+    [[ $(s3 "$1" s3 cp "s3://tour/$2" - < /dev/null) == "$3" ]]
 }
 
 
-gone()
+# absent SIDE KEY: and not only because that side does not answer
+absent()
 {
-    client main s3 ls s3://tour/ < /dev/null \
-        && ! client "$1" s3 ls "s3://tour/$2" < /dev/null
+    s3 "$1" s3 ls s3://tour/ > /dev/null < /dev/null \
+        && ! s3 "$1" s3api head-object --bucket tour --key "$2" \
+            > /dev/null 2>&1 < /dev/null
 }
 
 
+# key, size and ETag of all objects
 listing()
 {
-    # size and key, not the time
-    client "$1" s3 ls --recursive s3://tour/ < /dev/null | tr -d '\r' \
-        | awk '{ print $3, $4 }' | sort
+    s3 "$1" s3api list-objects-v2 --bucket "$2" --output text \
+        --query 'Contents[].[Key,Size,ETag]' < /dev/null | tr -d '\r'
 }
 
 
+# equal BUCKET COUNT: both sides have the same, and that many at least
 equal()
 {
     local main follower
 
-    main=$(listing main) && follower=$(listing follower) \
+    main=$(listing main "$1") && follower=$(listing follower "$1") \
         && [[ $main == "$follower" ]] \
-        && (($(wc -l <<< "$main") >= $1))
+        && (($(wc -l <<< "$main") >= $2))
 }
 
 
-nothing_waits()
+# row REPLICATION: its line of chorusctl status
+row()
 {
-    "${compose[@]}" exec -T worker chorusctl status < /dev/null
+    ctl status < /dev/null | tr -d '\r' | grep "^$1 "
+}
+
+
+# waiting REPLICATION COUNT
+waiting()
+{
+    [[ $(row "$1" | awk '{ print $(NF - 4) }') == "$2" ]]
+}
+
+
+# migrated REPLICATION: its scan has ended, and nothing has failed
+migrated()
+{
+    ctl scans < /dev/null | tr -d '\r' | awk -v name="$1" '
+        $1 == name { done = $3 == "done" && $4 > 0 && $NF == 0 }
+        END        { exit !done }'
+}
+
+
+# alive COUNT: workers, as chorusctl says
+alive()
+{
+    ctl status < /dev/null | grep -c "^alive: .* $1 workers;"
+}
+
+
+# page PATH TEXT: the proxy serves it, with that in its answer
+page()
+{
+    # shellcheck disable=SC2016 # $1 is of the shell in there
+    docker compose exec -T proxy bash -c '
+        exec 3<> /dev/tcp/127.0.0.1/9671
+        printf "GET %s HTTP/1.0\r\n\r\n" "$1" >&3
+        cat <&3' page "$1" < /dev/null | tr -d '\0\r' > "$answer" \
+        && head -n 1 "$answer" | grep -q ' 200 ' && grep -q -e "$2" "$answer"
 }
 
 
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-step "1. Secrets"
-./setup demo || fail "docker/setup"
-
-step "2. Images, and everything starts"
-"${compose[@]}" up -d --build || fail "compose up"
+walk "Start."
 within 300 "six healthy containers" healthy 6
+page /ui/ '^Content-Security-Policy: default-src' || fail "no web page"
+page /ui/ '<title>Chorus' || fail "/ui/ is not the web page"
+page /ui/lib/chart.min.js 'Chart.js' || fail "the page has no Chart.js"
 
-step "3. The state"
-"${compose[@]}" exec -T worker chorusctl status < /dev/null \
-    || fail "chorusctl status"
+limit=${CHORUS_SMOKE_SECONDS:-600}
 
-step "4. A bucket and an object through Chorus"
-client chorus s3 mb s3://tour < /dev/null || fail "cannot make a bucket"
-printf 'hello' | client chorus s3 cp - s3://tour/hello --metadata colour=blue \
-    || fail "cannot upload"
-text main hello hello || fail "main does not have it"
+# s3 and ctl
+eval "$(commands_of "Two words.")"
 
-step "5. It is on the follower"
-within 60 "the object on the follower" text follower hello hello
+walk "1. Upload."
+expect 'demo:tour:follower .* ' "status does not know the replication"
+content main hello hello || fail "main does not have what awscli wrote"
+content main world world || fail "main does not have what s3cmd wrote"
 
-step "6. With its metadata"
-client follower s3api head-object --bucket tour --key hello < /dev/null \
-    | grep -q '"colour": "blue"' || fail "no metadata on the follower"
+within 60 "hello on the follower" content follower hello hello
+within 60 "world on the follower" content follower world world
+walk "2. See it on the follower."
+expect hello "the follower has another object"
+expect world "the follower has another object"
+expect '"colour": "blue"' "the metadata is not on the follower"
 
-step "7. A delete follows, too"
-client chorus s3 rm s3://tour/hello < /dev/null || fail "cannot delete"
-within 60 "the delete on the follower" gone follower hello
+within 60 "nothing waits" waiting demo:tour:follower 0
+walk "3. Pause."
+expect 'tour .*paused' "the rule is not paused"
 
-step "8. Four workers instead of two"
-"${compose[@]}" up -d --scale worker=4 || fail "cannot scale"
+walk "4. Write."
+content main later later || fail "main does not have it"
+absent main world || fail "main still has what was deleted"
+within 30 "status says that two keys wait" waiting demo:tour:follower 2
+# long enough for what would be copied in spite of the pause
+sleep 5
+absent follower later || fail "it was copied in spite of the pause"
+content follower world world || fail "it was deleted in spite of the pause"
+waiting demo:tour:follower 2 || fail "the two keys do not wait any more"
+
+walk "5. Resume."
+within 60 "the write on the follower" content follower later later
+within 60 "the delete on the follower" absent follower world
+within 60 "nothing waits" waiting demo:tour:follower 0
+
+walk "6. Migrate a pre-filled store."
+within 120 "the migration is done" migrated demo:old:follower
+equal old 400 || fail "main and follower are not equal after a migration"
+
+walk "7. Check."
+expect 'missing .*code/s3/utils.py' "the check has not found what is missing"
+equal old 400 || fail "main and follower are not equal after a repair"
+ctl check --level content --wait demo:old:follower < /dev/null \
+    || fail "a check finds something after a repair"
+
+walk "8. Explain."
+expect 'Both sides have the key, with the same size and ETag' \
+    "explain does not see hello on both sides"
+expect 'Neither side has the key' "explain does not see that world is gone"
+
+walk "9. Scale."
 within 120 "eight healthy containers" healthy 8
+within 60 "four workers say that they live" alive 4
 
-step "9. Many files, and a worker is killed meanwhile"
-client chorus s3 sync --no-progress --only-show-errors \
-    /usr/lib/python3/dist-packages/awscli/customizations s3://tour/code/ \
-    < /dev/null &
-upload=$!
-workers=$("${compose[@]}" ps -q worker)
-"${docker[@]}" kill -s KILL "${workers%%$'\n'*}" > /dev/null || fail "cannot kill a worker"
-wait $upload || fail "cannot upload the files"
-within 180 "main and follower are equal" equal 50
-"${compose[@]}" up -d --scale worker=4 || fail "cannot start it again"
+walk "10. Kill one."
+within 120 "eight healthy containers" healthy 8
+within 120 "the write without Redis on the follower" content follower safe safe
+within 180 "main and follower are equal" equal tour 400
+within 60 "nothing waits" waiting demo:tour:follower 0
+ctl check --level content --wait demo:tour:follower < /dev/null \
+    || fail "a check finds something after all"
 
-step "10. A write while Redis is away is not lost"
-"${compose[@]}" stop redis || fail "cannot stop Redis"
-printf 'safe' | client chorus s3 cp - s3://tour/safe || fail "cannot upload"
-"${compose[@]}" start redis || fail "cannot start Redis"
-within 120 "that write on the follower" text follower safe safe
-within 60 "chorusctl says that all is well" nothing_waits
-
-step "The tour is done: everything was as it should be."
+printf '\n[%3d s] The tour is done: all was as it should be.\n' "$SECONDS"

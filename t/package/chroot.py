@@ -12,7 +12,8 @@ CACHE = os.environ.get("CHORUS_CHROOTS", "/var/tmp/chorus-chroots")
 MIRROR = "http://deb.debian.org/debian"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# /proc and /dev for the one command, and packages that were fetched before
+# /proc and /dev for the one command, and packages that were fetched before; no
+# process of it is left when it ends, or when it is ended
 ENTER = """
 set -e
 root=$1; shift
@@ -27,10 +28,10 @@ class Failed(Exception):
     """Its text is the end of what the command said."""
 
 
-def call(command, seconds=1800, **kwargs):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, text=True,
-                          errors="replace", stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=seconds, **kwargs)
+def call(command, seconds=1800, stdin=subprocess.DEVNULL, **kwargs):
+    done = subprocess.run(command, stdin=stdin, text=True, errors="replace",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=seconds, **kwargs)
     if done.returncode:
         raise Failed(f"{command} ended with {done.returncode}:\n"
                      + done.stdout[-3000:])
@@ -50,7 +51,6 @@ def base(suite):
     folder = f"{CACHE}/{suite}"
     if not os.path.exists(f"{folder}.done"):
         remove(folder)
-        os.makedirs(f"{CACHE}/archives/partial", exist_ok=True)
         os.makedirs(f"{CACHE}/debs", exist_ok=True)
         call(["debootstrap", "--variant=minbase",
               f"--cache-dir={CACHE}/debs", suite, folder, MIRROR])
@@ -69,13 +69,24 @@ def copy(suite, name):
     return folder
 
 
+def archives(folder):
+    """Where its packages are kept: those of each release for themselves, as
+    apt locks that folder."""
+    with open(f"{folder}/etc/os-release") as f:
+        name = next(line.split("=")[1].strip() for line in f
+                    if line.startswith("VERSION_CODENAME="))
+    path = f"{CACHE}/archives/{name}"
+    os.makedirs(f"{path}/partial", exist_ok=True)
+    return path
+
+
 def run(folder, command, env=None, cwd="/", seconds=1800):
     """In that root, as root; `command` is for its shell."""
     shutil.copyfile("/etc/resolv.conf", f"{folder}/etc/resolv.conf")
-    os.makedirs(f"{CACHE}/archives/partial", exist_ok=True)
-    environment = {"PATH": PATH, "ARCHIVES": f"{CACHE}/archives",
+    environment = {"PATH": PATH, "ARCHIVES": archives(folder),
                    "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root",
                    "LC_ALL": "C.UTF-8", **(env or {})}
-    return call(["unshare", "-m", "--propagation", "private", "sh", "-c",
-                 ENTER, "enter", folder, "sh", "-c",
-                 f"cd {cwd} && {command}"], seconds, env=environment)
+    return call(["unshare", "-m", "--propagation", "private", "--pid",
+                 "--fork", "--kill-child", "sh", "-c", ENTER, "enter", folder,
+                 "sh", "-c", f"cd {cwd} && {command}"], seconds,
+                env=environment)

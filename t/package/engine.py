@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What of an engine docker/smoke.sh and compose.yml need, where there is none:
 
-    engine.py compose build|up|ps|exec|run|stop|start|logs|down ...
+    engine.py compose [--profile P] build|up|ps|exec|run|logs|down ...
     engine.py docker kill ID
 
 An image is a folder that t/package/image.py made; a container is a process in
@@ -54,9 +54,10 @@ exec chroot "$root" setpriv --reuid "$uid" --regid "$gid" --clear-groups \
 
 
 def environment():
-    """.env, as compose reads it."""
+    """.env, as compose reads it: what is set anyway wins."""
     with open(f"{DOCKER}/.env") as f:
-        return dict(line.rstrip("\n").split("=", 1) for line in f)
+        return {**dict(line.rstrip("\n").split("=", 1) for line in f),
+                **os.environ}
 
 
 def project():
@@ -309,21 +310,14 @@ def run(services, args):
     return code
 
 
-def stop(names):
-    for name in names or [None]:
-        found = containers(name)
-        for c in found:
-            with contextlib.suppress(ProcessLookupError, IndexError,
-                                     FileNotFoundError):
-                os.kill(c.inside(), getattr(signal, c.stop))
-        for c in found:
-            c.signal(0)
-    write_hosts()
-
-
 def down():
-    stop([])
-    for c in containers():
+    found = containers()
+    for c in found:
+        with contextlib.suppress(ProcessLookupError, IndexError,
+                                 FileNotFoundError):
+            os.kill(c.inside(), getattr(signal, c.stop))
+    for c in found:
+        c.signal(0)
         c.forget()
     subprocess.run(["ip", "netns", "del", SWITCH], check=False,
                    stderr=subprocess.DEVNULL)
@@ -332,6 +326,8 @@ def down():
 
 def compose(args):
     services = project()["services"]
+    while args[0] == "--profile":       # down ends all there is
+        args = args[2:]
     word, *args = args
     if word == "build":
         build(services)
@@ -352,11 +348,6 @@ def compose(args):
                               timeout=300).returncode
     elif word == "run":
         return run(services, args)
-    elif word == "stop":
-        stop(args)
-    elif word == "start":
-        for name in args:
-            start(name, services[name], 1)
     elif word == "logs":
         subprocess.run(f"tail -n 20 {STATE}/*.log", shell=True, check=False)
     elif word == "down":

@@ -12,6 +12,23 @@ import dockerfile
 
 SUITES = {"debian:bookworm-slim": "bookworm"}
 
+# what a "slim" image does not have, and dpkg leaves out of packages there, too
+SLIM = """
+cd /usr/share
+cat > /etc/dpkg/dpkg.cfg.d/docker <<END
+path-exclude /usr/share/doc/*
+path-include /usr/share/doc/*/copyright
+path-exclude /usr/share/groff/*
+path-exclude /usr/share/info/*
+path-exclude /usr/share/lintian/*
+path-exclude /usr/share/locale/*
+path-include /usr/share/locale/locale.alias
+path-exclude /usr/share/man/*
+END
+rm -rf groff info/* lintian locale/* man/*
+find doc ! -type d ! -name copyright -delete
+"""
+
 
 def put(source, folder, cwd, to):
     """COPY of one file: to a folder if `to` is one or ends in a slash."""
@@ -48,7 +65,7 @@ def copy(folder, cwd, text, stages):
 
 def made_of(stage, path):
     """A digest of the instructions and of all files that they copy."""
-    digest = hashlib.sha256(repr(stage.steps).encode())
+    digest = hashlib.sha256(repr((SLIM, stage.steps)).encode())
     for word, text in stage.steps:
         if word != "COPY":
             continue
@@ -74,6 +91,7 @@ def build_stage(stage, name, stages, path):
     if os.path.exists(mark):
         os.unlink(mark)
     folder = chroot.copy(SUITES[stage.base], name)
+    chroot.run(folder, SLIM)
     cwd, env = "/", {}
     for word, text in stage.steps:
         if word == "WORKDIR":
