@@ -1,6 +1,6 @@
-"""The documentation says what there is, and nothing else: a directive, variable,
-setting, command or option without its page fails here, and the reverse; links
-lead somewhere; nginx takes the snippets."""
+"""The documentation says what there is, and nothing else: a directive,
+variable, setting, command or option without its page fails here, and the
+reverse; links lead somewhere; nginx takes the snippets."""
 
 import functools
 import glob
@@ -10,45 +10,14 @@ import re
 import subprocess
 
 import pytest
+import yaml
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-BUILD = os.path.join(ROOT, os.environ.get("CHORUS_BUILD", "build"))
-PAGES = sorted(os.path.relpath(p, ROOT) for p in
-               glob.glob(f"{ROOT}/*.md") + glob.glob(f"{ROOT}/docs/*.md")
-               + glob.glob(f"{ROOT}/docker/*.md")
-               + glob.glob(f"{ROOT}/t/lib/*.md"))
-
-
-@functools.cache
-def read(*paths):
-    text = []
-    for path in paths:
-        names = sorted(glob.glob(f"{ROOT}/{path}"))
-        assert names, path
-        for name in names:
-            with open(name, encoding="utf-8") as f:
-                text.append(f.read())
-    return "\n".join(text)
-
-
-def section(page, heading):
-    """Its lines up to the next heading of that level or above."""
-    level = re.match("#+", heading).group()
-    rest = read(page).split(f"\n{heading}\n", 1)[1]
-    return re.split(rf"\n#{{1,{len(level)}}} ", rest)[0]
-
-
-def code(page, language):
-    """(line, text) of each block of that language."""
-    text = read(page)
-    return [(text[:m.start()].count("\n") + 1, m.group(1)) for m in
-            re.finditer(rf"^```{language}\n(.*?)^```", text, re.M | re.S)]
+from pages import BUILD, PAGES, ROOT, anchors, code, read, section
 
 
 def blocks(language):
     return [pytest.param(page, text, id=f"{page}:{line}")
-            for page in PAGES for line, text in code(page, language)]
+            for page in PAGES for line, text, _ in code(page, language)]
 
 
 # ---- directives and variables
@@ -81,15 +50,20 @@ def test_the_context_of_a_directive(name):
     context = re.search(r"^    Context:  (.*)$", text, re.M).group(1)
     assert set(context.split(", ")) == directives()[name]
     assert len(text.split("\n\n")) > 1, "not a word on what it does"
+    # nginx takes it: that is another test
+    assert [True for block in re.findall("```nginx\n(.*?)```", text, re.S)
+            if re.search(rf"\b{name}[ ;]", block)], "no example"
 
 
-def test_each_variable_has_a_row_and_the_reverse():
+def test_each_variable_has_a_row_with_an_example_and_the_reverse():
     inside = set(re.findall(r'ngx_string\("(chorus_\w+)"\), NULL',
                             read("ngx_chorus_module/*.c")))
-    rows = set(re.findall(r"^\| `\$(chorus_\w+)` \|",
-                          read("docs/directives.md"), re.M))
+    rows = dict(re.findall(r"^\| `\$(chorus_\w+)` \| .* \| ([^|]*) \|$",
+                           section("docs/directives.md", "## Variables"),
+                           re.M))
     assert len(rows) > 5
-    assert rows == inside
+    assert set(rows) == inside
+    assert all(re.fullmatch("`[^`]+`", example) for example in rows.values())
 
 
 # ---- chorus.json
@@ -118,6 +92,41 @@ def test_the_reference_has_no_setting_that_is_not_there():
     assert names <= settings(), names - settings()
 
 
+NUMBERS = re.findall(r'\{ "(\w+)", (\d+), (\d+), (\d+),\s*&worker->',
+                     read("shared/chorus_config.c"))
+
+
+@pytest.mark.parametrize("name, least, most, default", NUMBERS)
+def test_the_default_and_the_range_of_a_number(name, least, most, default):
+    row = re.search(rf"^\| `worker\.{name}` \| (.*) \| (.*) \|$",
+                    read("docs/config.md"), re.M)
+    assert row.group(2) == default
+    assert f"{least} to {most}" in row.group(1)
+
+
+def test_there_are_numbers():
+    assert len(NUMBERS) > 8
+
+
+# ---- functions of the library in Redis
+
+def test_each_function_has_a_row_and_the_reverse():
+    lua = read("shared/lua/*.lua")
+    inside = set(re.findall(r"\{ name = '(\w+)',\s*keys =", lua))
+    inside |= set(re.findall(r"function_name = 'chorus_(\w+)'", lua))
+    cells = re.findall(r"^\| (`chorus_\w+`[^|]*) \|",
+                       section("docs/data-model.md", "## Functions"), re.M)
+    told = {name for cell in cells
+            for name in re.findall(r"`chorus_(\w+)`", cell)}
+    assert len(inside) > 60 and told == inside
+
+
+def test_the_version_of_the_library_is_told():
+    version = re.search(r"^local VERSION = (\d+)$",
+                        read("shared/lua/chorus.lua"), re.M).group(1)
+    assert f"is number {version}." in read("docs/data-model.md")
+
+
 # ---- programs
 
 def commands():
@@ -127,9 +136,18 @@ def commands():
 
 
 def test_each_command_of_chorusctl_is_described_and_the_reverse():
-    described = set(re.findall(r"^### chorusctl ((?:[a-z]+ ?)+?)(?: [A-Z].*)?$",
-                               read("docs/operations.md"), re.M))
+    described = set(re.findall(
+        r"^### chorusctl ((?:[a-z]+ ?)+?)(?: [A-Z].*)?$",
+        read("docs/chorusctl.md"), re.M))
     assert commands() and described == commands()
+
+
+def test_each_command_stands_in_the_man_page():
+    text = re.sub(r'\\f.|[\\"]', "", read("docs/chorusctl.1"))
+    text = text.split(".SH COMMANDS")[1]
+    lines = [re.sub(r"^\.\w+ ", "", line) for line in text.split("\n")]
+    assert not [name for name in commands() if not any(
+        re.match(rf"{name}\b", line) for line in lines)]
 
 
 def help_of(program):
@@ -158,23 +176,12 @@ def test_each_target_of_the_makefile_that_pages_name_is_there():
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.M))
     for page in PAGES:
         named = set(re.findall(r"`make ([a-z][a-z-]*)", read(page)))
-        for _, text in code(page, "sh"):
+        for _, text, _ in code(page, "sh"):
             named |= set(re.findall(r"^make ([a-z][a-z-]*)", text, re.M))
         assert named <= targets | {"modules"}, (page, named - targets)
 
 
 # ---- links
-
-def slug(heading):
-    """The anchor that GitHub makes of it."""
-    heading = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
-    return re.sub(r"[^\w\- ]", "", heading).replace(" ", "-")
-
-
-def anchors(path):
-    text = re.sub(r"^```.*?^```", "", read(path), flags=re.M | re.S)
-    return {slug(h) for h in re.findall(r"^#+ (.*)$", text, re.M)}
-
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
@@ -193,9 +200,73 @@ def test_links_lead_somewhere(page):
     assert not bad
 
 
+def test_the_readme_is_short_and_has_a_picture_of_the_page():
+    text = read("README.md")
+    assert text.count("\n") <= 200 and "](docs/ui-overview.png)" in text
+
+
 def test_each_page_can_be_found_from_the_readme():
     linked = set(re.findall(r"\]\((docs/[^)#]+)", read("README.md")))
     assert {p for p in PAGES if p.startswith("docs/")} <= linked
+
+
+# ---- files and tests that pages name
+
+FOLDERS = ("t|conf|shared|docs|demo|tools|bench|ui|docker|debian"
+           "|chorus-worker|chorusctl|ngx_chorus_module")
+NOT_OURS = {"libjs-chart.js", "t/servroot"}
+
+
+@functools.cache
+def names():
+    """Of all files here."""
+    found = set()
+    for folder, inside, files in os.walk(ROOT):
+        inside[:] = [name for name in inside if name not in (".git", "build")]
+        found |= set(files)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_names_are_there(page):
+    text = re.sub(r"^```.*?^```", "", read(page), flags=re.M | re.S)
+    code = " ".join(re.findall("`([^`\n]+)`", text))
+    paths = set(re.findall(rf"(?<![\w/.])(?:{FOLDERS})/[\w./*-]+", code))
+    bare = set(re.findall(r"(?<![\w/.*<-])[\w-]+\.(?:c|h|py|lua|js|t)\b",
+                          code))
+    assert not [path for path in paths - NOT_OURS
+                if not glob.glob(f"{ROOT}/{path.rstrip('.')}")
+                and not glob.glob(f"{ROOT}/{os.path.dirname(page)}/{path}")]
+    assert not bare - names() - NOT_OURS
+
+
+def plain(text):
+    return re.sub(r"[\s_-]+", " ", re.sub("['\"]", "", text)).lower()
+
+
+def told_tests():
+    """{(file, title)} of the column test in reliability.md, and names of
+    functions in fidelity.md."""
+    found = set()
+    for row in re.findall(r"^\|.*\|$", read("docs/reliability.md"), re.M):
+        for path, words in re.findall(r"`(t/[\w./-]+)` ?([^`|;]*)",
+                                      row.strip("| ").split("|")[-1]):
+            found |= {(path, title) for title in words.strip(" ,").split(", ")
+                      if title}
+    return sorted(found)
+
+
+@pytest.mark.parametrize("path, title", told_tests())
+def test_the_test_that_shows_it_is_there(path, title):
+    assert plain(title) in plain(read(path))
+
+
+def test_each_function_of_a_test_that_pages_name_is_there():
+    there = set(re.findall(r"def (test_\w+)", read("t/*/*.py")))
+    files = {name[:-3] for name in names() if name.endswith(".py")}
+    for page in PAGES:
+        for name in set(re.findall(r"\btest_\w+", read(page))) - files:
+            assert any(one.startswith(name) for one in there), (page, name)
 
 
 # ---- snippets
@@ -205,13 +276,15 @@ def whole(text, folder):
     if "load_module" not in text:
         if re.search(r"^chorus_proxy\.conf|^location|^proxy_|^chorus ", text,
                      re.M):
-            text = f"server {{ listen 127.0.0.1:9669; {text} }}"
+            text = ("server { listen 127.0.0.1:9669; "
+                    f"include chorus_server.conf; {text} }}")
         upstreams = "".join(
             f"upstream {name} {{ server 127.0.0.1:9001; }}\n"
             for name in ("main", "follower")
             if not re.search(rf"upstream\s+{name}\b", text))
-        text = ("events { }\nhttp {\nchorus_config /etc/chorus/chorus.json;\n"
-                f"{upstreams}{text}\n}}\n")
+        if "chorus_config" not in text:
+            text = f"chorus_config /etc/chorus/chorus.json;\n{text}"
+        text = f"events {{ }}\nhttp {{\n{upstreams}{text}\n}}\n"
         text = f"load_module {BUILD}/ngx_http_chorus_module.so;\n{text}"
     text = text.replace("/usr/lib/nginx/modules", BUILD)
     temp = " ".join(f"{t}_temp_path {folder}/t;" for t in
@@ -262,6 +335,11 @@ def test_nginx_takes_the_snippet(etc, page, text):
     assert done.returncode == 0, f"{done.stdout}\n{conf.read_text()}"
 
 
+@pytest.mark.parametrize("page, text", blocks("yaml"))
+def test_yaml_snippets_are_yaml(page, text):
+    assert isinstance(yaml.safe_load(text), dict)
+
+
 @pytest.mark.parametrize("page, text", blocks("json"))
 def test_json_snippets_are_json(page, text):
     """Also a part of a whole; "..." stands for more."""
@@ -273,6 +351,29 @@ def test_json_snippets_are_json(page, text):
         except ValueError:
             pass
     json.loads(text)
+
+
+# behind "sh": it runs (t/e2e/test_pages.py), or why it does not
+MARKS = {"runnable",
+         "root",        # changes the machine
+         "engine",      # needs docker
+         "build",       # CI does it anyway
+         "terminal",    # somebody has to look
+         "state",       # something has to be wrong first
+         "remote"}      # a host or a program that only the reader has
+
+
+def marks():
+    """[(where, mark)]; docker/smoke.sh walks the README beside it."""
+    return [(f"{page}:{line}", words[0] if words else "engine"
+             if page == "docker/README.md" else "none")
+            for page in PAGES for line, _, words in code(page, "sh")]
+
+
+def test_each_shell_block_runs_or_says_why_not():
+    assert not [where for where, mark in marks() if mark not in MARKS]
+    mine = [mark for _, mark in marks() if mark != "engine"]
+    assert mine.count("runnable") > 0.7 * len(mine), sorted(mine)
 
 
 @pytest.mark.parametrize("page, text", blocks("sh"))
