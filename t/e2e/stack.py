@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -193,6 +194,11 @@ class Nginx(Process):
         # the old ones take connections until they are told
         wait_until(lambda: not before & self.accepting(), 20,
                    "old nginx processes begin to quit")
+        # then they close idle connections: a client that sends on one of
+        # them in that moment is told nothing; who has work under way stays
+        end = time.monotonic() + 3
+        while before & set(self.workers()) and time.monotonic() < end:
+            time.sleep(0.02)
 
     def accepting(self):
         """Children that are not yet shutting down, by their title."""
