@@ -297,21 +297,48 @@ dispatcher_room(dispatcher_t *d)
 }
 
 
-/* To the slots, but for those that are too many for a sick follower. */
+/* What is paused nobody claims, but for a replication that is younger than its
+ * pause, until the policy's thread has seen it.  Keys of one replication come
+ * together: was_paused is what was said of the one before. */
+
+static bool
+dispatcher_is_paused(const live_policy_t *policy, const task_t *task,
+    const task_t *before, bool was_paused)
+{
+    if (before != NULL
+        && chorus_str_eq(before->replication, task->replication))
+    {
+        return was_paused;
+    }
+
+    return chorus_live_is_paused(live_policy(policy), &task->parts);
+}
+
+
+/* To the slots, but for those that are paused, or too many for a sick
+ * follower.  Says how many were not paused. */
 
 static size_t
 dispatcher_distribute(dispatcher_t *d, task_t *list)
 {
-    size_t   n;
-    task_t  *task, *next;
+    bool            is_paused;
+    size_t          n;
+    task_t         *task, *before, *next;
+    live_policy_t  *policy;
 
+    policy = live_policy_get();
+    before = NULL;
+    is_paused = false;
     n = 0;
 
     for (task = list; task != NULL; task = next) {
         next = task->next;
-        n++;
 
-        if (health_room(task->parts.follower, &d->limits) == 0) {
+        is_paused = dispatcher_is_paused(policy, task, before, is_paused);
+        before = task;
+        n += !is_paused;
+
+        if (is_paused || health_room(task->parts.follower, &d->limits) == 0) {
             task->result.outcome = TASK_RELEASED;
             dispatcher_finish(d, task);
             d->is_limited = true;
@@ -320,6 +347,8 @@ dispatcher_distribute(dispatcher_t *d, task_t *list)
             dispatcher_hold(d, task);
         }
     }
+
+    live_policy_put(policy);
 
     return n;
 }

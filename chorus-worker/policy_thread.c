@@ -27,7 +27,8 @@ static struct {
     chorus_arena_t  *arena;             /* of one turn */
     chorus_mem_t     mem;
     chorus_error_t   trouble;           /* with the policy in Redis */
-    uint64_t         swept;             /* version whose pauses are set ... */
+    uint64_t         swept;             /* version whose pauses are set, and
+                                         * which we say that we run ... */
     int64_t          swept_made;        /* ... for so many replications */
     int64_t          sweep_ms;          /* of the next time, at the latest */
 } policy = {
@@ -106,7 +107,7 @@ policy_ask(chorus_str_t *document)
     queue_reader_t   reader;
 
     current = live_policy_get();
-    reader.version = live_policy(current)->version;
+    reader.version = policy.swept;
     reader.rules = live_policy_file(current)->digest;
     reader.trouble = policy.trouble.text;
 
@@ -114,34 +115,6 @@ policy_ask(chorus_str_t *document)
     live_policy_put(current);
 
     return is_told;
-}
-
-
-/* Twice when there is a new one: somebody may wait for us to run it. */
-
-static bool
-policy_poll(void)
-{
-    int           i;
-    chorus_str_t  document;
-
-    for (i = 0; i < 2; i++) {
-
-        if (!policy_ask(&document)) {
-            return false;
-        }
-
-        if (document.data == NULL) {
-            policy.trouble.text[0] = '\0';
-            break;
-        }
-
-        policy_take(document);
-    }
-
-    live_policy_set_known();
-
-    return true;
 }
 
 
@@ -233,17 +206,47 @@ policy_sweep(void)
 
     is_new = policy_pauses(live) && news.made != policy.swept_made;
 
-    if (policy.swept != live->version || clock_ms() >= policy.sweep_ms
-        || is_new)
+    if ((policy.swept != live->version || clock_ms() >= policy.sweep_ms
+         || is_new)
+        && policy_suspend_all(live))
     {
         policy.swept = live->version;
         policy.swept_made = news.made;
-        policy.sweep_ms = policy_suspend_all(live)
-                          ? clock_ms() + POLICY_SWEEP_MS : 0;
+        policy.sweep_ms = clock_ms() + POLICY_SWEEP_MS;
     }
 
     policy_forget(policy.queue, &policy.mem, current, &news);
     live_policy_put(current);
+}
+
+
+/* What somebody has paused is paused before we say that we run it: he may wait
+ * for that.  So Redis is asked a second time when there is a new one. */
+
+static bool
+policy_poll(void)
+{
+    int           i;
+    chorus_str_t  document;
+
+    for (i = 0; i < 2; i++) {
+
+        if (!policy_ask(&document)) {
+            return false;
+        }
+
+        if (document.data == NULL) {
+            policy.trouble.text[0] = '\0';
+            break;
+        }
+
+        policy_take(document);
+        policy_sweep();
+    }
+
+    live_policy_set_known();
+
+    return true;
 }
 
 

@@ -1,6 +1,7 @@
 """Pauses: within a second nothing more is asked of the follower, nothing is
 lost, and what is paused costs nothing."""
 
+import json
 import time
 
 import pytest
@@ -177,3 +178,48 @@ def test_what_is_paused_costs_nothing(stack, bucket, ctl, figures):
     assert after < before + 10
     ctl("pause", "delete", "stop", "--yes")
     stack.wait_equal(bucket)
+
+
+def told_by_workers(monitor, version):
+    """What the worker calls until it says that it runs that version."""
+    end = time.monotonic() + PATIENCE
+    calls = []
+    while not (calls and calls[-1].startswith("FCALL chorus_policy_poll ")
+               and f" worker {version} " in calls[-1]):
+        assert time.monotonic() < end, calls
+        calls.append(monitor.next_command()["command"])
+    return calls
+
+
+def test_who_says_that_he_runs_a_pause_has_set_it(stack, bucket, ctl):
+    """`--wait` waits for that: what is written then is not copied."""
+    stack.wire().put(bucket, "k", b"x")
+    stack.wait_idle(bucket)
+    with stack.redis.client.monitor() as monitor:
+        ctl("pause", "add", bucket, "--id", "stop", "--wait")
+        version = json.loads(stack.api("/api/v1/readers", stack.token)[2])[
+            "version"]
+        calls = told_by_workers(monitor, version)
+    assert [c for c in calls if c.startswith("FCALL chorus_suspend ")
+            and f"{{alice:{bucket}:follower}}" in c and c.endswith(" 1")], calls
+
+
+def test_a_bucket_that_is_paused_before_its_first_write(stack, bucket_name,
+                                                        ctl):
+    stack.use_worker(follower=stack.faulty_follower.url)
+    bucket = bucket_name()
+    watch = Watch(stack, bucket)
+    ctl("pause", "add", bucket, "--id", "stop", "--wait")
+    stack.s3.create_bucket(Bucket=bucket)
+    wire = stack.wire()
+    for n in range(20):
+        assert wire.put(bucket, f"k{n}", b"x").status == 200
+    wait_until(lambda: (stack.stats(bucket) or {}).get("state") == "paused"
+               and stack.stats(bucket)["dirty"] == 21, 30,
+               lambda: f"all of them wait: {stack.stats(bucket)}")
+    time.sleep(QUIET)
+    assert watch.asked.hits == 0
+    assert stack.stats(bucket)["counters"]["failed_attempts"] == 0
+    ctl("pause", "delete", "stop", "--yes")
+    stack.wait_equal(bucket)
+    stack.wait_idle(bucket)

@@ -228,3 +228,25 @@ def test_more_are_paused_than_there_may_be_rules(stack, page):
         for rule in rules(stack, "pauses"):
             stack.api(f"/api/v1/pauses/{rule['id']}", stack.token, "DELETE")
         undo()
+
+
+def test_a_process_that_does_not_take_a_rule_is_named(stack, page, bucket):
+    """What was asked for is set, and the page says where it is not in force."""
+    client = stack.redis.client
+    stack.wire().put(bucket, "k", b"x")
+    stack.wait_idle(bucket)
+    client.hset("chorus:policy:readers", "elsewhere:7", "worker 0 0 0 - ")
+    client.zadd("chorus:policy:alive", {"elsewhere:7": 1 << 48})
+    try:
+        page.go(at(bucket))
+        page.press("Pause")
+        page.confirm("Pause")
+        page.see("Paused: alice", "#said")
+        assert "worker elsewhere:7 did not take it within 10 seconds" \
+            in page.text("#said")
+        assert len(rules(stack, "pauses")) == 1
+    finally:
+        client.zrem("chorus:policy:alive", "elsewhere:7")
+        client.hdel("chorus:policy:readers", "elsewhere:7")
+        for rule in rules(stack, "pauses"):
+            stack.api(f"/api/v1/pauses/{rule['id']}", stack.token, "DELETE")

@@ -14,7 +14,7 @@ import { name } from './parts.js';
 import { titleOf } from './words.js';
 
 const LISTED = 8;
-const EVERYBODY_MS = 15000;
+const EVERYBODY_MS = 10000;
 const AT_ONCE = 16;             /* requests */
 export const RULES = 1000;       /* of a kind, at most */
 
@@ -23,26 +23,42 @@ export const rulesOf = async (kind) => (await get(`/${kind}`, {
     query: { count: RULES } })).rules;
 
 
-/* Until all proxies and workers run what is set. */
+/*
+ * Until all proxies and workers run what is set; after a while without those
+ * who do not, which are named.  Gives true, also then: it is set.
+ */
 
 export async function everybody(progress = () => {}) {
     const end = performance.now() + EVERYBODY_MS;
 
     for (;;) {
-        const { behind } = await get('/readers');
+        const { version, behind, readers } = await get('/readers');
 
         if (behind === 0) {
             return true;
         }
 
         if (performance.now() > end) {
-            return false;
+            sayBehind(readers.filter((one) => one.version !== version));
+            return true;
         }
 
         progress(`Waiting for ${plural(behind, 'process', 'processes')} to `
                  + 'take it …');
         await new Promise((resolve) => setTimeout(resolve, 300));
     }
+}
+
+
+function sayBehind(late) {
+    const named = late.slice(0, LISTED).map(
+        (one) => `${one.kind} ${one.reader}`).join(', ');
+
+    say(`What was set is not in force everywhere: ${named}${
+        late.length > LISTED ? ` and ${count(late.length - LISTED)} more` : ''
+        } did not take it within ${EVERYBODY_MS / 1000} seconds, and `
+        + `${late.length === 1 ? 'goes' : 'go'} on as before until then.`,
+        'bad');
 }
 
 
