@@ -443,16 +443,17 @@ queue_scan_moving(queue_t *queue, const queue_scan_t *scan,
 
 
 bool
-queue_scan_discover(queue_t *queue, unsigned interval_seconds, bool *is_due,
-    char *owed, size_t size)
+queue_scan_discover(queue_t *queue, unsigned interval_seconds,
+    uint64_t policy, bool *is_due, char *owed, size_t size)
 {
     redisReply       *reply;
     queue_command_t   command;
 
     chorus_arena_reset(queue->arena);
-    queue_fcall(queue, &command, "chorus_scan_discover", 1, 1);
+    queue_fcall(queue, &command, "chorus_scan_discover", 1, 2);
     queue_command_text(&command, CHORUS_REDIS_DISCOVER);
     queue_command_i64(&command, (int64_t) interval_seconds * 1000);
+    queue_command_i64(&command, (int64_t) policy);
 
     reply = queue_scan_call(queue, &command, REDIS_REPLY_ARRAY,
                             "chorus_scan_discover");

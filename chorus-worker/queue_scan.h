@@ -139,10 +139,11 @@ bool queue_scan_split(queue_t *queue, const queue_scan_t *scan,
 bool queue_scan_moving(queue_t *queue, const queue_scan_t *scan,
     const chorus_str_t *keys, size_t n, queue_scan_motion_t *motion);
 
-/* Whether it is for us to look for buckets now, and the id of what all
+/* Whether it is for us to look for buckets now, since it is time or since the
+ * policy is another one, of which we run this version; and the id of what all
  * replications owe, or "". */
 bool queue_scan_discover(queue_t *queue, unsigned interval_seconds,
-    bool *is_due, char *owed, size_t size);
+    uint64_t policy, bool *is_due, char *owed, size_t size);
 
 /* A replication that there is: it gets the scans that it has to have.  Whether
  * it is to be migrated is taken from the current dynamic policy only: `policy`

@@ -377,8 +377,9 @@ scan_look_for_buckets(scan_t *scan, unsigned interval_seconds)
     bool  is_due;
     char  owed[32];
 
-    if (!queue_scan_discover(scan->queue, interval_seconds, &is_due, owed,
-                             sizeof(owed))
+    if (!queue_scan_discover(scan->queue, interval_seconds,
+                             live_policy(scan->policy)->version, &is_due,
+                             owed, sizeof(owed))
         || !is_due)
     {
         return false;

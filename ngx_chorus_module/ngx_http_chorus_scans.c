@@ -18,6 +18,7 @@ static ngx_str_t ngx_http_chorus_scans_number(ngx_http_request_t *r,
 static ngx_int_t ngx_http_chorus_scans_hash(ngx_http_chorus_api_t *api,
     ngx_str_t *hash);
 static ngx_str_t ngx_http_chorus_scans_flag(int is_set);
+static ngx_uint_t ngx_http_chorus_scans_is_named(ngx_http_chorus_api_t *api);
 static ngx_int_t ngx_http_chorus_scans_body(ngx_http_chorus_api_t *api,
     ngx_str_t *args);
 static ngx_int_t ngx_http_chorus_scans_started(ngx_http_chorus_api_t *api,
@@ -137,7 +138,8 @@ ngx_http_chorus_scans_forget(ngx_http_chorus_api_t *api)
 ngx_int_t
 ngx_http_chorus_scans_start(ngx_http_chorus_api_t *api)
 {
-    ngx_str_t  args[7];
+    ngx_str_t   args[8];
+    ngx_uint_t  nargs;
 
     if (ngx_http_chorus_scans_hash(api, &args[0]) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -145,6 +147,7 @@ ngx_http_chorus_scans_start(ngx_http_chorus_api_t *api)
 
     args[1] = ngx_http_chorus_scans_schedule;
     args[2] = ngx_http_chorus_scans_replications;
+    nargs = 7;
 
     if (ngx_http_chorus_scans_body(api, &args[3]) != NGX_OK) {
         return ngx_http_chorus_api_refuse(api, NGX_HTTP_BAD_REQUEST,
@@ -155,8 +158,13 @@ ngx_http_chorus_scans_start(ngx_http_chorus_api_t *api)
                    "a repair only, and reported is a check only");
     }
 
+    /* a library of before this does not know the argument */
+    if (ngx_http_chorus_scans_is_named(api)) {
+        args[nargs++] = ngx_http_chorus_scans_flag(1);
+    }
+
     return ngx_http_chorus_api_ask_audited(api, &api->parts[0], "scan_start",
-                                           3, args, 7,
+                                           3, args, nargs,
                                            ngx_http_chorus_scans_started);
 }
 
@@ -229,6 +237,26 @@ ngx_http_chorus_scans_flag(int is_set)
     static ngx_str_t  flags[] = { ngx_string("0"), ngx_string("1") };
 
     return flags[is_set != 0];
+}
+
+
+/* Then it may be scanned before a worker has seen its bucket.  The function
+ * tells what is no name of a replication. */
+
+static ngx_uint_t
+ngx_http_chorus_scans_is_named(ngx_http_chorus_api_t *api)
+{
+    chorus_mem_t          mem;
+    chorus_error_t        error;
+    chorus_replication_t  parts;
+
+    mem = ngx_http_chorus_mem(api->request->pool);
+
+    return chorus_replication_parse(&mem,
+                                    ngx_http_chorus_view(&api->parts[0]),
+                                    &parts, &error)
+           == CHORUS_OK
+           && ngx_http_chorus_api_names(api, &parts);
 }
 
 

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#define CHORUS_LIBRARY_VERSION  7   /* equals chorus_version of chorus.lua */
+#define CHORUS_LIBRARY_VERSION  8   /* equals chorus_version of chorus.lua */
 
 #define CHORUS_REDIS_SCHEDULE      "chorus:schedule"
 #define CHORUS_REDIS_REPLICATIONS  "chorus:replications"

@@ -39,7 +39,7 @@
 -- from the last one, and heal() makes something whole of what it finds.
 
 
-local VERSION = 7
+local VERSION = 8
 
 -- channel: "R has something to claim"; "paused", somebody is; "policy"
 local WAKE = 'chorus:wake'

@@ -26,6 +26,7 @@ scan.COUNTS = { 'main', 'follower', 'equal', 'different', 'missing',
                 'marked', 'pages' }
 scan.TOLD = 10                  -- of them by workers, the others counted here
 scan.WHAT = { 'different', 'missing', 'surplus', 'unchecked' }
+scan.RULES_REST = 2000          -- ms between looks for the sake of new rules
 scan.SHARDS_MAX = 64            -- of one scan, those that are done included
 scan.SPLIT_PAGES = 4            -- a shard that has taken so many may be cut
 scan.WALK_MAX = 100             -- replications a claim looks at
@@ -267,15 +268,19 @@ function scan.start_read(a)
     a.depth = args_one_of(a, 'depth', scan.DEPTHS)
     a.surplus = args_integer(a, 'surplus', 0, 1)
     a.report = args_more(a) and args_integer(a, 'report', 0, 1) or 0
+    a.is_named = args_more(a) and args_integer(a, 'is_named', 0, 1) or 0
 end
 
 
 -- 0 while one runs, -1 where nothing was ever replicated: a slip of the pen
 -- would be a new replication, and a repair fills, or empties, its follower.
+-- Unless a rule has its name: then it is only that nobody has seen it yet.
 function scan.start(r, a)
-    if call('EXISTS', r.hash) == 0 then
+    if call('EXISTS', r.hash) == 0 and a.is_named == 0 then
         return -1
     end
+
+    replication_create(r, a.set)
 
     if call('HGET', scan.open(r).hash, 'state') == 'running' then
         return 0
@@ -356,6 +361,19 @@ end
 
 function scan.discover_read(a)
     a.interval_ms = args_integer(a, 'interval_ms', 1, DELAY_MAX)
+    a.policy = args_more(a) and args_integer(a, 'policy', 0, MS_MAX) or 0
+end
+
+
+-- Whether the rules are others than when buckets were listed last, and who
+-- asks runs them; many rules that are set one after the other are one reason.
+function scan.has_news(key, a)
+    local h = call('HMGET', key, 'policy', 'looked_ms')
+
+    return (h[1] or '0') ~= digits(a.policy)
+           and (call('HGET', scan.POLICY, 'version') or '0')
+               == digits(a.policy)
+           and clock.ms >= tonumber(h[2] or 0) + scan.RULES_REST
 end
 
 
@@ -366,9 +384,11 @@ function scan.discover(keys, a)
     local is_due = clock.ms >= next_ms
                    or owed_all
                       and call('HGET', keys[1], 'owed') ~= owed_all.id
+                   or scan.has_news(keys[1], a)
 
     if is_due then
         call('HSET', keys[1], 'next_ms', digits(clock.ms + a.interval_ms),
+             'looked_ms', digits(clock.ms), 'policy', digits(a.policy),
              'owed', owed_all and owed_all.id or '')
     end
 

@@ -154,6 +154,40 @@ def test_what_is_written_once_all_follow_is_replicated(stack, both, ctl,
     assert not ctl.stack.redis.client.hlen("chorus:policy:owed")
 
 
+@pytest.mark.parametrize("way", ["by its name", "by a pattern"])
+def test_what_is_there_is_migrated_at_once(stack, ctl, dynamic, way):
+    """Also while workers seldom look which buckets there are."""
+    stack.use_worker(scans=2, discover_seconds=3600)
+    wire = stack.main.wire()
+    for n in range(20):
+        assert wire.put(dynamic, f"k{n}", b"x").status == 200
+    wait_until(lambda: stack.redis.client.hget("chorus:discover", "next_ms"),
+               30, "it has looked")
+    if way == "by its name":
+        ctl("repl", "add", dynamic, "--to", "follower", "--user", "alice",
+            "--wait")
+        ctl("migrate", f"alice:{dynamic}:follower", "--wait")
+    else:
+        ctl("repl", "add", f"~^{dynamic}$", "--to", "follower", "--user",
+            "alice", "--wait")
+        wait_until(lambda: ctl.run("migrate", f"alice:{dynamic}:follower")
+                   .returncode == 0, 30, "its bucket is seen")
+    stack.wait_equal(dynamic)
+    assert len(keys_of(stack.follower, dynamic)) == 20
+
+
+def test_a_slip_of_the_pen_is_not_migrated(stack, ctl, dynamic):
+    """A rule for all buckets names none."""
+    ctl("repl", "add", f"~^{dynamic}", "--to", "follower", "--user", "alice",
+        "--wait")
+    for name in (f"alice:{dynamic}x:follower", f"bob:{dynamic}:follower",
+                 f"alice:{dynamic}:elsewhere"):
+        done = ctl.run("migrate", name)
+        assert done.returncode != 0 and "no such replication yet" \
+            in done.stderr, done
+        assert stack.redis.client.exists(f"chorus:{{{name}}}") == 0
+
+
 @pytest.mark.parametrize("way", ["rule", "bucket"])
 def test_a_pause_holds_within_a_second_and_loses_nothing(stack, both, ctl,
                                                          dynamic, way):

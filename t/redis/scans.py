@@ -80,8 +80,8 @@ class Scans:
     def ensure(self, migrates=1, r=R1, policy=0):
         return self.q.change('scan_ensure', r, migrates, policy)
 
-    def discover(self, interval=60000):
-        return self.q.fcall('scan_discover', 1, DISCOVER, interval)
+    def discover(self, interval=60000, policy=0):
+        return self.q.fcall('scan_discover', 1, DISCOVER, interval, policy)
 
     def moving(self, *keys, r=R1):
         return self.q.fcall_ro('scan_moving', 1, self.q.hash(r), *keys)

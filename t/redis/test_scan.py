@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from conftest import R1
-from scans import SCANS, Scans
+from scans import DISCOVER, SCANS, Scans
 
 OTHER = 'alice:photos:f2'
 
@@ -73,6 +73,13 @@ def test_there_is_one_scan_at_a_time(s, shard):
 def test_what_was_never_replicated_is_not_scanned(s, q):
     assert q.change('scan_start', OTHER, 'repair', 'full', 1) == -1
     assert q.replications() == [] and s.claim() is None
+
+
+def test_what_a_rule_names_is_scanned_before_anybody_has_seen_it(s, q):
+    assert q.change('scan_start', OTHER, 'migrate', 'quick', 0, 0, 1) > 0
+    assert len(q.replications()) == 1
+    assert s.claim().r == OTHER
+    assert q.change('scan_start', OTHER, 'migrate', 'quick', 0, 0, 1) == 0
 
 
 def test_a_scan_that_is_stopped(s, shard):
@@ -446,6 +453,21 @@ def test_one_worker_at_a_time_looks_for_buckets(s, q):
     assert s.discover() == [0, s.owed_all()]
     time.sleep(0.002)
     assert s.discover(1)[0] == 0
+
+
+def test_new_rules_are_a_reason_to_look_for_buckets(s, q):
+    """For who runs them, and for many of them together."""
+    assert s.discover(policy=0)[0] == 1
+    q.client.hset('chorus:policy', 'version', 7)
+    q.client.hincrby(DISCOVER, 'looked_ms', -2000)
+    assert s.discover(policy=0)[0] == 0         # he has not got them yet
+    assert s.discover(policy=7)[0] == 1
+    assert s.discover(policy=7)[0] == 0
+    q.client.hset('chorus:policy', 'version', 8)
+    assert s.discover(policy=8)[0] == 0         # perhaps there are more
+    q.client.hincrby(DISCOVER, 'looked_ms', -2000)
+    assert s.discover(policy=7)[0] == 0
+    assert s.discover(policy=8)[0] == 1
 
 
 def test_the_list_has_those_that_were_scanned(s, q):
