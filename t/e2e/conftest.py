@@ -1,5 +1,6 @@
 """The fixtures: one stack for the whole run, a bucket for each test."""
 
+import contextlib
 import itertools
 import os
 import re
@@ -13,7 +14,7 @@ from load import Load
 from logs import Logs
 from operations import LISTED, LISTED_KEYS
 from stack import BUILD, PROGRAMS, Stack
-from ui import Browser
+from ui import Browser, rules
 
 
 def pytest_configure(config):
@@ -82,6 +83,12 @@ def page(stack, the_browser):
     the_browser.enter(stack.token)
     the_browser.see("Log out")
     yield the_browser
+    # what a test that failed has left is nothing to the others
+    with contextlib.suppress(OSError):      # it may have ended the API
+        for kind in ("pauses", "blocks", "routes", "replications"):
+            for rule in rules(stack, kind):
+                stack.api(f"/api/v1/{kind}/{rule['id']}", stack.token,
+                          "DELETE")
     assert not [url for url in the_browser.asked() if url.startswith("http")
                 and not url.startswith(stack.nginx.admin_url + "/")]
     assert not [e for e in the_browser.errors() if "SEVERE" in e

@@ -128,6 +128,26 @@ def wait_asked(stack):
     wait_until(is_known, 20, "proxies have asked for the rules")
 
 
+def wait_followed(stack):
+    """Until all run the rules that are set."""
+    wait_until(lambda: json.loads(stack.api(
+        "/api/v1/readers", stack.token)[2])["behind"] == 0, 20,
+        "all run what is set")
+
+
+def wait_settled(stack, bucket):
+    """Its scan has ended, none is owed, and what it has marked is copied."""
+    def is_settled():
+        scan = json.loads(stack.api(
+            f"/api/v1/scans/alice%3A{bucket}%3Afollower", stack.token)[2])
+        return (not stack.redis.client.hlen("chorus:policy:owed")
+                and stack.stats(bucket)["debt"] is None
+                and scan.get("phase") == "done"
+                and stack.marks_on_their_way() == 0
+                and stack.waiting(bucket) == 0)
+    wait_until(is_settled, 30, lambda: f"it is done: {stack.stats(bucket)}")
+
+
 def test_a_new_replication_migrates_and_is_watched(stack, page, bucket_name):
     bucket = bucket_name("u")
     stack.s3.create_bucket(Bucket=bucket)
@@ -479,17 +499,17 @@ def test_rules_are_deleted_in_bulk_and_what_waits_forgotten(stack, page,
     buckets = [bucket_name("u") for _ in range(2)]
     for name in buckets:
         stack.s3.create_bucket(Bucket=name)
+    wait_asked(stack)
+    for name in buckets:
         status, _, body = stack.api("/api/v1/replications", stack.token,
                                     "POST", {"user": "alice", "bucket": name,
                                              "to": "follower",
                                              "migrate": True})
         assert status == 201, body
+    wait_followed(stack)
+    for name in buckets:
         stack.wire().put(name, "k", b"x")
-        # also what the migration may have marked of it
-        wait_until(lambda: b'"phase":"done"' in stack.api(
-            f"/api/v1/scans/alice%3A{name}%3Afollower", stack.token)[2]
-            .replace(b" ", b""), 30, "its migration is done")
-        stack.wait_idle(name)
+        wait_settled(stack, name)
     page.go("#/replications?q=u- rules-are-deleted")
     page.found("2")
     page.press("Choose all of this page")
