@@ -14,6 +14,7 @@
 #include "live_policy.h"
 #include "log.h"
 #include "notify.h"
+#include "queue_policy.h"
 #include "rate.h"
 #include "work.h"
 
@@ -297,21 +298,46 @@ dispatcher_room(dispatcher_t *d)
 }
 
 
-/* What is paused nobody claims, but for a replication that is younger than its
- * pause, until the policy's thread has seen it.  Keys of one replication come
- * together: was_paused is what was said of the one before. */
+/* Whether the policy has paused it.  An R that is malformed, which somebody is
+ * to hear of, has no parts. */
 
 static bool
-dispatcher_is_paused(const live_policy_t *policy, const task_t *task,
-    const task_t *before, bool was_paused)
+dispatcher_is_paused(const task_t *task)
 {
-    if (before != NULL
-        && chorus_str_eq(before->replication, task->replication))
-    {
-        return was_paused;
+    bool            is_paused;
+    live_policy_t  *policy;
+
+    if (live_policy_is_refused() || task->parts.follower.len == 0) {
+        return false;
     }
 
-    return chorus_live_is_paused(live_policy(policy), &task->parts);
+    policy = live_policy_get();
+    is_paused = chorus_live_pauses(live_policy(policy))
+                && chorus_live_is_paused(live_policy(policy), &task->parts);
+    live_policy_put(policy);
+
+    return is_paused;
+}
+
+
+/* What is paused nobody claims, but for a replication that is younger than its
+ * pause, before the policy's thread has seen it: we do what that will do.  If
+ * there is another policy by then, its sweep may have been there before us. */
+
+static bool
+dispatcher_suspends(dispatcher_t *d, const task_t *task)
+{
+    if (!dispatcher_is_paused(task)
+        || !queue_policy_suspend(d->queue, task->replication, true))
+    {
+        return false;
+    }
+
+    if (!dispatcher_is_paused(task)) {
+        (void) queue_policy_suspend(d->queue, task->replication, false);
+    }
+
+    return true;
 }
 
 
@@ -321,12 +347,10 @@ dispatcher_is_paused(const live_policy_t *policy, const task_t *task,
 static size_t
 dispatcher_distribute(dispatcher_t *d, task_t *list)
 {
-    bool            is_paused;
-    size_t          n;
-    task_t         *task, *before, *next;
-    live_policy_t  *policy;
+    bool     is_paused;
+    size_t   n;
+    task_t  *task, *before, *next;
 
-    policy = live_policy_get();
     before = NULL;
     is_paused = false;
     n = 0;
@@ -334,7 +358,13 @@ dispatcher_distribute(dispatcher_t *d, task_t *list)
     for (task = list; task != NULL; task = next) {
         next = task->next;
 
-        is_paused = dispatcher_is_paused(policy, task, before, is_paused);
+        /* keys of one replication come together */
+        if (before == NULL
+            || !chorus_str_eq(before->replication, task->replication))
+        {
+            is_paused = dispatcher_suspends(d, task);
+        }
+
         before = task;
         n += !is_paused;
 
@@ -347,8 +377,6 @@ dispatcher_distribute(dispatcher_t *d, task_t *list)
             dispatcher_hold(d, task);
         }
     }
-
-    live_policy_put(policy);
 
     return n;
 }

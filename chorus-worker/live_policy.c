@@ -24,6 +24,7 @@ static atomic_bool       live_policy_known;
 
 static pthread_mutex_t   live_policy_change = PTHREAD_MUTEX_INITIALIZER;
 static char             *live_policy_refused;   /* a document, or NULL */
+static atomic_bool       live_policy_is_old;    /* it is not NULL */
 
 
 static void
@@ -128,6 +129,8 @@ live_policy_take(chorus_str_t document, bool *is_older, chorus_error_t *error)
     free(live_policy_refused);
     live_policy_refused = policy != NULL ? NULL
                           : strndup(document.data, document.len);
+    atomic_store(&live_policy_is_old, policy == NULL);
+
     if (policy == NULL) {
         return false;
     }
@@ -182,6 +185,13 @@ live_policy_reload(chorus_error_t *error)
     }
 
     return policy != NULL;
+}
+
+
+bool
+live_policy_is_refused(void)
+{
+    return atomic_load(&live_policy_is_old);
 }
 
 

@@ -28,6 +28,9 @@ bool live_policy_reload(chorus_error_t *error);
 void live_policy_lock(void);
 void live_policy_unlock(void);
 
+/* Whether Redis has one that we could not use: ours is not in force. */
+bool live_policy_is_refused(void);
+
 /* Whether Redis has been asked once: before, filters are not known. */
 bool live_policy_is_known(void);
 void live_policy_set_known(void);

@@ -18,7 +18,7 @@ typedef struct {
 
 
 static bool
-debt_owe(debt_walk_t *walk, chorus_str_t bucket)
+debt_owe(debt_walk_t *walk, chorus_str_t bucket, bool is_on_main)
 {
     size_t                i;
     chorus_str_t          name;
@@ -39,7 +39,7 @@ debt_owe(debt_walk_t *walk, chorus_str_t bucket)
         name = chorus_replication_name(walk->mem, &replication);
 
         if (name.data == NULL
-            || !queue_policy_owe(walk->queue, name, walk->debt))
+            || !queue_policy_owe(walk->queue, name, walk->debt, is_on_main))
         {
             return false;
         }
@@ -62,7 +62,7 @@ debt_page(debt_walk_t *walk, const chorus_buckets_t *buckets)
 
     for (i = 0; i < buckets->n; i++) {
         if (chorus_pattern_match(walk->rule->bucket, buckets->names[i], true)
-            && !debt_owe(walk, buckets->names[i]))
+            && !debt_owe(walk, buckets->names[i], true))
         {
             is_good = false;
         }
@@ -131,11 +131,14 @@ debt_list(debt_walk_t *walk)
 /* ---- */
 
 
+/* A name is owed a scan also when main has no such bucket yet: then nothing is
+ * asked of what somebody has made on the follower for it. */
+
 static bool
 debt_user(debt_walk_t *walk)
 {
     return chorus_pattern_is_name(walk->rule->bucket)
-           ? debt_owe(walk, chorus_pattern_text(walk->rule->bucket))
+           ? debt_owe(walk, chorus_pattern_text(walk->rule->bucket), false)
            : debt_list(walk);
 }
 

@@ -13,6 +13,7 @@
 
 #define POLICY_POLL_MS   1000
 #define POLICY_FIRST_MS  50             /* until Redis has told it once */
+#define POLICY_TELL_MS   1000           /* that we live, at the latest */
 #define POLICY_SLICE_MS  100            /* to see that we are to end */
 #define POLICY_SWEEP_MS  30000          /* in any case */
 #define POLICY_LEASE_MS  10000          /* for what a rule owes */
@@ -31,6 +32,7 @@ static struct {
                                          * which we say that we run ... */
     int64_t          swept_made;        /* ... for so many replications */
     int64_t          sweep_ms;          /* of the next time, at the latest */
+    int64_t          told_ms;           /* when Redis last heard of us */
 } policy = {
     .mutex = PTHREAD_MUTEX_INITIALIZER,
 };
@@ -112,6 +114,7 @@ policy_ask(chorus_str_t *document)
     reader.trouble = policy.trouble.text;
 
     is_told = queue_policy_poll(policy.queue, &policy.mem, &reader, document);
+    policy.told_ms = clock_ms();
     live_policy_put(current);
 
     return is_told;
@@ -119,21 +122,6 @@ policy_ask(chorus_str_t *document)
 
 
 /* ---- what is paused ---- */
-
-
-static bool
-policy_pauses(const chorus_live_t *live)
-{
-    size_t  i;
-
-    for (i = 0; i < live->nnames[CHORUS_RULE_REPLICATION]; i++) {
-        if (live->names[CHORUS_RULE_REPLICATION][i].paused) {
-            return true;
-        }
-    }
-
-    return live->nnames[CHORUS_RULE_PAUSE] != 0;
-}
 
 
 static bool
@@ -156,6 +144,18 @@ policy_suspend_one(const chorus_live_t *live, const queue_suspension_t *row)
 }
 
 
+/* Who is not heard of for five seconds is waited for by nobody. */
+
+static bool
+policy_stay(void)
+{
+    chorus_str_t  ignored;
+
+    return clock_ms() < policy.told_ms + POLICY_TELL_MS
+           || policy_ask(&ignored);
+}
+
+
 static bool
 policy_suspend_all(const chorus_live_t *live)
 {
@@ -165,8 +165,9 @@ policy_suspend_all(const chorus_live_t *live)
     page.cursor = 0;
 
     do {
-        if (!queue_policy_suspended(policy.queue, &policy.mem, page.cursor,
-                                    &page))
+        if (!policy_stay()
+            || !queue_policy_suspended(policy.queue, &policy.mem, page.cursor,
+                                       &page))
         {
             return false;
         }
@@ -204,7 +205,7 @@ policy_sweep(void)
     current = live_policy_get();
     live = live_policy(current);
 
-    is_new = policy_pauses(live) && news.made != policy.swept_made;
+    is_new = chorus_live_pauses(live) && news.made != policy.swept_made;
 
     if ((policy.swept != live->version || clock_ms() >= policy.sweep_ms
          || is_new)

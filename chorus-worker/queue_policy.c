@@ -191,7 +191,7 @@ queue_policy_settled(queue_t *queue, const queue_rule_debt_t *debt)
 
 bool
 queue_policy_owe(queue_t *queue, chorus_str_t replication,
-    const queue_rule_debt_t *debt)
+    const queue_rule_debt_t *debt, bool has_bucket)
 {
     chorus_str_t     reason;
     queue_command_t  command;
@@ -207,6 +207,10 @@ queue_policy_owe(queue_t *queue, chorus_str_t replication,
 
     if (!queue_policy_send(queue, &command, "chorus_owe")) {
         return false;
+    }
+
+    if (!has_bucket) {
+        return true;
     }
 
     chorus_arena_reset(queue->arena);

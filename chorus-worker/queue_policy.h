@@ -62,9 +62,10 @@ bool queue_policy_restore(queue_t *queue, chorus_str_t document);
 bool queue_policy_take(queue_t *queue, chorus_mem_t *mem, int64_t lease_ms,
     queue_rule_debt_t *debt);
 bool queue_policy_settled(queue_t *queue, const queue_rule_debt_t *debt);
-/* The replication owes a scan, and its bucket is to be looked at. */
+/* The replication owes a scan; and its bucket, when it is known to be on main,
+ * is to be copied without waiting for that. */
 bool queue_policy_owe(queue_t *queue, chorus_str_t replication,
-    const queue_rule_debt_t *debt);
+    const queue_rule_debt_t *debt, bool has_bucket);
 
 /* Which replications the policy has paused, apart from chorus_pause and from
  * what holds a replication of which keys are blocked. */

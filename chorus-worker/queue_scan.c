@@ -475,6 +475,20 @@ queue_scan_discover(queue_t *queue, unsigned interval_seconds,
 
 
 bool
+queue_scan_looked(queue_t *queue)
+{
+    int64_t          ignored;
+    queue_command_t  command;
+
+    chorus_arena_reset(queue->arena);
+    queue_fcall(queue, &command, "chorus_scan_looked", 1, 0);
+    queue_command_text(&command, CHORUS_REDIS_DISCOVER);
+
+    return queue_scan_number(queue, &command, "chorus_scan_looked", &ignored);
+}
+
+
+bool
 queue_scan_ensure(queue_t *queue, chorus_str_t replication, bool migrates,
     uint64_t policy, bool *is_covered)
 {

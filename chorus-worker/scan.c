@@ -386,6 +386,7 @@ scan_look_for_buckets(scan_t *scan, unsigned interval_seconds)
     }
 
     scan_discover(scan, owed);
+    (void) queue_scan_looked(scan->queue);
 
     return true;
 }

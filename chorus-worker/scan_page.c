@@ -243,8 +243,8 @@ scan_told_begin(scan_t *scan, queue_scan_told_t *told)
 
 
 /* The bucket itself: its settings are not listed, and an empty one is to be
- * there, too.  Main's that is gone takes the follower's with it, but only the
- * task that asks main itself says so. */
+ * there, too.  What the follower has and main has not is surplus, as a key is:
+ * somebody may have made it for what main will have. */
 
 static void
 scan_bucket(scan_t *scan, queue_scan_told_t *told)
@@ -258,7 +258,9 @@ scan_bucket(scan_t *scan, queue_scan_told_t *told)
     told->counts.surplus += scan->ours.is_absent && !scan->theirs.is_absent;
 
     if (!scan->claim.is_check) {
-        scan_mark(told, chorus_str(""), CHORUS_FACET_ALL);
+        if (!scan->ours.is_absent || scan->claim.deletes_surplus) {
+            scan_mark(told, chorus_str(""), CHORUS_FACET_ALL);
+        }
         return;
     }
 

@@ -164,10 +164,6 @@ ngx_int_t ngx_http_chorus_api_resolve(ngx_http_chorus_api_t *api);
 /* Whether this nginx replicates there, whoever says so; also in doubt. */
 ngx_uint_t ngx_http_chorus_api_replicates(ngx_http_chorus_api_t *api,
     const chorus_replication_t *replication);
-/* By a rule that has its user and its bucket by their names: nobody has meant
- * another bucket. */
-ngx_uint_t ngx_http_chorus_api_names(ngx_http_chorus_api_t *api,
-    const chorus_replication_t *replication);
 /* Text that is JSON's; the null string is the empty one. */
 json_t *ngx_http_chorus_api_text(chorus_str_t text);
 /* Of a user's bucket, both of which are set in ctx (the rest is zero): which

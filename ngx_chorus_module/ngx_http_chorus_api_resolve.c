@@ -100,40 +100,6 @@ ngx_http_chorus_api_replicates(ngx_http_chorus_api_t *api,
 }
 
 
-static ngx_uint_t
-ngx_http_chorus_api_has_named(const chorus_config_t *config,
-    const chorus_replication_t *replication)
-{
-    size_t                            i;
-    const chorus_replication_rule_t  *rule;
-
-    for (i = 0; i < config->nreplications; i++) {
-        rule = &config->replications[i];
-
-        if (chorus_str_eq(rule->user, replication->user)
-            && chorus_pattern_is_name(rule->bucket)
-            && chorus_policy_rule_is_for(rule, replication))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-ngx_uint_t
-ngx_http_chorus_api_names(ngx_http_chorus_api_t *api,
-    const chorus_replication_t *replication)
-{
-    return ngx_http_chorus_api_replicates(api, replication)
-           && (ngx_http_chorus_api_has_named(
-                   &ngx_http_chorus_policy(api->cmcf)->config, replication)
-               || ngx_http_chorus_api_has_named(api->cmcf->config,
-                                                replication));
-}
-
-
 json_t *
 ngx_http_chorus_api_text(chorus_str_t text)
 {

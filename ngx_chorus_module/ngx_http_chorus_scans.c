@@ -18,7 +18,6 @@ static ngx_str_t ngx_http_chorus_scans_number(ngx_http_request_t *r,
 static ngx_int_t ngx_http_chorus_scans_hash(ngx_http_chorus_api_t *api,
     ngx_str_t *hash);
 static ngx_str_t ngx_http_chorus_scans_flag(int is_set);
-static ngx_uint_t ngx_http_chorus_scans_is_named(ngx_http_chorus_api_t *api);
 static ngx_int_t ngx_http_chorus_scans_body(ngx_http_chorus_api_t *api,
     ngx_str_t *args);
 static ngx_int_t ngx_http_chorus_scans_started(ngx_http_chorus_api_t *api,
@@ -138,8 +137,7 @@ ngx_http_chorus_scans_forget(ngx_http_chorus_api_t *api)
 ngx_int_t
 ngx_http_chorus_scans_start(ngx_http_chorus_api_t *api)
 {
-    ngx_str_t   args[8];
-    ngx_uint_t  nargs;
+    ngx_str_t  args[7];
 
     if (ngx_http_chorus_scans_hash(api, &args[0]) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -147,7 +145,6 @@ ngx_http_chorus_scans_start(ngx_http_chorus_api_t *api)
 
     args[1] = ngx_http_chorus_scans_schedule;
     args[2] = ngx_http_chorus_scans_replications;
-    nargs = 7;
 
     if (ngx_http_chorus_scans_body(api, &args[3]) != NGX_OK) {
         return ngx_http_chorus_api_refuse(api, NGX_HTTP_BAD_REQUEST,
@@ -158,13 +155,8 @@ ngx_http_chorus_scans_start(ngx_http_chorus_api_t *api)
                    "a repair only, and reported is a check only");
     }
 
-    /* a library of before this does not know the argument */
-    if (ngx_http_chorus_scans_is_named(api)) {
-        args[nargs++] = ngx_http_chorus_scans_flag(1);
-    }
-
     return ngx_http_chorus_api_ask_audited(api, &api->parts[0], "scan_start",
-                                           3, args, nargs,
+                                           3, args, 7,
                                            ngx_http_chorus_scans_started);
 }
 
@@ -240,26 +232,6 @@ ngx_http_chorus_scans_flag(int is_set)
 }
 
 
-/* Then it may be scanned before a worker has seen its bucket.  The function
- * tells what is no name of a replication. */
-
-static ngx_uint_t
-ngx_http_chorus_scans_is_named(ngx_http_chorus_api_t *api)
-{
-    chorus_mem_t          mem;
-    chorus_error_t        error;
-    chorus_replication_t  parts;
-
-    mem = ngx_http_chorus_mem(api->request->pool);
-
-    return chorus_replication_parse(&mem,
-                                    ngx_http_chorus_view(&api->parts[0]),
-                                    &parts, &error)
-           == CHORUS_OK
-           && ngx_http_chorus_api_names(api, &parts);
-}
-
-
 /* Kind, level, surplus and report.  The words are looked at by the
  * function. */
 
@@ -329,7 +301,8 @@ ngx_http_chorus_scans_started(ngx_http_chorus_api_t *api,
     if (text->len && text->data[0] == '-') {
         return ngx_http_chorus_api_refuse(api, NGX_HTTP_NOT_FOUND,
                    "not_found", "there is no such replication yet: it needs "
-                   "a rule, and a worker that has found the bucket");
+                   "a rule, and a worker that has found the bucket, which takes "
+                   "some seconds");
     }
 
     size = sizeof("{\"id\":}\n") + text->len;

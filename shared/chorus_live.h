@@ -92,6 +92,8 @@ const chorus_live_name_t *chorus_live_route(const chorus_live_t *live,
     chorus_str_t user, chorus_str_t bucket, chorus_storage_t **storage);
 const chorus_live_rule_t *chorus_live_block(const chorus_live_t *live,
     chorus_str_t user, chorus_str_t bucket);
+/* Anything at all. */
+bool chorus_live_pauses(const chorus_live_t *live);
 /* A pause is for it, or each rule that leads there is paused. */
 bool chorus_live_is_paused(const chorus_live_t *live,
     const chorus_replication_t *replication);

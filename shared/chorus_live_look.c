@@ -107,6 +107,21 @@ live_pause_is_for(const chorus_live_rule_t *rule,
 
 
 bool
+chorus_live_pauses(const chorus_live_t *live)
+{
+    size_t  i;
+
+    for (i = 0; i < live->nnames[CHORUS_RULE_REPLICATION]; i++) {
+        if (live->names[CHORUS_RULE_REPLICATION][i].paused) {
+            return true;
+        }
+    }
+
+    return live->nnames[CHORUS_RULE_PAUSE] != 0;
+}
+
+
+bool
 chorus_live_is_paused(const chorus_live_t *live,
     const chorus_replication_t *replication)
 {

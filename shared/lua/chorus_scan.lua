@@ -268,19 +268,15 @@ function scan.start_read(a)
     a.depth = args_one_of(a, 'depth', scan.DEPTHS)
     a.surplus = args_integer(a, 'surplus', 0, 1)
     a.report = args_more(a) and args_integer(a, 'report', 0, 1) or 0
-    a.is_named = args_more(a) and args_integer(a, 'is_named', 0, 1) or 0
 end
 
 
 -- 0 while one runs, -1 where nothing was ever replicated: a slip of the pen
 -- would be a new replication, and a repair fills, or empties, its follower.
--- Unless a rule has its name: then it is only that nobody has seen it yet.
 function scan.start(r, a)
-    if call('EXISTS', r.hash) == 0 and a.is_named == 0 then
+    if call('EXISTS', r.hash) == 0 then
         return -1
     end
-
-    replication_create(r, a.set)
 
     if call('HGET', scan.open(r).hash, 'state') == 'running' then
         return 0
@@ -366,11 +362,12 @@ end
 
 
 -- Whether the rules are others than when buckets were listed last, and who
--- asks runs them; many rules that are set one after the other are one reason.
+-- asks runs them.  Many that are set one after the other are one reason, and
+-- a look that takes long ends before there is another for this reason.
 function scan.has_news(key, a)
-    local h = call('HMGET', key, 'policy', 'looked_ms')
+    local h = call('HMGET', key, 'policy', 'looked_ms', 'looks')
 
-    return (h[1] or '0') ~= digits(a.policy)
+    return not h[3] and (h[1] or '0') ~= digits(a.policy)
            and (call('HGET', scan.POLICY, 'version') or '0')
                == digits(a.policy)
            and clock.ms >= tonumber(h[2] or 0) + scan.RULES_REST
@@ -389,10 +386,17 @@ function scan.discover(keys, a)
     if is_due then
         call('HSET', keys[1], 'next_ms', digits(clock.ms + a.interval_ms),
              'looked_ms', digits(clock.ms), 'policy', digits(a.policy),
+             'looks', '1',
              'owed', owed_all and owed_all.id or '')
     end
 
     return { is_due and 1 or 0, owed_all and owed_all.id or '' }
+end
+
+
+-- It was looked; who died instead is not waited for beyond next_ms.
+function scan.looked(keys)
+    return call('HDEL', keys[1], 'looks')
 end
 
 
@@ -406,6 +410,8 @@ register({
       read = scan.ensure_read, run = scan.ensure },
     { name = 'scan_discover', keys = 'discover', flags = DRAINS,
       read = scan.discover_read, run = scan.discover },
+    { name = 'scan_looked', keys = 'discover', flags = DRAINS,
+      run = scan.looked },
 })
 
 end scan_library() end

@@ -155,7 +155,7 @@ def test_what_is_written_once_all_follow_is_replicated(stack, both, ctl,
 
 
 @pytest.mark.parametrize("way", ["by its name", "by a pattern"])
-def test_what_is_there_is_migrated_at_once(stack, ctl, dynamic, way):
+def test_a_new_rule_has_its_buckets_looked_for(stack, ctl, dynamic, way):
     """Also while workers seldom look which buckets there are."""
     stack.use_worker(scans=2, discover_seconds=3600)
     wire = stack.main.wire()
@@ -163,21 +163,15 @@ def test_what_is_there_is_migrated_at_once(stack, ctl, dynamic, way):
         assert wire.put(dynamic, f"k{n}", b"x").status == 200
     wait_until(lambda: stack.redis.client.hget("chorus:discover", "next_ms"),
                30, "it has looked")
-    if way == "by its name":
-        ctl("repl", "add", dynamic, "--to", "follower", "--user", "alice",
-            "--wait")
-        ctl("migrate", f"alice:{dynamic}:follower", "--wait")
-    else:
-        ctl("repl", "add", f"~^{dynamic}$", "--to", "follower", "--user",
-            "alice", "--wait")
-        wait_until(lambda: ctl.run("migrate", f"alice:{dynamic}:follower")
-                   .returncode == 0, 30, "its bucket is seen")
+    ctl("repl", "add", dynamic if way == "by its name" else f"~^{dynamic}$",
+        "--to", "follower", "--user", "alice", "--wait")
+    wait_until(lambda: ctl.run("migrate", f"alice:{dynamic}:follower")
+               .returncode == 0, 30, "its bucket is seen")
     stack.wait_equal(dynamic)
     assert len(keys_of(stack.follower, dynamic)) == 20
 
 
 def test_a_slip_of_the_pen_is_not_migrated(stack, ctl, dynamic):
-    """A rule for all buckets names none."""
     ctl("repl", "add", f"~^{dynamic}", "--to", "follower", "--user", "alice",
         "--wait")
     for name in (f"alice:{dynamic}x:follower", f"bob:{dynamic}:follower",
@@ -186,6 +180,28 @@ def test_a_slip_of_the_pen_is_not_migrated(stack, ctl, dynamic):
         assert done.returncode != 0 and "no such replication yet" \
             in done.stderr, done
         assert stack.redis.client.exists(f"chorus:{{{name}}}") == 0
+
+
+def test_a_bucket_that_main_has_not_stays_on_the_follower(stack, ctl,
+                                                          bucket_name):
+    """Made there for what main will have; gone when a person says so."""
+    stack.use_worker(scans=2, discover_seconds=1)
+    name = bucket_name("dyn")
+    replication = f"alice:{name}:follower"
+    stack.follower.s3.create_bucket(Bucket=name)
+    ctl("repl", "add", name, "--to", "follower", "--user", "alice",
+        "--migrate", "--wait")
+    wait_until(lambda: (stack.stats(name) or {}).get("debt"), 30, "it owes")
+
+    def repair(*more):
+        """The debt may have one of its own begun meanwhile."""
+        wait_until(lambda: ctl.run("repair", replication, *more, "--wait")
+                   .returncode == 0, 30, "it is repaired")
+        stack.wait_idle(name)
+    repair()
+    assert compare.listing(stack.follower, name) == {}
+    repair("--delete-surplus")
+    assert compare.listing(stack.follower, name) is None
 
 
 @pytest.mark.parametrize("way", ["rule", "bucket"])

@@ -144,20 +144,21 @@ def test_a_request_under_way_ends_and_no_other_begins(stack, bucket, ctl):
     assert again.hits == 0, "what was sent is sent again"
 
 
+def fcalls(stack):
+    """Functions of Redis that were called, by all who are there."""
+    info = stack.redis.client.info("commandstats")
+    return sum(info[f"cmdstat_{name}"]["calls"]
+               for name in ("fcall", "fcall_ro") if f"cmdstat_{name}" in info)
+
+
 def test_what_is_paused_costs_nothing(stack, bucket, ctl, figures):
     stack.use_worker(follower=stack.faulty_follower.url)
 
     def calls(seconds=4):
-        """Functions of Redis that are called, of all who are there; many of
-        them once a second."""
-        def count():
-            info = stack.redis.client.info("commandstats")
-            return sum(info[f"cmdstat_{name}"]["calls"]
-                       for name in ("fcall", "fcall_ro")
-                       if f"cmdstat_{name}" in info)
-        begin, began = count(), time.monotonic()
+        """A second; many of them once a second."""
+        begin, began = fcalls(stack), time.monotonic()
         time.sleep(seconds)
-        return (count() - begin) / (time.monotonic() - began)
+        return (fcalls(stack) - begin) / (time.monotonic() - began)
     # done by this worker: it is up, and calls as it always does
     stack.wire().put(bucket, "first", b"x")
     stack.wait_equal(bucket)
@@ -210,6 +211,7 @@ def test_a_bucket_that_is_paused_before_its_first_write(stack, bucket_name,
     bucket = bucket_name()
     watch = Watch(stack, bucket)
     ctl("pause", "add", bucket, "--id", "stop", "--wait")
+    begin, began = fcalls(stack), time.monotonic()
     stack.s3.create_bucket(Bucket=bucket)
     wire = stack.wire()
     for n in range(20):
@@ -217,6 +219,8 @@ def test_a_bucket_that_is_paused_before_its_first_write(stack, bucket_name,
     wait_until(lambda: (stack.stats(bucket) or {}).get("state") == "paused"
                and stack.stats(bucket)["dirty"] == 21, 30,
                lambda: f"all of them wait: {stack.stats(bucket)}")
+    # who claimed the first key has not claimed it again and again
+    assert fcalls(stack) - begin < 300 + 60 * (time.monotonic() - began)
     time.sleep(QUIET)
     assert watch.asked.hits == 0
     assert stack.stats(bucket)["counters"]["failed_attempts"] == 0

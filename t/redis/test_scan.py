@@ -75,13 +75,6 @@ def test_what_was_never_replicated_is_not_scanned(s, q):
     assert q.replications() == [] and s.claim() is None
 
 
-def test_what_a_rule_names_is_scanned_before_anybody_has_seen_it(s, q):
-    assert q.change('scan_start', OTHER, 'migrate', 'quick', 0, 0, 1) > 0
-    assert len(q.replications()) == 1
-    assert s.claim().r == OTHER
-    assert q.change('scan_start', OTHER, 'migrate', 'quick', 0, 0, 1) == 0
-
-
 def test_a_scan_that_is_stopped(s, shard):
     assert s.stop() == 1
     assert s.page(shard, b'k') == 'lost'
@@ -456,18 +449,26 @@ def test_one_worker_at_a_time_looks_for_buckets(s, q):
 
 
 def test_new_rules_are_a_reason_to_look_for_buckets(s, q):
-    """For who runs them, and for many of them together."""
+    """For who runs them, for many of them together, and after the look that
+    goes on."""
     assert s.discover(policy=0)[0] == 1
+    s.looked()
     q.client.hset('chorus:policy', 'version', 7)
     q.client.hincrby(DISCOVER, 'looked_ms', -2000)
     assert s.discover(policy=0)[0] == 0         # he has not got them yet
     assert s.discover(policy=7)[0] == 1
     assert s.discover(policy=7)[0] == 0
+    s.looked()
     q.client.hset('chorus:policy', 'version', 8)
     assert s.discover(policy=8)[0] == 0         # perhaps there are more
     q.client.hincrby(DISCOVER, 'looked_ms', -2000)
     assert s.discover(policy=7)[0] == 0
     assert s.discover(policy=8)[0] == 1
+    q.client.hset('chorus:policy', 'version', 9)
+    q.client.hincrby(DISCOVER, 'looked_ms', -2000)
+    assert s.discover(policy=9)[0] == 0         # somebody looks
+    q.client.hset(DISCOVER, 'next_ms', 0)
+    assert s.discover(policy=9)[0] == 1         # he has died, it seems
 
 
 def test_the_list_has_those_that_were_scanned(s, q):
