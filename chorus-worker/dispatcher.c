@@ -298,25 +298,25 @@ dispatcher_room(dispatcher_t *d)
 }
 
 
-/* Whether the policy has paused it.  An R that is malformed, which somebody is
- * to hear of, has no parts. */
+/* Whether the policy that is in force has paused it; false when we do not run
+ * that one, or when R is malformed, which somebody is to hear of. */
 
 static bool
-dispatcher_is_paused(const task_t *task)
+dispatcher_knows(const task_t *task, bool *is_paused)
 {
-    bool            is_paused;
+    bool            is_current;
     live_policy_t  *policy;
 
-    if (live_policy_is_refused() || task->parts.follower.len == 0) {
-        return false;
-    }
-
     policy = live_policy_get();
-    is_paused = chorus_live_pauses(live_policy(policy))
-                && chorus_live_is_paused(live_policy(policy), &task->parts);
+
+    is_current = live_policy(policy)->version >= task->policy
+                 && !live_policy_is_refused();
+    *is_paused = chorus_live_pauses(live_policy(policy))
+                 && chorus_live_is_paused(live_policy(policy), &task->parts);
+
     live_policy_put(policy);
 
-    return is_paused;
+    return is_current && task->parts.follower.len != 0;
 }
 
 
@@ -327,13 +327,15 @@ dispatcher_is_paused(const task_t *task)
 static bool
 dispatcher_suspends(dispatcher_t *d, const task_t *task)
 {
-    if (!dispatcher_is_paused(task)
-        || !queue_policy_suspend(d->queue, task->replication, true))
-    {
+    bool  is_paused;
+
+    if (!dispatcher_knows(task, &is_paused) || !is_paused) {
         return false;
     }
 
-    if (!dispatcher_is_paused(task)) {
+    if (queue_policy_suspend(d->queue, task->replication, true)
+        && dispatcher_knows(task, &is_paused) && !is_paused)
+    {
         (void) queue_policy_suspend(d->queue, task->replication, false);
     }
 

@@ -188,6 +188,21 @@ live_policy_reload(chorus_error_t *error)
 }
 
 
+void
+live_policy_accepted(void)
+{
+    if (!live_policy_is_refused()) {
+        return;
+    }
+
+    live_policy_lock();
+    free(live_policy_refused);
+    live_policy_refused = NULL;
+    atomic_store(&live_policy_is_old, false);
+    live_policy_unlock();
+}
+
+
 bool
 live_policy_is_refused(void)
 {

@@ -28,8 +28,10 @@ bool live_policy_reload(chorus_error_t *error);
 void live_policy_lock(void);
 void live_policy_unlock(void);
 
-/* Whether Redis has one that we could not use: ours is not in force. */
+/* Whether Redis has one that we could not use: ours is not in force.  Until
+ * another is taken, or Redis has ours again. */
 bool live_policy_is_refused(void);
+void live_policy_accepted(void);
 
 /* Whether Redis has been asked once: before, filters are not known. */
 bool live_policy_is_known(void);

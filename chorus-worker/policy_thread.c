@@ -63,6 +63,7 @@ policy_restore(void)
     log_write(LOG_WARN, "redis: has lost version %llu of the policy and gets "
               "it back", (unsigned long long) live_policy(current)->version);
     (void) queue_policy_restore(policy.queue, live_policy_document(current));
+    policy.sweep_ms = 0;
     live_policy_put(current);
 }
 
@@ -165,15 +166,14 @@ policy_suspend_all(const chorus_live_t *live)
     page.cursor = 0;
 
     do {
-        if (!policy_stay()
-            || !queue_policy_suspended(policy.queue, &policy.mem, page.cursor,
-                                       &page))
+        if (!queue_policy_suspended(policy.queue, &policy.mem, page.cursor,
+                                    &page))
         {
             return false;
         }
 
         for (i = 0; i < page.n; i++) {
-            if (!policy_suspend_one(live, &page.rows[i])) {
+            if (!policy_stay() || !policy_suspend_one(live, &page.rows[i])) {
                 return false;
             }
         }
@@ -238,6 +238,7 @@ policy_poll(void)
 
         if (document.data == NULL) {
             policy.trouble.text[0] = '\0';
+            live_policy_accepted();
             break;
         }
 

@@ -475,14 +475,16 @@ queue_scan_discover(queue_t *queue, unsigned interval_seconds,
 
 
 bool
-queue_scan_looked(queue_t *queue)
+queue_scan_looked(queue_t *queue, uint64_t policy, bool is_whole)
 {
     int64_t          ignored;
     queue_command_t  command;
 
     chorus_arena_reset(queue->arena);
-    queue_fcall(queue, &command, "chorus_scan_looked", 1, 0);
+    queue_fcall(queue, &command, "chorus_scan_looked", 1, 2);
     queue_command_text(&command, CHORUS_REDIS_DISCOVER);
+    queue_command_i64(&command, (int64_t) policy);
+    queue_command_i64(&command, is_whole ? 1 : 0);
 
     return queue_scan_number(queue, &command, "chorus_scan_looked", &ignored);
 }

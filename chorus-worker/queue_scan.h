@@ -144,8 +144,8 @@ bool queue_scan_moving(queue_t *queue, const queue_scan_t *scan,
  * replications owe, or "". */
 bool queue_scan_discover(queue_t *queue, unsigned interval_seconds,
     uint64_t policy, bool *is_due, char *owed, size_t size);
-/* We have looked. */
-bool queue_scan_looked(queue_t *queue);
+/* We have looked by the rules of that policy, at all buckets or not. */
+bool queue_scan_looked(queue_t *queue, uint64_t policy, bool is_whole);
 
 /* A replication that there is: it gets the scans that it has to have.  Whether
  * it is to be migrated is taken from the current dynamic policy only: `policy`

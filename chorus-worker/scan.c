@@ -374,19 +374,21 @@ scan_next(scan_t *scan)
 static bool
 scan_look_for_buckets(scan_t *scan, unsigned interval_seconds)
 {
-    bool  is_due;
-    char  owed[32];
+    bool      is_due, is_whole;
+    char      owed[32];
+    uint64_t  policy;
 
-    if (!queue_scan_discover(scan->queue, interval_seconds,
-                             live_policy(scan->policy)->version, &is_due,
+    policy = live_policy(scan->policy)->version;
+
+    if (!queue_scan_discover(scan->queue, interval_seconds, policy, &is_due,
                              owed, sizeof(owed))
         || !is_due)
     {
         return false;
     }
 
-    scan_discover(scan, owed);
-    (void) queue_scan_looked(scan->queue);
+    is_whole = scan_discover(scan, owed);
+    (void) queue_scan_looked(scan->queue, policy, is_whole);
 
     return true;
 }

@@ -296,10 +296,16 @@ scan_pay_all(scan_t *scan, const char *owed)
 }
 
 
-void
+bool
 scan_discover(scan_t *scan, const char *owed)
 {
-    if (scan_users(scan) && owed[0] != '\0') {
+    if (!scan_users(scan)) {
+        return false;
+    }
+
+    if (owed[0] != '\0') {
         scan_pay_all(scan, owed);
     }
+
+    return true;
 }

@@ -249,23 +249,26 @@ scan_told_begin(scan_t *scan, queue_scan_told_t *told)
 static void
 scan_bucket(scan_t *scan, queue_scan_told_t *told)
 {
+    bool               is_surplus;
     queue_scan_key_t  *difference;
 
     if (scan->cursor_len != 0) {
         return;
     }
 
-    told->counts.surplus += scan->ours.is_absent && !scan->theirs.is_absent;
+    is_surplus = scan->ours.is_absent && !scan->theirs.is_absent;
+    told->counts.surplus += is_surplus;
 
-    if (!scan->claim.is_check) {
-        if (!scan->ours.is_absent || scan->claim.deletes_surplus) {
-            scan_mark(told, chorus_str(""), CHORUS_FACET_ALL);
-        }
-        return;
+    if (!scan->claim.is_check
+        && (!scan->ours.is_absent || scan->claim.deletes_surplus))
+    {
+        scan_mark(told, chorus_str(""), CHORUS_FACET_ALL);
     }
 
-    if (scan->ours.is_absent == scan->theirs.is_absent
-        && !scan->lacks_versions)
+    if (!is_surplus
+        && (!scan->claim.is_check
+            || (!scan->theirs.is_absent && !scan->lacks_versions)
+            || scan->ours.is_absent))
     {
         return;
     }
@@ -273,21 +276,20 @@ scan_bucket(scan_t *scan, queue_scan_told_t *told)
     difference = &told->differences[told->ndifferences++];
     difference->key = chorus_str("");
 
-    if (scan->lacks_versions) {
-        difference->what = QUEUE_SCAN_DIFFERENT;
-        difference->evidence = chorus_str("\"differs\":[\"versioning\"],"
-                                          "\"main\":{\"versioning\":true},"
-                                          "\"follower\":"
-                                          "{\"versioning\":false}");
-        told->counts.different++;
+    if (is_surplus || scan->theirs.is_absent) {
+        difference->what = is_surplus ? QUEUE_SCAN_SURPLUS
+                                      : QUEUE_SCAN_MISSING;
+        difference->evidence = scan_evidence_bucket(!is_surplus);
+        told->counts.missing += !is_surplus;
         return;
     }
 
-    difference->what = scan->ours.is_absent ? QUEUE_SCAN_SURPLUS
-                                            : QUEUE_SCAN_MISSING;
-    difference->evidence = scan_evidence_bucket(!scan->ours.is_absent);
-    told->counts.surplus += scan->ours.is_absent;
-    told->counts.missing += scan->theirs.is_absent;
+    difference->what = QUEUE_SCAN_DIFFERENT;
+    difference->evidence = chorus_str("\"differs\":[\"versioning\"],"
+                                      "\"main\":{\"versioning\":true},"
+                                      "\"follower\":"
+                                      "{\"versioning\":false}");
+    told->counts.different++;
 }
 
 

@@ -99,7 +99,8 @@ bool scan_split_find(scan_t *scan, chorus_str_t *at);
 
 /* Looks which buckets there are on main, and sees to it that those that a
  * rule covers have their scans. */
-void scan_discover(scan_t *scan, const char *owed);
+/* false when the buckets of one user could not be listed. */
+bool scan_discover(scan_t *scan, const char *owed);
 /* One that nobody has decided about; nor do we if our configuration does not
  * have all that it takes. */
 void scan_decide(scan_t *scan, chorus_str_t replication,

@@ -26,7 +26,8 @@ scan.COUNTS = { 'main', 'follower', 'equal', 'different', 'missing',
                 'marked', 'pages' }
 scan.TOLD = 10                  -- of them by workers, the others counted here
 scan.WHAT = { 'different', 'missing', 'surplus', 'unchecked' }
-scan.RULES_REST = 2000          -- ms between looks for the sake of new rules
+scan.RULES_REST = 5000          -- ms between looks for the sake of new rules
+scan.LOOK_TAKES = 60000
 scan.SHARDS_MAX = 64            -- of one scan, those that are done included
 scan.SPLIT_PAGES = 4            -- a shard that has taken so many may be cut
 scan.WALK_MAX = 100             -- replications a claim looks at
@@ -363,30 +364,33 @@ end
 
 -- Whether the rules are others than when buckets were listed last, and who
 -- asks runs them.  Many that are set one after the other are one reason, and
--- a look that takes long ends before there is another for this reason.
-function scan.has_news(key, a)
-    local h = call('HMGET', key, 'policy', 'looked_ms', 'looks')
-
-    return not h[3] and (h[1] or '0') ~= digits(a.policy)
+-- somebody who looks is given a minute.
+function scan.has_news(a, h)
+    return h.policy ~= digits(a.policy)
            and (call('HGET', scan.POLICY, 'version') or '0')
                == digits(a.policy)
-           and clock.ms >= tonumber(h[2] or 0) + scan.RULES_REST
+           and clock.ms >= h.looked_ms + scan.RULES_REST
+           and (not h.looks or clock.ms >= h.looked_ms + scan.LOOK_TAKES)
 end
 
 
 -- One worker at a time looks which buckets there are: { 1 or 0, what all owe }
 function scan.discover(keys, a)
-    local next_ms = tonumber(call('HGET', keys[1], 'next_ms') or 0)
+    local h = call('HMGET', keys[1], 'next_ms', 'owed', 'looked_ms', 'looks',
+                   'policy')
+    local next_ms = tonumber(h[1] or 0)
     local owed_all = debt_of(OWED)
     local is_due = clock.ms >= next_ms
-                   or owed_all
-                      and call('HGET', keys[1], 'owed') ~= owed_all.id
-                   or scan.has_news(keys[1], a)
+                   -- the interval was longer when that was set
+                   or next_ms > clock.ms + a.interval_ms
+                   or owed_all and h[2] ~= owed_all.id
+                   or scan.has_news(a, { looked_ms = tonumber(h[3] or 0),
+                                         looks = h[4],
+                                         policy = h[5] or '0' })
 
     if is_due then
         call('HSET', keys[1], 'next_ms', digits(clock.ms + a.interval_ms),
-             'looked_ms', digits(clock.ms), 'policy', digits(a.policy),
-             'looks', '1',
+             'looked_ms', digits(clock.ms), 'looks', '1',
              'owed', owed_all and owed_all.id or '')
     end
 
@@ -394,8 +398,18 @@ function scan.discover(keys, a)
 end
 
 
--- It was looked; who died instead is not waited for beyond next_ms.
-function scan.looked(keys)
+function scan.looked_read(a)
+    a.policy = args_integer(a, 'policy', 0, MS_MAX)
+    a.is_whole = args_integer(a, 'is_whole', 0, 1)
+end
+
+
+-- What could not be listed is no news that was seen.
+function scan.looked(keys, a)
+    if a.is_whole == 1 then
+        call('HSET', keys[1], 'policy', digits(a.policy))
+    end
+
     return call('HDEL', keys[1], 'looks')
 end
 
@@ -411,7 +425,7 @@ register({
     { name = 'scan_discover', keys = 'discover', flags = DRAINS,
       read = scan.discover_read, run = scan.discover },
     { name = 'scan_looked', keys = 'discover', flags = DRAINS,
-      run = scan.looked },
+      read = scan.looked_read, run = scan.looked },
 })
 
 end scan_library() end

@@ -161,8 +161,12 @@ def test_a_new_rule_has_its_buckets_looked_for(stack, ctl, dynamic, way):
     wire = stack.main.wire()
     for n in range(20):
         assert wire.put(dynamic, f"k{n}", b"x").status == 200
-    wait_until(lambda: stack.redis.client.hget("chorus:discover", "next_ms"),
-               30, "it has looked")
+
+    def has_looked():
+        seen = stack.redis.client.hgetall("chorus:discover")
+        return (int(seen.get(b"next_ms", 0)) > 1000 * time.time() + 3_000_000
+                and b"looks" not in seen)
+    wait_until(has_looked, 30, "it has looked, and will not for an hour")
     ctl("repl", "add", dynamic if way == "by its name" else f"~^{dynamic}$",
         "--to", "follower", "--user", "alice", "--wait")
     wait_until(lambda: ctl.run("migrate", f"alice:{dynamic}:follower")
@@ -188,19 +192,24 @@ def test_a_bucket_that_main_has_not_stays_on_the_follower(stack, ctl,
     stack.use_worker(scans=2, discover_seconds=1)
     name = bucket_name("dyn")
     replication = f"alice:{name}:follower"
+    quoted = replication.replace(":", "%3A")
     stack.follower.s3.create_bucket(Bucket=name)
     ctl("repl", "add", name, "--to", "follower", "--user", "alice",
         "--migrate", "--wait")
     wait_until(lambda: (stack.stats(name) or {}).get("debt"), 30, "it owes")
 
     def repair(*more):
-        """The debt may have one of its own begun meanwhile."""
-        wait_until(lambda: ctl.run("repair", replication, *more, "--wait")
-                   .returncode == 0, 30, "it is repaired")
+        """In full, as the debt wants, which may have begun one meanwhile."""
+        wait_until(lambda: ctl.run("repair", replication, "--full", *more,
+                                   "--wait").returncode == 0, 30,
+                   lambda: f"it is repaired: {ctl.api('scans/' + quoted)}")
         stack.wait_idle(name)
     repair()
     assert compare.listing(stack.follower, name) == {}
+    assert ctl.api(f"scans/{quoted}")["surplus"] == 1
+    assert stack.stats(name)["debt"], "somebody is to say what it is"
     repair("--delete-surplus")
+    assert stack.stats(name)["debt"] is None
     assert compare.listing(stack.follower, name) is None
 
 

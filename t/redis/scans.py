@@ -80,8 +80,8 @@ class Scans:
     def ensure(self, migrates=1, r=R1, policy=0):
         return self.q.change('scan_ensure', r, migrates, policy)
 
-    def looked(self):
-        return self.q.fcall('scan_looked', 1, DISCOVER)
+    def looked(self, policy, is_whole=True):
+        return self.q.fcall('scan_looked', 1, DISCOVER, policy, int(is_whole))
 
     def discover(self, interval=60000, policy=0):
         return self.q.fcall('scan_discover', 1, DISCOVER, interval, policy)

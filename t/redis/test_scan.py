@@ -445,30 +445,47 @@ def test_one_worker_at_a_time_looks_for_buckets(s, q):
     assert s.discover()[0] == 1         # a debt does not wait
     assert s.discover() == [0, s.owed_all()]
     time.sleep(0.002)
-    assert s.discover(1)[0] == 0
+    assert s.discover()[0] == 0
 
 
 def test_new_rules_are_a_reason_to_look_for_buckets(s, q):
     """For who runs them, for many of them together, and after the look that
     goes on."""
+    def later(ms=5000):
+        q.client.hincrby(DISCOVER, 'looked_ms', -ms)
+
+    def new_rules(version):
+        q.client.hset('chorus:policy', 'version', version)
+
     assert s.discover(policy=0)[0] == 1
-    s.looked()
-    q.client.hset('chorus:policy', 'version', 7)
-    q.client.hincrby(DISCOVER, 'looked_ms', -2000)
+    assert s.looked(0) == 1
+    new_rules(7)
+    assert s.discover(policy=7)[0] == 0         # perhaps there are more
+    later()
     assert s.discover(policy=0)[0] == 0         # he has not got them yet
     assert s.discover(policy=7)[0] == 1
-    assert s.discover(policy=7)[0] == 0
-    s.looked()
-    q.client.hset('chorus:policy', 'version', 8)
-    assert s.discover(policy=8)[0] == 0         # perhaps there are more
-    q.client.hincrby(DISCOVER, 'looked_ms', -2000)
-    assert s.discover(policy=7)[0] == 0
+    new_rules(8)
+    later()
+    assert s.discover(policy=8)[0] == 0         # somebody looks
+    s.looked(7)
     assert s.discover(policy=8)[0] == 1
-    q.client.hset('chorus:policy', 'version', 9)
-    q.client.hincrby(DISCOVER, 'looked_ms', -2000)
-    assert s.discover(policy=9)[0] == 0         # somebody looks
-    q.client.hset(DISCOVER, 'next_ms', 0)
-    assert s.discover(policy=9)[0] == 1         # he has died, it seems
+    s.looked(8, is_whole=False)
+    assert s.discover(policy=8)[0] == 0
+    later()
+    assert s.discover(policy=8)[0] == 1         # not all buckets were seen
+    later(60000)
+    assert s.discover(policy=8)[0] == 1         # he has died, it seems
+    s.looked(8)
+    later()
+    assert s.discover(policy=8)[0] == 0
+
+
+def test_a_shorter_interval_holds_at_once(s):
+    assert s.discover(3600000)[0] == 1
+    assert s.discover(3600000)[0] == 0
+    assert s.discover(1000)[0] == 1
+    assert s.discover(1000)[0] == 0
+    assert s.discover(3600000)[0] == 0
 
 
 def test_the_list_has_those_that_were_scanned(s, q):
