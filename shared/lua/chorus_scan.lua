@@ -164,6 +164,8 @@ function scan.begin(r, kind, depth, surplus, report)
     local s = scan.open(r)
     local owed = debt_of(r.hash)
     local owed_all = debt_of(OWED)
+    local owed_id, owed_all_id = owed and owed.id or '',
+                                 owed_all and owed_all.id or ''
     local id = digits(replication_tokens(r, 1))
 
     scan.kick(r)
@@ -174,8 +176,14 @@ function scan.begin(r, kind, depth, surplus, report)
     call('HSET', s.hash, 'id', id, 'kind', kind, 'depth', depth, 'deletes',
          surplus, 'started_ms', digits(clock.ms), 'ended_ms', '0',
          'reason', '', 'report', report or 0, 'lines', 0, 'lines_lost', 0,
-         'lines_bytes', 0, 'owed', owed and owed.id or '', 'owed_all',
-         owed_all and owed_all.id or '', 'state', 'running')
+         'lines_bytes', 0, 'owed', owed_id, 'owed_all', owed_all_id,
+         'state', 'running')
+
+    -- a check or a quick one later does not undo that
+    if scan.pays(kind, depth) then
+        call('HSET', s.hash, 'tried', owed_id, 'tried_all', owed_all_id)
+    end
+
     call('PUBLISH', WAKE, r.name)
 
     return id
@@ -306,13 +314,10 @@ end
 -- Once for each debt, however that ended: a person is asked next.
 function scan.owes(r, s)
     local owed, owed_all = debt_of(r.hash), debt_of(OWED)
-    local h = call('HMGET', s.hash, 'owed', 'owed_all', 'covered', 'kind',
-                   'depth')
-    local tried = scan.pays(h[4], h[5])
+    local h = call('HMGET', s.hash, 'tried', 'tried_all', 'covered')
 
-    return owed and not (tried and h[1] == owed.id)
-           or owed_all and h[3] ~= owed_all.id
-              and not (tried and h[2] == owed_all.id)
+    return owed and h[1] ~= owed.id
+           or owed_all and h[3] ~= owed_all.id and h[2] ~= owed_all.id
 end
 
 

@@ -199,9 +199,9 @@ def test_a_bucket_that_main_has_not_stays_on_the_follower(stack, ctl,
     wait_until(lambda: (stack.stats(name) or {}).get("debt"), 30, "it owes")
 
     def repair(*more):
-        """In full, as the debt wants, which may have begun one meanwhile."""
-        wait_until(lambda: ctl.run("repair", replication, "--full", *more,
-                                   "--wait").returncode == 0, 30,
+        """The debt may have one of its own begun meanwhile."""
+        wait_until(lambda: ctl.run("repair", replication, *more, "--wait")
+                   .returncode == 0, 30,
                    lambda: f"it is repaired: {ctl.api('scans/' + quoted)}")
         stack.wait_idle(name)
     repair()

@@ -347,6 +347,11 @@ def test_a_debt_stays_where_deletes_may_be_missing(s, q):
     assert q.stats()['owed'] == 1
     assert '2 keys that only the follower has' in s.look()['reason']
     assert s.claim() is None            # a person is asked, once
+    for kind, depth in (('check', 'full'), ('repair', 'quick')):
+        assert s.start(kind, depth) > 0
+        run_all(s, counts={'surplus': 2})
+        assert s.claim() is None        # and may look before he answers
+        assert q.stats()['owed'] == 1
     assert s.start('repair', 'full', 1) > 0
     run_all(s, counts={'surplus': 2})
     assert q.stats()['owed'] == 0
