@@ -249,7 +249,7 @@ scan_told_begin(scan_t *scan, queue_scan_told_t *told)
 static void
 scan_bucket(scan_t *scan, queue_scan_told_t *told)
 {
-    bool               is_surplus;
+    bool               is_surplus, is_less;
     queue_scan_key_t  *difference;
 
     if (scan->cursor_len != 0) {
@@ -257,6 +257,8 @@ scan_bucket(scan_t *scan, queue_scan_told_t *told)
     }
 
     is_surplus = scan->ours.is_absent && !scan->theirs.is_absent;
+    is_less = !scan->ours.is_absent && (scan->theirs.is_absent
+                                        || scan->lacks_versions);
     told->counts.surplus += is_surplus;
 
     if (!scan->claim.is_check
@@ -265,11 +267,7 @@ scan_bucket(scan_t *scan, queue_scan_told_t *told)
         scan_mark(told, chorus_str(""), CHORUS_FACET_ALL);
     }
 
-    if (!is_surplus
-        && (!scan->claim.is_check
-            || (!scan->theirs.is_absent && !scan->lacks_versions)
-            || scan->ours.is_absent))
-    {
+    if (!is_surplus && !(scan->claim.is_check && is_less)) {
         return;
     }
 

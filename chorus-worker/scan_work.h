@@ -98,8 +98,8 @@ work_rc_t scan_check_again(scan_t *scan, queue_scan_told_t *told);
 bool scan_split_find(scan_t *scan, chorus_str_t *at);
 
 /* Looks which buckets there are on main, and sees to it that those that a
- * rule covers have their scans. */
-/* false when the buckets of one user could not be listed. */
+ * rule covers have their scans.  false when those of one user could not be
+ * listed. */
 bool scan_discover(scan_t *scan, const char *owed);
 /* One that nobody has decided about; nor do we if our configuration does not
  * have all that it takes. */
