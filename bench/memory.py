@@ -32,8 +32,10 @@ from table import Table                         # noqa: E402
 from zeros import Copying                       # noqa: E402
 
 CHUNK = bytes(64 * 1024)
-# more than sockets take: the rest has to wait in nginx, if anywhere
+# more than sockets take, of which the kernel may allow each 32 MiB: the rest
+# has to wait in nginx, if anywhere
 UPLOAD = 24 * MIB
+RCVBUF = MIB
 NGINX_MAX, WORKER_MAX, SLOT_MAX = 30, 64, 4     # MiB
 LIMIT = 120                                     # seconds
 
@@ -142,7 +144,7 @@ def nginx(bench, table):
 
 @contextlib.contextmanager
 def proxy(folder, options):
-    bench = Bench(folder, options)
+    bench = Bench(folder, options, RCVBUF)
     try:
         bench.start()
         yield bench

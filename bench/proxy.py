@@ -82,10 +82,11 @@ def cpu_of(pid):
 class Sink(Process):
     """The null storage; see bench/sink.c."""
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, rcvbuf=None):
         self.port = port
         super().__init__("sink", ["taskset", "-c", OTHER,
-                                  f"{BUILD}/bench/sink", str(port)],
+                                  f"{BUILD}/bench/sink", str(port)]
+                         + ([str(rcvbuf)] if rcvbuf else []),
                          f"{folder}/log/sink.log")
 
     def is_ready(self):
@@ -120,7 +121,7 @@ chorus_config {folder}/chorus.json;
 chorus_journal {folder}/journal max_size=4g;
 upstream main {{ server 127.0.0.1:{sink}; keepalive 64; }}
 server {{
-    listen 127.0.0.1:{port} backlog=1024;
+    listen 127.0.0.1:{port} backlog=1024{rcvbuf};
     include {root}/conf/chorus_server.conf;
     location / {{ chorus on; include {root}/conf/chorus_proxy.conf; }}
 }}
@@ -132,7 +133,9 @@ server {{
 
 
 class Bench:
-    def __init__(self, folder, options):
+    def __init__(self, folder, options, rcvbuf=None):
+        """rcvbuf: bytes that sockets take, instead of what the kernel lets
+        them have."""
         self.folder = folder
         self.options = options
         self.key = random_key("BENCH")
@@ -142,12 +145,13 @@ class Bench:
         self.api_port = api
         self.redis = Redis(folder, redis_port)
         self.write_config(sink)
-        self.sink = Sink(folder, sink)
+        self.sink = Sink(folder, sink, rcvbuf)
         self.bare = Nginx(folder, "bare", bare, CORE, BARE.format(
             sink=sink, port=bare))
         self.chorus = Nginx(
             folder, "chorus", chorus, CORE, CHORUS.format(
-                folder=folder, sink=sink, port=chorus, root=ROOT, api=api),
+                folder=folder, sink=sink, port=chorus, root=ROOT, api=api,
+                rcvbuf=f" rcvbuf={rcvbuf}" if rcvbuf else ""),
             f"load_module {BUILD}/ngx_http_chorus_module.so;")
         self.started = []
 

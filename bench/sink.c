@@ -252,7 +252,7 @@ sink_accept(int listener)
 
 
 static int
-sink_listen(const char *port)
+sink_listen(const char *port, int rcvbuf)
 {
     int                 fd, one = 1;
     struct sockaddr_in  address = { .sin_family = AF_INET };
@@ -262,6 +262,10 @@ sink_listen(const char *port)
 
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     (void) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+
+    if (rcvbuf != 0) {
+        (void) setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
+    }
 
     if (fd == -1 || bind(fd, (struct sockaddr *) &address,
                          sizeof(address)) == -1 || listen(fd, 1024) == -1)
@@ -282,12 +286,13 @@ main(int argc, char **argv)
     sink_t              *sink;
     struct epoll_event   event, events[SINK_EVENTS];
 
-    if (argc != 2) {
-        fprintf(stderr, "sink: PORT\n");
+    if (argc != 2 && argc != 3) {
+        fprintf(stderr, "sink: PORT [RCVBUF]\n");
         return 2;
     }
 
-    listener = sink_listen(argv[1]);
+    listener = sink_listen(argv[1], argc == 3 ? (int) strtoul(argv[2], NULL, 10)
+                                              : 0);
     sink_epoll = epoll_create1(EPOLL_CLOEXEC);
     event.events = EPOLLIN;
     event.data.ptr = NULL;
