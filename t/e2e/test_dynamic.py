@@ -158,6 +158,7 @@ def test_what_is_written_once_all_follow_is_replicated(stack, both, ctl,
 def test_a_new_rule_has_its_buckets_looked_for(stack, ctl, dynamic, way):
     """Also while workers seldom look which buckets there are."""
     stack.use_worker(scans=2, discover_seconds=3600)
+    stack.redis.client.hdel("chorus:discover", "next_ms")   # of other tests
     wire = stack.main.wire()
     for n in range(20):
         assert wire.put(dynamic, f"k{n}", b"x").status == 200

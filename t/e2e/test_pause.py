@@ -216,8 +216,11 @@ def test_a_bucket_that_is_paused_before_its_first_write(stack, bucket_name,
     wire = stack.wire()
     for n in range(20):
         assert wire.put(bucket, f"k{n}", b"x").status == 200
-    wait_until(lambda: (stack.stats(bucket) or {}).get("state") == "paused"
-               and stack.stats(bucket)["dirty"] == 21, 30,
+
+    def all_wait():
+        stats = stack.stats(bucket) or {}
+        return stats.get("state") == "paused" and stats["dirty"] == 21
+    wait_until(all_wait, 30,
                lambda: f"all of them wait: {stack.stats(bucket)}")
     # who claimed the first key has not claimed it again and again
     assert fcalls(stack) - begin < 300 + 60 * (time.monotonic() - began)
